@@ -1,0 +1,49 @@
+"""One exception for everything a user can mend, and one way to report it.
+
+A message names what is wrong, where (file, line, field) and the remedy, on a single line, so that it survives
+log aggregators and can be grepped. Bugs are not `InputError`s: they keep their traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+EXIT_BAD_INPUT = 2
+
+
+class InputError(ValueError):
+    """Input that the user can mend; `str()` is one line: `file:line: field: problem; remedy`."""
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | Path | None = None,
+        line: int | None = None,
+        field: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        place = "" if file is None else f"{file}:" if line is None else f"{file}:{line}:"
+        parts = [place, f"{field}:" if field else "", problem]
+        text = " ".join(part for part in parts if part)
+        if remedy:
+            text = f"{text}; {remedy}"
+        super().__init__(" ".join(text.split()))
+        self.problem, self.file, self.line, self.field, self.remedy = (
+            problem,
+            file,
+            line,
+            field,
+            remedy,
+        )
+
+
+def exit_code(main: Callable[[], int | None]) -> int:
+    """Run a command's `main`; an `InputError` becomes one line on stderr and exit status 2."""
+    try:
+        return main() or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT

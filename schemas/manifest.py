@@ -1,0 +1,148 @@
+"""`manifest.json`: what an MDS dataset holds, where it came from, and proof that nothing was lost.
+
+Streaming's own `index.json` says how to read the shards; the manifest beside it says what they mean. It is written last,
+from task receipts, so its presence is the commit: a directory without one is not a dataset.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from schemas.errors import InputError
+from schemas.strict import Strict
+
+MANIFEST_NAME = "manifest.json"
+
+
+class TokenizerIdentity(Strict):
+    """Which tokenizer made the ids. Sources that disagree on it cannot be mixed."""
+
+    digest: str
+    """sha256 of `tokenizer.json`'s bytes."""
+    vocabulary_size: int = Field(gt=0)
+    """Ids of the tokenizer are below this."""
+    end_of_text_id: int = Field(ge=0)
+    pad_id: int = Field(ge=0)
+    image_id: int = Field(ge=0)
+    """Placeholder id for one image token: the first id after the vocabulary, so no text can ever produce it."""
+
+
+class ImageGeometry(Strict):
+    """How an encoder cuts an image into tokens; fixed for a dataset because placeholders are packed."""
+
+    size: int = Field(gt=0)
+    """Side of the square that the encoder sees, in pixels."""
+    patch: int = Field(gt=0)
+    """Side of one patch, in pixels."""
+    tokens: int = Field(gt=0)
+    """Placeholder ids for an image in the token sequence."""
+
+
+class TokenCounts(Strict):
+    """Tokens of a dataset by kind; the kinds are disjoint and sum to samples x seq_len."""
+
+    text: int = Field(default=0, ge=0)
+    """Ids of documents, questions and answers, end-of-text ids included."""
+    visual: int = Field(default=0, ge=0)
+    """Image placeholders."""
+    caption: int = Field(default=0, ge=0)
+    """Ids of captions, end-of-text ids included."""
+    pad: int = Field(default=0, ge=0)
+
+    @property
+    def total(self) -> int:
+        """All positions, padding included."""
+        return self.text + self.visual + self.caption + self.pad
+
+
+class Rows(Strict):
+    """Every input row ends in exactly one place."""
+
+    read: int = Field(ge=0)
+    written: int = Field(ge=0)
+    rejected: dict[str, int] = {}
+    """Rows by reason code."""
+
+    @model_validator(mode="after")
+    def _accounted(self) -> Self:
+        if (lost := self.read - self.written - sum(self.rejected.values())) != 0:
+            raise ValueError(f"{lost} input rows are unaccounted for; the dataset must not be used")
+        return self
+
+
+class InputFile(Strict):
+    """One input of the plan, as it was when the dataset was made."""
+
+    path: str
+    bytes: int = Field(ge=0)
+    digest: str
+
+
+class ShardReceipt(Strict):
+    """One published shard file; `index.json` is assembled from these alone."""
+
+    name: str
+    """Path below the dataset's root."""
+    samples: int = Field(gt=0)
+    bytes: int = Field(gt=0)
+    digest: str
+    """xxh3-64 of the file as stored, hex."""
+
+
+class Manifest(Strict):
+    """The contract between `dataprep` and its readers (`curriculum`, `train`)."""
+
+    version: Literal[1] = 1
+    kind: Literal["text", "pairs", "conversations"]
+    plan: str
+    """Hash of inputs, config, tokenizer, seed and code version: equal plans give byte-identical datasets."""
+    seed: int
+    seq_len: int = Field(gt=0)
+    """Ids in a sample; every sample has exactly this many."""
+    samples: int = Field(ge=0)
+    tokens: TokenCounts
+    images: int = Field(default=0, ge=0)
+    tokenizer: TokenizerIdentity
+    geometry: ImageGeometry | None = None
+    """None for text: it fits any encoder."""
+    rows: Rows
+    inputs: list[InputFile]
+    shards: list[ShardReceipt]
+    licences: list[str] = []
+    packages: dict[str, str] = {}
+    """Versions that made the bytes."""
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.tokens.total != self.samples * self.seq_len:
+            raise ValueError(
+                f"tokens sum to {self.tokens.total:,}, samples x seq_len is {self.samples * self.seq_len:,}"
+            )
+        if (in_shards := sum(shard.samples for shard in self.shards)) != self.samples:
+            raise ValueError(
+                f"shards hold {in_shards:,} samples, the manifest says {self.samples:,}"
+            )
+        return self
+
+    @classmethod
+    def load(cls, dataset: str | Path) -> Manifest:
+        """Read the manifest of the dataset directory `dataset`.
+
+        Raises:
+            InputError: there is none (the job did not finish), or it is damaged.
+        """
+        path = Path(dataset) / MANIFEST_NAME
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise InputError(
+                "no manifest.json, so this is not a finished dataset",
+                file=dataset,
+                remedy="run (or re-run) the dataprep job that writes it",
+            ) from None
+        except (OSError, ValidationError, json.JSONDecodeError) as error:
+            raise InputError(f"damaged manifest: {error}", file=path) from None
