@@ -123,9 +123,7 @@ class Manifest(Strict):
                 f"tokens sum to {self.tokens.total:,}, samples x seq_len is {self.samples * self.seq_len:,}"
             )
         if (in_shards := sum(shard.samples for shard in self.shards)) != self.samples:
-            raise ValueError(
-                f"shards hold {in_shards:,} samples, the manifest says {self.samples:,}"
-            )
+            raise ValueError(f"shards hold {in_shards:,} samples, the manifest says {self.samples:,}")
         return self
 
     @classmethod

@@ -52,9 +52,7 @@ def load(path: str | Path, model: type[ModelT]) -> ModelT:
     return validate(data, model, path=path, node=node)
 
 
-def validate(
-    data: Any, model: type[ModelT], *, path: str | Path, node: yaml.Node | None = None
-) -> ModelT:
+def validate(data: Any, model: type[ModelT], *, path: str | Path, node: yaml.Node | None = None) -> ModelT:
     """Validate plain `data` as `model`; `node` (the composed YAML), if given, supplies line numbers."""
     try:
         return model.model_validate(data)
@@ -65,9 +63,7 @@ def validate(
         problem, remedy = _describe(first, model)
         if more:
             problem += f" (and {more} more like this)"
-        raise InputError(
-            problem, file=path, line=line_of(node, loc), field=_dotted(loc), remedy=remedy
-        ) from None
+        raise InputError(problem, file=path, line=line_of(node, loc), field=_dotted(loc), remedy=remedy) from None
 
 
 def compose(path: str | Path) -> tuple[Any, yaml.Node | None]:
@@ -104,9 +100,7 @@ def _compose(path: str | Path) -> tuple[str, yaml.Node | None]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            f"cannot read the file ({error.strerror})", file=path, remedy="check the path"
-        ) from None
+        raise InputError(f"cannot read the file ({error.strerror})", file=path, remedy="check the path") from None
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 text ({error.reason})", file=path) from None
     try:
