@@ -1,0 +1,146 @@
+"""Exact mixing: which source the k-th sample of a phase comes from, as integer arithmetic without state.
+
+Several sources are mixed by a balanced binary tree of two-way splits. A split sends the k-th sample of its stream left or
+right; how many of its first k samples went left is one rounded line,
+
+    f(k) = clip(floor(k * left / weight + 1/2 - carry), 0, k),
+
+which rises by 0 or 1 a step, so every position has exactly one source and counts always add up. Consecutive positions
+reach a child as consecutive samples of the child's own stream, so a range is assigned by recursion on ranges.
+
+**Bound.** Let e(node) be the samples that a node has received since the start of the run, less the exact integral of its
+share. With `carry` = e(left) - (left / weight) * e(node) at the phase's start, a split adds at most max(1/2, |carry|) to
+the error that it inherits, scaled by its ratio: f differs from its line by at most 1/2 where the clip is idle, and the clip
+only acts while it works the carry off. So with S sources in one phase the error stays within ceil(log2 S) / 2 samples (1/2
+for two sources), and over many phases nothing drifts: each phase starts by repaying what the last one left. `error_bound`
+evaluates the sum for the tree at hand.
+
+Shares are integers in billionths; positions may go to 2**62 without overflow (k is reduced modulo the weight first).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE_UNIT = 1_000_000_000
+"""Shares are integers that sum to this: 1 % is 10,000,000."""
+
+SourceIds = NDArray[np.int32]
+
+
+class Mixer(Protocol):
+    """A stream of samples over sources; k counts its samples from 0."""
+
+    def counts(self, k: int) -> dict[int, int]:
+        """Samples of each source among the first k."""
+
+    def sources(self, start: int, stop: int) -> SourceIds:
+        """Source of each sample in [start, stop)."""
+
+    def error_bound(self, inherited: Fraction) -> Fraction:
+        """Largest |received - integral| of any source, where the stream itself may be off by `inherited`."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A stream of one source."""
+
+    source: int
+
+    def counts(self, k: int) -> dict[int, int]:
+        return {self.source: k}
+
+    def sources(self, start: int, stop: int) -> SourceIds:
+        return np.full(stop - start, self.source, np.int32)
+
+    def error_bound(self, inherited: Fraction) -> Fraction:
+        return inherited
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two streams in the constant ratio left_weight : weight - left_weight."""
+
+    left: Mixer
+    right: Mixer
+    left_weight: int
+    weight: int
+    carry: Fraction = Fraction(0)
+
+    @property
+    def _offset(self) -> int:
+        """1/2 - carry, in units of 1 / weight, rounded down."""
+        return int((Fraction(1, 2) - self.carry) * self.weight // 1)
+
+    def _left_of(self, k: int) -> int:
+        return min(max((k * self.left_weight + self._offset) // self.weight, 0), k)
+
+    def _left_of_many(self, k: NDArray[np.int64]) -> NDArray[np.int64]:
+        turns, rest = np.divmod(k, self.weight)
+        line = turns * self.left_weight + (rest * self.left_weight + self._offset) // self.weight
+        return np.minimum(np.maximum(line, 0), k)
+
+    def counts(self, k: int) -> dict[int, int]:
+        left = self._left_of(k)
+        return add_counts(self.left.counts(left), self.right.counts(k - left))
+
+    def sources(self, start: int, stop: int) -> SourceIds:
+        line = self._left_of_many(np.arange(start, stop + 1, dtype=np.int64))
+        return scatter(line, start, stop, self.left, self.right)
+
+    def error_bound(self, inherited: Fraction) -> Fraction:
+        own = max(Fraction(1, 2), abs(self.carry)) + Fraction(1, self.weight)
+        ratio = Fraction(self.left_weight, self.weight)
+        return max(
+            self.left.error_bound(own + ratio * inherited),
+            self.right.error_bound(own + (1 - ratio) * inherited),
+        )
+
+
+def scatter(line: NDArray[np.int64], start: int, stop: int, left: Mixer, right: Mixer) -> SourceIds:
+    """Assign [start, stop), of which position k goes left where line[k + 1] > line[k].
+
+    Shape: `line` holds stop - start + 1 cumulative counts.
+    """
+    goes_left = line[1:] > line[:-1]
+    first, last = int(line[0]), int(line[-1])
+    ids = np.empty(stop - start, np.int32)
+    ids[goes_left] = left.sources(first, last)
+    ids[~goes_left] = right.sources(start - first, stop - last)
+    return ids
+
+
+def add_counts(a: Mapping[int, int], b: Mapping[int, int]) -> dict[int, int]:
+    """Sum two counts by source."""
+    return {source: a.get(source, 0) + b.get(source, 0) for source in {**a, **b}}
+
+
+def constant_mix(shares: Sequence[int], errors: Sequence[Fraction]) -> Mixer:
+    """Mix the sources with a positive share in constant proportion.
+
+    Args:
+        shares: non-negative integers by source; only their ratios matter.
+        errors: samples received less the exact integral, by source, when the phase starts.
+    """
+    active = [source for source, share in enumerate(shares) if share > 0]
+    if not active:
+        raise ValueError("a mix needs a source with a positive share")
+    return _tree(active, shares, errors)
+
+
+def _tree(active: Sequence[int], shares: Sequence[int], errors: Sequence[Fraction]) -> Mixer:
+    if len(active) == 1:
+        return Leaf(active[0])
+    half = (len(active) + 1) // 2
+    left, right = active[:half], active[half:]
+    left_weight, weight = sum(shares[s] for s in left), sum(shares[s] for s in active)
+    left_error = sum((errors[s] for s in left), Fraction(0))
+    error = sum((errors[s] for s in active), Fraction(0))
+    carry = left_error - Fraction(left_weight, weight) * error
+    return Split(_tree(left, shares, errors), _tree(right, shares, errors), left_weight, weight, carry)
