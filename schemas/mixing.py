@@ -1,19 +1,19 @@
 """Exact mixing: which source the k-th sample of a phase comes from, as integer arithmetic without state.
 
-Several sources are mixed by a balanced binary tree of two-way splits. A split sends the k-th sample of its stream left or
-right; how many of its first k samples went left is one rounded line,
+Several sources are mixed by a balanced binary tree of two-way splits. A split sends the k-th sample of its stream
+left or right; how many of its first k samples went left is one rounded line,
 
     f(k) = clip(floor(k * left / weight + 1/2 - carry), 0, k),
 
 which rises by 0 or 1 a step, so every position has exactly one source and counts always add up. Consecutive positions
 reach a child as consecutive samples of the child's own stream, so a range is assigned by recursion on ranges.
 
-**Bound.** Let e(node) be the samples that a node has received since the start of the run, less the exact integral of its
-share. With `carry` = e(left) - (left / weight) * e(node) at the phase's start, a split adds at most max(1/2, |carry|) to
-the error that it inherits, scaled by its ratio: f differs from its line by at most 1/2 where the clip is idle, and the clip
-only acts while it works the carry off. So with S sources in one phase the error stays within ceil(log2 S) / 2 samples (1/2
-for two sources), and over many phases nothing drifts: each phase starts by repaying what the last one left. `error_bound`
-evaluates the sum for the tree at hand.
+**Bound.** Let e(node) be the samples that a node has received since the start of the run, less the exact integral of
+its share. With `carry` = e(left) - (left / weight) * e(node) at the phase's start, a split adds at most max(1/2,
+|carry|) to the error that it inherits, scaled by its ratio: f differs from its line by at most 1/2 where the clip is
+idle, and the clip only acts while it works the carry off. So with S sources in one phase the error stays within
+ceil(log2 S) / 2 samples (1/2 for two sources), and over many phases nothing drifts: each phase starts by repaying
+what the last one left. `error_bound` evaluates the sum for the tree at hand.
 
 Shares are integers in billionths; positions may go to 2**62 without overflow (k is reduced modulo the weight first).
 """

@@ -1,14 +1,14 @@
 """In which order a pass visits a source's samples: shuffled, and yet near each other on disk.
 
-Shards are visited in a permuted order; samples are permuted inside blocks of consecutive visited shards. A pass is therefore
-a permutation of the whole source (every sample once), another one each pass, while at any moment only the shards of one
-block (about `BLOCK_SAMPLES` samples) are needed locally. Memory is a few integers a shard, none a sample.
+Shards are visited in a permuted order; samples are permuted inside blocks of consecutive visited shards. A pass is
+therefore a permutation of the whole source (every sample once), another one each pass, while at any moment only the
+shards of one block (about `BLOCK_SAMPLES` samples) are needed locally. Memory is a few integers a shard, none a
+sample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ BLOCK_SAMPLES = 1 << 18
 class PassOrder:
     """The order of one pass over one source."""
 
-    def __init__(self, shard_samples: Sequence[int], key: int, block_samples: int = BLOCK_SAMPLES) -> None:
+    def __init__(
+        self, shard_samples: Sequence[int] | NDArray[np.int64], key: int, block_samples: int = BLOCK_SAMPLES
+    ) -> None:
         """Args:
         shard_samples: samples in each shard, in the dataset's order.
         key: names the order; derived from seed, source and pass.
@@ -64,7 +66,6 @@ def _block_ends(visited_end: NDArray[np.int64], block_samples: int) -> NDArray[n
     return np.array([*ends, total], np.int64)
 
 
-@lru_cache(maxsize=64)
-def pass_order(shard_samples: tuple[int, ...], seed: int, source: str, number: int) -> PassOrder:
-    """The order of pass `number` (from 0) over `source`, cached: neighbouring positions share a pass."""
+def pass_order(shard_samples: Sequence[int] | NDArray[np.int64], seed: int, source: str, number: int) -> PassOrder:
+    """The order of pass `number` (from 0) over `source` in a run with this seed."""
     return PassOrder(shard_samples, derive_key("pass", seed, source, number))

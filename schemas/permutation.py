@@ -40,9 +40,7 @@ def permute(index: NDArray[np.int64], size: int, key: int) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def _network(
-    values: NDArray[np.uint64], bits: int, low_bits: int, keys: list[np.uint64]
-) -> NDArray[np.uint64]:
+def _network(values: NDArray[np.uint64], bits: int, low_bits: int, keys: list[np.uint64]) -> NDArray[np.uint64]:
     low_mask, high_mask = np.uint64((1 << low_bits) - 1), np.uint64((1 << (bits - low_bits)) - 1)
     low, high = values & low_mask, values >> np.uint64(low_bits)
     for turn, key in enumerate(keys):

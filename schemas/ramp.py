@@ -1,12 +1,13 @@
 """A mix that moves from one set of shares to another over a phase, linearly or along a half cosine.
 
-The ramp is a staircase with so many steps that its integral stays within a hundredth of a sample of the smooth curve, and
-whose rates are integers (billionths): cumulative counts are then exact integers, equal on every platform. The table of
-steps grows with the square root of the phase's length (1,600 steps for 10**6 samples, 160,000 for 10**10 at most).
+The ramp is a staircase with so many steps that its integral stays within a hundredth of a sample of the smooth curve,
+and whose rates are integers (billionths): cumulative counts are then exact integers, equal on every platform. The
+table of steps grows with the square root of the phase's length (1,600 steps for 10**6 samples, 160,000 for 10**10 at
+most).
 
-With two sources the ramp is one split whose rate follows the table: its error is within 1/2 sample of the integral. With
-more, the phase is a two-way mix of two constant mixes, the old one fading out and the new one fading in; each half obeys the
-bound of `schemas.mixing`, and the fade adds at most 1/2.
+With two sources the ramp is one split whose rate follows the table: its error is within 1/2 sample of the integral.
+With more, the phase is a two-way mix of two constant mixes, the old one fading out and the new one fading in; each
+half obeys the bound of `schemas.mixing`, and the fade adds at most 1/2.
 """
 
 from __future__ import annotations
@@ -144,16 +145,14 @@ class Ramp:
         return old * (k - fraction) + new * fraction
 
 
-def ramp_mix(
-    old: Sequence[int], new: Sequence[int], length: int, shape: Shape, errors: Sequence[Fraction]
-) -> Ramp:
+def ramp_mix(old: Sequence[int], new: Sequence[int], length: int, shape: Shape, errors: Sequence[Fraction]) -> Ramp:
     """Mix that moves from shares `old` to shares `new` (billionths, by source) over `length` samples."""
     active = [source for source in range(len(old)) if old[source] or new[source]]
     if len(active) == 2:
         left, right = active
         table = rate_table(old[left], new[left], length, shape)
-        inherited = errors[left] + errors[right]
-        carry = errors[left] - Fraction(old[left], SHARE_UNIT) * inherited
+        both = errors[left] + errors[right]
+        carry = errors[left] - Fraction(old[left], SHARE_UNIT) * both
         return Ramp(Fade(Leaf(left), Leaf(right), table, carry), old, new, table, left)
     # A source's debt is repaid by the mix that it starts in; by the new one where it starts from nothing.
     in_old = [e if o else Fraction(0) for e, o in zip(errors, old, strict=True)]

@@ -1,0 +1,258 @@
+"""The schedule: for any position of a run, which sample, at which learning rate. A pure function, kept as JSON.
+
+`position` counts samples since the start of the run; every sample is `seq_len` tokens. Nothing here depends on ranks,
+workers, batch size or what was asked before, and nothing grows with the length of the run: start, seek and resume cost
+the same anywhere. `curriculum` compiles a schedule from YAML; `train` reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError, model_validator
+
+from schemas.errors import InputError
+from schemas.learning_rate import Piece, rate_at
+from schemas.manifest import ImageGeometry, TokenCounts, TokenizerIdentity
+from schemas.mixing import SHARE_UNIT, SourceIds
+from schemas.pass_order import PassOrder, pass_order
+from schemas.ramp import Shape
+from schemas.strict import Strict
+from schemas.timeline import Segment, Timeline
+
+
+class Source(Strict):
+    """One MDS dataset that the run draws from."""
+
+    name: str = Field(min_length=1)
+    path: str
+    """Directory or URL of the dataset; not part of any hash, data may move."""
+    plan: str
+    """The manifest's plan hash: equal plans mean byte-identical datasets."""
+    kind: Literal["text", "pairs", "conversations"]
+    samples: int = Field(gt=0)
+    shards: list[tuple[int, int]]
+    """Run lengths (samples in a shard, how many such shards follow each other), in the dataset's order."""
+    tokens: TokenCounts
+    """Of one pass."""
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if (total := sum(size * times for size, times in self.shards)) != self.samples:
+            raise ValueError(f"shards hold {total:,} samples, the source says {self.samples:,}")
+        return self
+
+
+class Phase(Strict):
+    """A stretch of the run, [start, stop) in samples, with one rule for mixing."""
+
+    name: str = Field(min_length=1)
+    start: int = Field(ge=0)
+    stop: int = Field(gt=0)
+    shares: list[int]
+    """Share of samples by source, in billionths; sums to 1,000,000,000."""
+    shares_to: list[int] | None = None
+    """Shares at the end of a ramp."""
+    ramp: Shape | None = None
+    freeze: list[str] = []
+    """Parts of the model that are not trained here: `encoder`, `projector`, `decoder`."""
+    reset_optimizer: bool = False
+    """Whether optimizer moments are cleared at `start`."""
+
+    @model_validator(mode="after")
+    def _is_a_mix(self) -> Self:
+        if self.stop <= self.start:
+            raise ValueError(f"phase '{self.name}' is empty: [{self.start:,}, {self.stop:,})")
+        if (self.ramp is None) != (self.shares_to is None):
+            raise ValueError(f"phase '{self.name}' needs `ramp` and `shares_to` together")
+        for shares in filter(None, (self.shares, self.shares_to)):
+            if sum(shares) != SHARE_UNIT or min(shares) < 0:
+                raise ValueError(f"shares of phase '{self.name}' are not non-negative billionths that sum to one")
+        return self
+
+
+class Schedule(Strict):
+    """A compiled curriculum."""
+
+    version: Literal[1] = 1
+    seed: int
+    seq_len: int = Field(gt=0)
+    """Tokens in a sample."""
+    global_batch: int = Field(gt=0)
+    """Samples in an optimizer step as compiled; the order of samples does not depend on it."""
+    tokenizer: TokenizerIdentity
+    geometry: ImageGeometry | None = None
+    sources: list[Source] = Field(min_length=1)
+    phases: list[Phase] = Field(min_length=1)
+    learning_rate: list[Piece] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_a_run(self) -> Self:
+        position = 0
+        for phase in self.phases:
+            if phase.start != position:
+                raise ValueError(f"phase '{phase.name}' starts at {phase.start:,}, the one before ends at {position:,}")
+            if any(len(s) != len(self.sources) for s in filter(None, (phase.shares, phase.shares_to))):
+                raise ValueError(f"phase '{phase.name}' does not give a share for every source")
+            position = phase.stop
+        starts = [piece.start for piece in self.learning_rate]
+        if starts[0] != 0 or starts != sorted(set(starts)):
+            raise ValueError("learning-rate pieces must start at 0 and follow each other")
+        if len({source.name for source in self.sources}) != len(self.sources):
+            raise ValueError("two sources have the same name")
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path) -> Schedule:
+        """Read a compiled schedule.
+
+        Raises:
+            InputError: the file is missing, damaged, or was edited so that its parts no longer fit.
+        """
+        try:
+            return cls.model_validate_json(Path(path).read_bytes())
+        except OSError as error:
+            remedy = "compile one: python -m curriculum compile CURRICULUM.yaml -o schedule.json"
+            raise InputError(f"cannot read the schedule ({error.strerror})", file=path, remedy=remedy) from None
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise InputError(
+                f"not a schedule: {first['msg']}", file=path, field=".".join(map(str, first["loc"])) or None
+            ) from None
+
+    @cached_property
+    def _timeline(self) -> Timeline:
+        segments = [Segment(p.start, p.stop, p.shares, p.shares_to, p.ramp) for p in self.phases]
+        return Timeline(segments, len(self.sources))
+
+    @property
+    def total_samples(self) -> int:
+        """Samples in the whole run."""
+        return self.phases[-1].stop
+
+    def tokens(self, position: int) -> int:
+        """Tokens before `position`, padding included."""
+        return position * self.seq_len
+
+    def counts(self, position: int) -> dict[str, int]:
+        """Samples of each source before `position`. Raises IndexError outside the run."""
+        return dict(zip((s.name for s in self.sources), self._timeline.counts(position), strict=True))
+
+    def targets(self, position: int) -> dict[str, float]:
+        """Samples of each source that are exactly due before `position`, unrounded."""
+        due = self._timeline.integrals(position)
+        return {source.name: float(value) for source, value in zip(self.sources, due, strict=True)}
+
+    def error_bound(self) -> float:
+        """Proven bound on |counts - targets|, in samples, over every source and prefix (`schemas.mixing`)."""
+        return float(self._timeline.error_bound())
+
+    def samples(self, start: int, stop: int) -> tuple[SourceIds, NDArray[np.int64]]:
+        """Which source each position of [start, stop) draws from, and which of its samples.
+
+        Returns:
+            (indices into `sources`, int32; sample ids within the source, int64), both of shape [stop - start].
+        """
+        ids, ordinals = self._timeline.draws(start, stop)
+        chosen = np.empty_like(ordinals)
+        for number, source in enumerate(self.sources):
+            here = np.flatnonzero(ids == number)
+            if not len(here):
+                continue
+            mine = ordinals[here]
+            first, last = int(mine[0]) // source.samples, int(mine[-1]) // source.samples
+            for turn in range(first, last + 1):
+                low, high = np.searchsorted(mine, [turn * source.samples, (turn + 1) * source.samples])
+                order = self._order(number, turn)
+                chosen[here[low:high]] = order(mine[low:high] - turn * source.samples)
+        return ids, chosen
+
+    @cached_property
+    def _order(self) -> Any:
+        """`PassOrder` of (source number, pass), remembered: neighbouring positions share a pass."""
+
+        @lru_cache(maxsize=4 * len(self.sources))
+        def order(number: int, turn: int) -> PassOrder:
+            source = self.sources[number]
+            sizes = np.repeat(*np.array(source.shards, np.int64).T)
+            return pass_order(sizes, self.seed, source.name, turn)
+
+        return order
+
+    def lr(self, position: int) -> float:
+        """Learning rate of the step whose first sample is `position`."""
+        return rate_at(self.learning_rate, position)
+
+    def phase(self, position: int) -> Phase:
+        """The phase that `position` lies in; the last one at the run's end."""
+        if not 0 <= position <= self.total_samples:
+            raise IndexError(f"position {position:,} is outside the run, 0 to {self.total_samples:,}")
+        return self.phases[bisect_right(self.phases, position, key=lambda phase: phase.start) - 1]
+
+    @property
+    def hash(self) -> str:
+        """Names the whole run; paths of datasets do not count."""
+        return self.prefix_hash(self.total_samples)
+
+    def prefix_hash(self, position: int) -> str:
+        """Names the run's past: what was drawn before `position`, and at which learning rates.
+
+        It looks at what was written, not at what came of it: schedules with equal hashes share their past; two that
+        were written differently may share it all the same.
+        """
+        if not 0 <= position <= self.total_samples:
+            raise IndexError(f"position {position:,} is outside the run, 0 to {self.total_samples:,}")
+        past = {
+            "version": self.version,
+            "seed": self.seed,
+            "seq_len": self.seq_len,
+            "tokenizer": self.tokenizer.digest,
+            "phases": _past_phases(self, position),
+            "learning_rate": [piece.model_dump() for piece in self.learning_rate if piece.start < position],
+        }
+        text = json.dumps(past, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write the schedule as JSON, atomically."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        partial.replace(target)
+
+
+def _past_phases(schedule: Schedule, position: int) -> list[dict[str, Any]]:
+    """Phases that began before `position`, each without what only its end would tell; equal neighbours are joined."""
+    past: list[dict[str, Any]] = []
+    for phase in schedule.phases:
+        if phase.start >= position:
+            break
+        entry: dict[str, Any] = {
+            "shares": _named(schedule, phase.shares),
+            "freeze": sorted(phase.freeze),
+        }
+        if phase.ramp is not None and phase.shares_to is not None:
+            length = phase.stop - phase.start  # a ramp's slope depends on its length
+            entry |= {"ramp": phase.ramp, "to": _named(schedule, phase.shares_to), "length": length}
+        elif past and not phase.reset_optimizer and _goes_on(past[-1], entry):
+            continue
+        past.append({**entry, "start": phase.start, "reset_optimizer": phase.reset_optimizer})
+    return past
+
+
+def _goes_on(before: dict[str, Any], entry: dict[str, Any]) -> bool:
+    return "ramp" not in before and all(before[key] == value for key, value in entry.items())
+
+
+def _named(schedule: Schedule, shares: list[int]) -> dict[str, list[Any]]:
+    """Shares by source, with what identifies the source's samples: sources that are not drawn do not count."""
+    pairs = zip(schedule.sources, shares, strict=True)
+    return {source.name: [share, source.plan, source.shards] for source, share in pairs if share}

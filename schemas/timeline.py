@@ -1,0 +1,124 @@
+"""Phases laid end to end: counts and sources at any position of the run.
+
+Each phase mixes by itself (`schemas.mixing`, `schemas.ramp`), starting from the counts and the exact errors that the
+phases before it left. Both depend on the past alone, so two runs that agree up to a position have drawn the same
+samples there, whatever comes after; and two neighbouring phases with equal shares draw what one long phase would.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.mixing import SHARE_UNIT, Mixer, SourceIds, constant_mix
+from schemas.ramp import Ramp, Shape, ramp_mix
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What a phase says about mixing."""
+
+    start: int
+    stop: int
+    shares: Sequence[int]
+    """By source, in billionths, summing to one whole."""
+    shares_to: Sequence[int] | None = None
+    ramp: Shape | None = None
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """A segment with everything the past decides about it."""
+
+    segment: Segment
+    mixer: Mixer
+    ramp: Ramp | None
+    counts: Sequence[int]
+    integrals: Sequence[Fraction]
+
+
+class Timeline:
+    """Exact mixing over a whole run of `sources` sources."""
+
+    def __init__(self, segments: Sequence[Segment], sources: int) -> None:
+        self._sources = sources
+        self._laid: list[_Laid] = []
+        counts, integrals = [0] * sources, [Fraction(0)] * sources
+        for segment in segments:
+            laid = _lay(segment, counts, integrals)
+            self._laid.append(laid)
+            length = segment.stop - segment.start
+            counts, integrals = self._counts_in(laid, length), _integrals_in(laid, length)
+        self._starts = [laid.segment.start for laid in self._laid]
+        self._stop = segments[-1].stop
+
+    def _find(self, position: int) -> _Laid:
+        if not 0 <= position <= self._stop:
+            raise IndexError(f"position {position:,} is outside the run, 0 to {self._stop:,}")
+        return self._laid[bisect_right(self._starts, position) - 1]
+
+    def _counts_in(self, laid: _Laid, k: int) -> list[int]:
+        counts = list(laid.counts)
+        for source, drawn in laid.mixer.counts(k).items():
+            counts[source] += drawn
+        return counts
+
+    def counts(self, position: int) -> list[int]:
+        """Samples of each source before `position`; they sum to `position`."""
+        laid = self._find(position)
+        return self._counts_in(laid, position - laid.segment.start)
+
+    def integrals(self, position: int) -> list[Fraction]:
+        """Exact samples due to each source before `position`, which `counts` rounds."""
+        laid = self._find(position)
+        return _integrals_in(laid, position - laid.segment.start)
+
+    def draws(self, start: int, stop: int) -> tuple[SourceIds, NDArray[np.int64]]:
+        """Source of each position in [start, stop), and how many of that source came before it in the run."""
+        if not 0 <= start <= stop <= self._stop:
+            raise IndexError(f"[{start:,}, {stop:,}) is outside the run, 0 to {self._stop:,}")
+        ids = np.empty(stop - start, np.int32)
+        for laid in self._laid:
+            low, high = max(start, laid.segment.start), min(stop, laid.segment.stop)
+            if low < high:
+                origin = laid.segment.start
+                ids[low - start : high - start] = laid.mixer.sources(low - origin, high - origin)
+        before = self.counts(start)
+        ordinals = np.empty(stop - start, np.int64)
+        for source in range(self._sources):
+            here = np.flatnonzero(ids == source)
+            ordinals[here] = np.arange(before[source], before[source] + len(here))
+        return ids, ordinals
+
+    def error_bound(self) -> Fraction:
+        """No source is ever further than this from its exact integral, in samples, at any prefix of the run."""
+        return max(self._bound(laid) for laid in self._laid)
+
+    def _bound(self, laid: _Laid) -> Fraction:
+        errors = [count - due for count, due in zip(laid.counts, laid.integrals, strict=True)]
+        segment = laid.segment
+        shares = list(zip(segment.shares, segment.shares_to or segment.shares, strict=True))
+        active = sum((e for e, (old, new) in zip(errors, shares, strict=True) if old or new), Fraction(0))
+        resting = max((abs(e) for e, (old, new) in zip(errors, shares, strict=True) if not old and not new), default=0)
+        return max(laid.mixer.error_bound(abs(active)), Fraction(resting))
+
+
+def _lay(segment: Segment, counts: Sequence[int], integrals: Sequence[Fraction]) -> _Laid:
+    errors = [count - due for count, due in zip(counts, integrals, strict=True)]
+    if segment.ramp is None or segment.shares_to is None:
+        return _Laid(segment, constant_mix(segment.shares, errors), None, counts, integrals)
+    length = segment.stop - segment.start
+    ramp = ramp_mix(segment.shares, segment.shares_to, length, segment.ramp, errors)
+    return _Laid(segment, ramp.mixer, ramp, counts, integrals)
+
+
+def _integrals_in(laid: _Laid, k: int) -> list[Fraction]:
+    if laid.ramp is not None:
+        return [due + laid.ramp.integral(source, k) for source, due in enumerate(laid.integrals)]
+    shares = laid.segment.shares
+    return [due + Fraction(k * share, SHARE_UNIT) for due, share in zip(laid.integrals, shares, strict=True)]
