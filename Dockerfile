@@ -1,0 +1,36 @@
+# One image for both clusters: Spark executors (dataprep) and GPU trainers (train).
+#   docker build -t switchpoint .
+#   docker run --rm switchpoint python -m curriculum --help
+#   docker run --rm --gpus all --shm-size=16g -v /data:/data switchpoint composer -n 8 train/main.py /data/run.yaml
+FROM nvidia/cuda:12.6.3-base-ubuntu24.04
+
+# Ubuntu 24.04 brings Python 3.12. Versions of Debian packages are left to the base image's pinned release.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        build-essential openjdk-17-jre-headless procps python3.12 python3.12-dev python3.12-venv tini \
+    && rm -rf /var/lib/apt/lists/*
+
+ENV VIRTUAL_ENV=/opt/venv \
+    PATH=/opt/venv/bin:$PATH \
+    PYSPARK_PYTHON=/opt/venv/bin/python \
+    PYSPARK_DRIVER_PYTHON=/opt/venv/bin/python \
+    NO_ALBUMENTATIONS_UPDATE=1 \
+    PYTHONUNBUFFERED=1
+
+WORKDIR /opt/switchpoint
+# Packages first: they change less often than the code, and the layer is some GB.
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN python3.12 -m venv "$VIRTUAL_ENV" \
+    && mkdir dataprep curriculum train schemas demo \
+    && pip install --no-cache-dir -c constraints.txt -e '.[spark,train]'
+
+COPY . .
+# Spark on Kubernetes looks for the distribution here; the pip package is a full one.
+RUN ln -s "$(python -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')" /opt/spark \
+    && useradd --create-home --uid 10001 switchpoint
+ENV SPARK_HOME=/opt/spark
+USER switchpoint
+
+ENTRYPOINT ["tini", "--"]
+CMD ["python", "-m", "curriculum", "--help"]

@@ -1,0 +1,42 @@
+# Two commands matter: `make demo` (the whole pipeline on a generated world) and `make test`.
+# Both set up what they need; a second run reuses it. `make help` lists the rest.
+
+VENV ?= .venv
+WORK ?= demo-run
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+# Spark's workers must run this interpreter; nothing may ask a hub, an update server or a tracker.
+export PYSPARK_PYTHON := $(BIN)/python
+export PYSPARK_DRIVER_PYTHON := $(BIN)/python
+export SPARK_LOCAL_IP := 127.0.0.1
+export HF_HUB_OFFLINE := 1
+export NO_ALBUMENTATIONS_UPDATE := 1
+export WANDB_MODE := offline
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help setup demo test lint format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup:  ## virtual environment, pinned packages, Java 17
+	@bash scripts/setup.sh $(VENV)
+
+demo: setup  ## raw data -> shards -> schedule -> trained model -> report, in WORK=demo-run; go on after an interruption
+	@python -m demo $(WORK) $(DEMO_ARGS)
+
+test: setup  ## every test; ARGS="-k name" narrows
+	@python -m pytest $(ARGS)
+
+lint: setup  ## ruff, mypy and hadolint
+	ruff check .
+	ruff format --check .
+	mypy
+	hadolint Dockerfile
+
+format: setup  ## let ruff format and fix
+	ruff format .
+	ruff check --fix .
+
+clean:  ## remove the demo's output and caches, keep the environment
+	rm -rf $(WORK) .pytest_cache .mypy_cache .ruff_cache .hypothesis
