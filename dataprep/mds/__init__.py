@@ -1,0 +1,1 @@
+"""MDS, the shard format of MosaicML Streaming, written without importing it (that costs seconds in every worker)."""

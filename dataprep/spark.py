@@ -1,0 +1,75 @@
+"""The Spark session of every job: the same settings under `spark-submit`, plain `python`, and in tests.
+
+What spark-submit or the user's configuration says wins; the defaults here only fill gaps, except for what correctness
+needs: speculation is off (two live attempts of one task waste work), and partitions are never merged behind our back.
+The project's packages travel to the executors as a zip, so that a bare checkout works on a cluster.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark import SparkConf
+from pyspark.sql import SparkSession
+
+DEFAULTS = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.driver.memory": "2g",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
+    "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",
+    "spark.python.worker.faulthandler.enabled": "true",
+}
+REQUIRED = {
+    "spark.speculation": "false",
+    # A partition's number is a shard's identity: adaptive execution must not merge partitions.
+    "spark.sql.adaptive.coalescePartitions.enabled": "false",
+}
+_PACKAGES = ("dataprep", "schemas")
+
+
+def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession:
+    """The running session, or a new one named `app`; without a master from spark-submit it is `local[*]`.
+
+    `settings` are the caller's own Spark properties; they override the defaults, not spark-submit's.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+    conf = SparkConf()
+    if not conf.contains("spark.master"):
+        conf.setMaster((settings or {}).get("spark.master", "local[*]"))
+    if conf.get("spark.master", "").startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        conf.setIfMissing("spark.driver.host", "127.0.0.1")
+    for key, value in {**DEFAULTS, **(settings or {})}.items():
+        conf.setIfMissing(key, value)
+    for key, value in REQUIRED.items():
+        conf.set(key, value)
+    spark = SparkSession.builder.appName(app).config(conf=conf).getOrCreate()
+    _ship_packages(spark)
+    return spark
+
+
+def _ship_packages(spark: SparkSession) -> None:
+    """Send our packages to the executors unless they are installed there the way they are here (site-packages)."""
+    roots = {name: Path(importlib.import_module(name).__file__ or "").parent for name in _PACKAGES}
+    if all("site-packages" in root.parts for root in roots.values()) or getattr(spark, "_switchpoint_shipped", False):
+        return
+    folder = tempfile.mkdtemp(prefix="switchpoint-")
+    archive = Path(folder) / "switchpoint_packages.zip"
+    with zipfile.ZipFile(archive, "w") as bundle:
+        for name, root in roots.items():
+            for source in sorted(root.rglob("*.py")):
+                bundle.write(source, f"{name}/{source.relative_to(root).as_posix()}")
+    spark.sparkContext.addPyFile(str(archive))
+    spark._switchpoint_shipped = True  # type: ignore[attr-defined]
