@@ -16,6 +16,7 @@ ENV VIRTUAL_ENV=/opt/venv \
     PYSPARK_PYTHON=/opt/venv/bin/python \
     PYSPARK_DRIVER_PYTHON=/opt/venv/bin/python \
     NO_ALBUMENTATIONS_UPDATE=1 \
+    PYTHONPATH=/opt/switchpoint \
     PYTHONUNBUFFERED=1
 
 WORKDIR /opt/switchpoint
@@ -30,7 +31,7 @@ COPY . .
 RUN ln -s "$(python -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')" /opt/spark \
     && useradd --create-home --uid 10001 switchpoint
 ENV SPARK_HOME=/opt/spark
-USER switchpoint
+USER 10001
 
 ENTRYPOINT ["tini", "--"]
 CMD ["python", "-m", "curriculum", "--help"]
