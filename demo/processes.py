@@ -1,8 +1,9 @@
 """Run one command of the pipeline, and leave nothing behind: not on Ctrl-C, not after a `kill -9` of anything.
 
-A stage is a tree of processes (spark-submit, a JVM, Python workers; or a launcher and its ranks). It runs in a session of its
-own, so that an interrupt reaches this program alone, which then ends the tree in order. Whatever outlives a killed program
-carries a mark in its environment, by which the next start finds and ends it: two writers never meet.
+A stage is a tree of processes (spark-submit, a JVM, Python workers; or a launcher and its ranks). It runs in a
+session of its own, so that an interrupt reaches this program alone, which then ends the tree in order. Whatever
+outlives a killed program carries a mark in its environment, by which the next start finds and ends it: two writers
+never meet.
 """
 
 from __future__ import annotations

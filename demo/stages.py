@@ -1,7 +1,7 @@
 """The stages of the demo: which commands, in which order, and which of them are done already.
 
-A stage's stamp covers its command, the recipe that it reads and the stamps of all stages before it, so a changed recipe runs
-again from there on and nothing else does. Within a stage the command itself goes on where it stopped.
+A stage's stamp covers its command, the recipe that it reads and the stamps of all stages before it, so a changed
+recipe runs again from there on and nothing else does. Within a stage the command itself goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,12 +44,9 @@ def stages(recipes: Path) -> list[Stage]:
     """The pipeline, in order, with the recipes of the folder `recipes`."""
     python = sys.executable
     world = recipes / "world.yaml"
-    found = [Stage("world", "generate the sample world", (python, "-m", "demo.world", "world", *_options(world)), world)]
-    for job, says in (
-        ("text", "Spark tokenizes and packs the text"),
-        ("download", "Spark downloads the images"),
-        ("pairs", "Spark packs the image-text pairs"),
-        ("conversations", "Spark packs the conversations"),
+    found = [Stage("world", "generate the sample world", (python, "-m", "demo.world", "world", *_options(world)),
+    world)] for job, says in ( ("text", "Spark tokenizes and packs the text"), ("download", "Spark downloads the
+    images"), ("pairs", "Spark packs the image-text pairs"), ("conversations", "Spark packs the conversations"),
     ):
         recipe = recipes / f"{job}.yaml"
         found.append(Stage(job, says, spark(job, recipe), recipe, needs_images=job == "download"))
@@ -67,8 +66,6 @@ def stages(recipes: Path) -> list[Stage]:
 
 def _options(world: Path) -> list[str]:
     """`world.yaml` as command-line options."""
-    import yaml
-
     return [part for key, value in yaml.safe_load(world.read_text()).items() for part in (f"--{key}", str(value))]
 
 

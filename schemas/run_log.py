@@ -1,0 +1,82 @@
+"""`metrics.jsonl` and `scores.json`: what a run says of itself, read by reports.
+
+`train` writes one `Step` a line, in order, each step once: a resumed run drops what lies beyond its checkpoint first.
+`Scores` is what an evaluation writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from schemas.errors import InputError
+from schemas.strict import Strict
+
+
+class Step(Strict):
+    """One optimizer step, after it was taken."""
+
+    step: int = Field(ge=1)
+    """Steps taken so far, this one included."""
+    position: int = Field(ge=0)
+    """Samples drawn before this step began."""
+    phase: str
+    lr: float
+    """Learning rate of this step."""
+    loss: float
+    """Mean cross-entropy over the loss-bearing tokens of the global batch, in nats."""
+    losses: dict[str, float]
+    """The same for each source that is in the batch."""
+    counts: dict[str, int]
+    """Samples of each source seen since the run's start, this step included: counted, not computed."""
+    tokens: int = Field(ge=0)
+    """Tokens of those samples, padding included."""
+    seconds: float = Field(ge=0)
+    """Wall time of this step."""
+
+
+class KindScore(Strict):
+    """Accuracy on one kind of question."""
+
+    questions: int = Field(ge=1)
+    correct: int = Field(ge=0)
+    chance: float = Field(ge=0, le=1)
+    """Expected accuracy of guessing evenly among the choices."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share answered correctly."""
+        return self.correct / self.questions
+
+
+class Scores(Strict):
+    """Result of multiple-choice question answering."""
+
+    schedule: str
+    """Hash of the schedule that trained the model."""
+    position: int
+    """Samples that the model has seen."""
+    blind: bool
+    """Whether images were left out of the prompts."""
+    overall: KindScore
+    kinds: dict[str, KindScore]
+
+
+def steps(path: str | Path) -> Iterator[Step]:
+    """Read a `metrics.jsonl`.
+
+    Raises:
+        InputError: the file is missing or a line is damaged.
+    """
+    try:
+        with open(path, encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    yield Step.model_validate_json(line)
+                except ValidationError as error:
+                    problem = error.errors(include_url=False)[0]["msg"]
+                    raise InputError(f"not a step record: {problem}", file=path, line=number) from None
+    except OSError as error:
+        raise InputError(f"cannot read the run's log ({error.strerror})", file=path) from None
