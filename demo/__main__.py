@@ -23,7 +23,7 @@ from rich.console import Console
 
 from demo import processes, report
 from demo.lock import exclusive
-from demo.stages import ROOT, Stage, stages, stamp
+from demo.stages import ROOT, stages, stamp
 from schemas.errors import InputError, exit_code
 
 EXIT_FAILED, EXIT_NOT_BETTER, EXIT_INTERRUPTED = 1, 3, 130
@@ -83,8 +83,8 @@ def _run(work: Path, recipes: Path) -> int:
         with _images(work, env) if stage.needs_images else contextlib.nullcontext():
             status = processes.run(stage.argv, cwd=work, env=env)
         if status != 0:
-            console.print(f"[red]stage '{stage.name}' ended with status {status}[/red]; mend it and start again to go
-            on") return EXIT_FAILED
+            console.print(f"[red]stage '{stage.name}' ended with status {status}[/red]; mend it, start again to go on")
+            return EXIT_FAILED
         _mark(done, f"{before} {time.monotonic() - begun:.1f}\n")
         console.print(f"{title}: {time.monotonic() - begun:.0f} s")
     console.print(f"all stages done after {time.monotonic() - started:.0f} s in this run")

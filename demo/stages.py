@@ -44,9 +44,13 @@ def stages(recipes: Path) -> list[Stage]:
     """The pipeline, in order, with the recipes of the folder `recipes`."""
     python = sys.executable
     world = recipes / "world.yaml"
-    found = [Stage("world", "generate the sample world", (python, "-m", "demo.world", "world", *_options(world)),
-    world)] for job, says in ( ("text", "Spark tokenizes and packs the text"), ("download", "Spark downloads the
-    images"), ("pairs", "Spark packs the image-text pairs"), ("conversations", "Spark packs the conversations"),
+    generate = (python, "-m", "demo.world", "world", *_options(world))
+    found = [Stage("world", "generate the sample world", generate, world)]
+    for job, says in (
+        ("text", "Spark tokenizes and packs the text"),
+        ("download", "Spark downloads the images"),
+        ("pairs", "Spark packs the image-text pairs"),
+        ("conversations", "Spark packs the conversations"),
     ):
         recipe = recipes / f"{job}.yaml"
         found.append(Stage(job, says, spark(job, recipe), recipe, needs_images=job == "download"))

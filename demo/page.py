@@ -1,0 +1,51 @@
+"""A self-contained HTML page: inline style, inline SVG, no script, nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { padding: .8rem 1rem; border-left: 4px solid #448361; background: #f1f7f3; }
+.verdict.bad { border-color: #b00020; background: #fbf0f1; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
+th, td { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px solid #eee; }
+th { font-weight: 600; color: #555; } th:first-child, td:first-child { text-align: left; }
+svg { max-width: 100%; height: auto; }
+p.note { color: #666; font-size: .9rem; }
+"""
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """A whole document."""
+    body = "\n".join(parts)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def heading(text: str) -> str:
+    """A section's heading."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def note(text: str) -> str:
+    """A paragraph in a quieter tone."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def verdict(text: str, good: bool) -> str:
+    """The sentence that the page exists for."""
+    return f'<p class="verdict{"" if good else " bad"}">{escape(text)}</p>'
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of text cells."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"

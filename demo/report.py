@@ -1,0 +1,173 @@
+"""What came of the demo: `report.html` and a table in the terminal, from the files that the stages left.
+
+Nothing here depends on when or how often the stages ran, so an interrupted demo ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from demo import figures, page
+from demo.verdict import Verdict, compare, interval
+from schemas.errors import InputError
+from schemas.manifest import Manifest
+from schemas.run_log import KindScore, Scores, Step, steps
+from schemas.schedule import Schedule
+
+DATASETS = ("text", "pairs", "conversations")
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the report shows."""
+
+    schedule: Schedule
+    log: list[Step]
+    manifests: dict[str, Manifest]
+    seeing: Scores
+    text_only: Scores
+
+    @property
+    def verdict(self) -> Verdict:
+        """The comparison on all held-out questions."""
+        return compare(self.seeing.overall, self.text_only.overall)
+
+
+def write(work: Path, console: Console) -> bool:
+    """Write `work/report.html`, print the tables, and return whether images clearly helped.
+
+    Raises:
+        InputError: a stage's output is missing or damaged.
+    """
+    found = gather(work)
+    target = work / "report.html"
+    partial = target.with_name(".report.html.partial")
+    partial.write_text(render(found), encoding="utf-8")
+    partial.replace(target)
+    for title, (header, rows) in tables(found).items():
+        shown = Table(*header, title=title, title_justify="left", box=None, pad_edge=False)
+        for column in shown.columns[1:]:
+            column.justify = "right"
+        for row in rows:
+            shown.add_row(*row)
+        console.print(shown, "")
+    console.print(f"[{'green' if found.verdict.better else 'red'}]{found.verdict.sentence}[/]")
+    console.print(f"report: {target}")
+    return found.verdict.better
+
+
+def gather(work: Path) -> Findings:
+    """Read what the stages wrote under `work`."""
+    return Findings(
+        Schedule.load(work / "runs/curriculum/schedule.json"),
+        list(steps(work / "runs/curriculum/metrics.jsonl")),
+        {name: Manifest.load(work / "data" / name) for name in DATASETS},
+        _scores(work / "runs/curriculum/scores.json"),
+        _scores(work / "runs/baseline/scores.json"),
+    )
+
+
+def _scores(path: Path) -> Scores:
+    try:
+        return Scores.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InputError(f"cannot read the scores: {error}", file=path, remedy="run the demo again") from None
+
+
+def render(found: Findings) -> str:
+    """The HTML page."""
+    parts = [
+        page.verdict(found.verdict.sentence, found.verdict.better),
+        figures.svg(figures.accuracy(found.seeing, found.text_only)),
+    ]
+    plots = {
+        "Target and realised mix": figures.mix(found.schedule, found.log),
+        "Loss": figures.losses(found.schedule, found.log),
+        "Learning rate": figures.learning_rate(found.schedule, found.log),
+    }
+    for title, (header, rows) in tables(found).items():
+        parts += [page.heading(title), page.table(header, rows)]
+        if title in plots:
+            parts.append(figures.svg(plots.pop(title)))
+    for title, figure in plots.items():
+        parts += [page.heading(title), figures.svg(figure)]
+    parts.append(page.note(f"schedule {found.schedule.hash[:16]}, {len(found.log):,} steps"))
+    return page.page("Switchpoint demo", parts)
+
+
+def tables(found: Findings) -> dict[str, tuple[Row, list[Row]]]:
+    """The report's tables by title, for the page and the terminal alike."""
+    return {
+        "Held-out questions": _question_rows(found.seeing, found.text_only),
+        "Target and realised mix": _mix_rows(found.schedule, found.log),
+        "Loss": _loss_rows(found.schedule, found.log),
+        "Data": _data_rows(found.manifests),
+    }
+
+
+def _question_rows(seeing: Scores, text_only: Scores) -> tuple[Row, list[Row]]:
+    def cell(score: KindScore) -> str:
+        low, high = interval(score)
+        return f"{score.accuracy:.1%} [{low:.1%}, {high:.1%}]"
+
+    kinds = {"overall": (seeing.overall, text_only.overall)}
+    kinds |= {name: (score, text_only.kinds[name]) for name, score in seeing.kinds.items()}
+    rows = [
+        (name, f"{mine.questions:,}", cell(mine), cell(other), f"{mine.chance:.1%}")
+        for name, (mine, other) in kinds.items()
+    ]
+    return ("kind", "questions", "with images [99 %]", "text only [99 %]", "chance"), rows
+
+
+def _mix_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]:
+    """For each phase and source: samples due, samples counted by the trainer, and the difference at the phase's end.
+
+    A phase may end inside a step; its counts are then the schedule's own for the samples up to the switch.
+    """
+    counted = {0: dict.fromkeys((s.name for s in schedule.sources), 0)}
+    counted |= {sum(step.counts.values()): step.counts for step in log}
+    rows = []
+    for phase in schedule.phases:
+        stop = max((p for p in counted if p <= phase.stop), default=0)
+        start = max((p for p in counted if p <= phase.start), default=0)
+        for source in schedule.sources:
+            due = schedule.targets(stop)[source.name] - schedule.targets(start)[source.name]
+            mine = counted[stop].get(source.name, 0) - counted[start].get(source.name, 0)
+            if due or mine:
+                tokens = schedule.tokens(mine)
+                share = mine / (stop - start)
+                rows.append((phase.name, source.name, f"{due:,.2f}", f"{mine:,}", f"{share:.3%}", f"{tokens:,}"))
+    return ("phase", "source", "samples due", "samples trained", "realised share", "tokens"), rows
+
+
+def _loss_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]:
+    """Mean loss of each source over the first and the last tenth of the steps of each phase that hold it."""
+    rows = []
+    for phase in schedule.phases:
+        inside = [step for step in log if phase.start <= step.position < phase.stop]
+        for source in schedule.sources:
+            values = [step.losses[source.name] for step in inside if source.name in step.losses]
+            if values:
+                tenth = math.ceil(len(values) / 10)
+                first, last = sum(values[:tenth]) / tenth, sum(values[-tenth:]) / tenth
+                rows.append((phase.name, source.name, f"{first:.3f}", f"{last:.3f}"))
+    return ("phase", "source", "loss, first tenth", "loss, last tenth"), rows
+
+
+def _data_rows(manifests: dict[str, Manifest]) -> tuple[Row, list[Row]]:
+    rows = []
+    for name, manifest in manifests.items():
+        tokens, rejected = manifest.tokens, manifest.rows.rejected
+        why = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items())) or "none"
+        counts = (manifest.rows.read, manifest.rows.written, manifest.samples)
+        kinds = (tokens.text, tokens.visual, tokens.caption, tokens.pad)
+        rows.append((name, *(f"{value:,}" for value in (*counts, *kinds)), why))
+    return ("dataset", "rows", "written", "samples", "text", "visual", "caption", "pad", "rejects"), rows
