@@ -88,8 +88,8 @@ def accuracy(seeing: Scores, text_only: Scores) -> Figure:
         axes.bar(x, y, width=0.36, color=colour, label=label, yerr=spread, error_kw={"linewidth": 0.8})
     for number, name in enumerate(names):
         chance = (seeing.overall if name == "overall" else seeing.kinds[name]).chance
-        label = "chance" if number == 0 else None
-        axes.hlines(chance, number - 0.42, number + 0.42, color="#b00020", linestyle="--", linewidth=1, label=label)
+        legend = "_" if number else "chance"  # matplotlib leaves out labels that begin with an underscore
+        axes.hlines(chance, number - 0.42, number + 0.42, color="#b00020", linestyle="--", linewidth=1, label=legend)
     axes.set_xticks(range(len(names)), names)
     axes.set_xlabel("")
     axes.set_ylim(0, 1)

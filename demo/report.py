@@ -120,7 +120,7 @@ def _question_rows(seeing: Scores, text_only: Scores) -> tuple[Row, list[Row]]:
 
     kinds = {"overall": (seeing.overall, text_only.overall)}
     kinds |= {name: (score, text_only.kinds[name]) for name, score in seeing.kinds.items()}
-    rows = [
+    rows: list[Row] = [
         (name, f"{mine.questions:,}", cell(mine), cell(other), f"{mine.chance:.1%}")
         for name, (mine, other) in kinds.items()
     ]
@@ -134,7 +134,7 @@ def _mix_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]:
     """
     counted = {0: dict.fromkeys((s.name for s in schedule.sources), 0)}
     counted |= {sum(step.counts.values()): step.counts for step in log}
-    rows = []
+    rows: list[Row] = []
     for phase in schedule.phases:
         stop = max((p for p in counted if p <= phase.stop), default=0)
         start = max((p for p in counted if p <= phase.start), default=0)
@@ -150,7 +150,7 @@ def _mix_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]:
 
 def _loss_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]:
     """Mean loss of each source over the first and the last tenth of the steps of each phase that hold it."""
-    rows = []
+    rows: list[Row] = []
     for phase in schedule.phases:
         inside = [step for step in log if phase.start <= step.position < phase.stop]
         for source in schedule.sources:
@@ -163,7 +163,7 @@ def _loss_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]
 
 
 def _data_rows(manifests: dict[str, Manifest]) -> tuple[Row, list[Row]]:
-    rows = []
+    rows: list[Row] = []
     for name, manifest in manifests.items():
         tokens, rejected = manifest.tokens, manifest.rows.rejected
         why = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items())) or "none"
