@@ -1,0 +1,109 @@
+"""The instruction release: one JSON array in the form of LLaVA-v1.5's mix665k, and the pictures beside it.
+
+Rows have one to four rounds; the marker `<image>` stands at the start or at the end of the first human turn. About 6 %
+of the rows are text only and carry `model`. A few rows have the defects that the release is known for.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo.world.asking import Asker
+from demo.world.captions import inventory
+from demo.world.questions import Question
+from demo.world.render import encode, render
+from demo.world.scene import Layout, draw, stream
+from demo.world.world import Defect, DefectKind, Fate
+
+MARKER = "<image>"
+_TEXT_ONLY_SHARE = 0.06
+_ROUNDS = {1: 0.35, 2: 0.40, 3: 0.20, 4: 0.05}
+"""Shares of rows by rounds. Few are long, or sides and counts, asked once a row, would outgrow their weights."""
+
+_SHARES: dict[DefectKind, tuple[float, Fate]] = {
+    "missing_image": (0.002, "rejected"),
+    "gif_named_jpg": (0.001, "either"),
+    "corrupt_image": (0.001, "rejected"),
+    "leading_gpt": (0.001, "accepted"),
+    "unpaired_turns": (0.001, "rejected"),
+}
+"""Share of the rows with each defect (at least one row each) and the fate that it should meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write` made."""
+
+    defects: list[Defect]
+    text_only: int
+    questions: int
+    """Questions on pictures."""
+
+
+def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> Written:
+    """Write `number` rows as `root / "conversations" / "llava.json"`, pictures in `images/train` beside it."""
+    folder = root / "conversations"
+    (folder / "images" / "train").mkdir(parents=True)
+    text_only, planted = _plant(number, seed)
+    asker, text_asker = Asker(), Asker()
+    rows: list[dict[str, Any]] = []
+    defects: list[Defect] = []
+    questions = 0
+    for index in range(number):
+        rng = stream(seed, "conversation", index)
+        scene = draw(rng, excluded)
+        (rounds,) = rng.choices(list(_ROUNDS), weights=list(_ROUNDS.values()))
+        if index in text_only:
+            asked = text_asker.separate(rng, scene, min(rounds, 2))
+            rows.append(_text_row(rng, index, inventory(rng, scene), asked))
+            continue
+        kind = planted.get(index)
+        asked = asker.conversation(rng, scene, max(rounds, 2) if kind == "unpaired_turns" else rounds)
+        questions += len(asked)
+        identity = f"{index:012d}"
+        if kind is not None:
+            defects.append(Defect(release="conversations", kind=kind, key=identity, fate=_SHARES[kind][1]))
+        name = f"train/{identity}.jpg"
+        if kind != "missing_image":
+            picture = render(scene)
+            image = encode(picture, "GIF" if kind == "gif_named_jpg" else "JPEG", quality=rng.randint(85, 95))
+            (folder / "images" / name).write_bytes(rng.randbytes(300) if kind == "corrupt_image" else image)
+        rows.append({"id": identity, "image": name, "conversations": _turns(rng, asked, kind)})
+    (folder / "llava.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+    return Written(defects, len(text_only), questions)
+
+
+def _plant(number: int, seed: int) -> tuple[set[int], dict[int, DefectKind]]:
+    """Choose the rows without a picture, and among the others the defective ones and how."""
+    rng = stream(seed, "conversation defects")
+    shuffled = rng.sample(range(number), number)
+    split = round(number * _TEXT_ONLY_SHARE)
+    kinds = [kind for kind, (share, _) in _SHARES.items() for _ in range(max(1, round(share * number)))]
+    return set(shuffled[:split]), dict(zip(shuffled[split:], kinds, strict=False))
+
+
+def _turns(rng: random.Random, asked: list[Question], kind: DefectKind | None) -> list[dict[str, str]]:
+    """The rounds as alternating turns, with the marker in the first human one and the defect `kind`, if any."""
+    turns = []
+    for question in asked:
+        turns += [{"from": "human", "value": question.text}, {"from": "gpt", "value": question.answer}]
+    first = turns[0]["value"]
+    turns[0]["value"] = rng.choice((f"{MARKER}\n{first}", f"{first}\n{MARKER}"))
+    if kind == "leading_gpt":
+        return [{"from": "gpt", "value": "Hello! Send me a picture."}, *turns]
+    if kind == "unpaired_turns":
+        del turns[1]
+    return turns
+
+
+def _text_row(rng: random.Random, index: int, words: str, asked: list[Question]) -> dict[str, Any]:
+    """A row without a picture: the scene is given in `words`."""
+    opening = rng.choice(("A picture shows {}.", "Imagine {}.", "In words: {}.")).format(words)
+    turns = _turns(rng, asked, None)
+    turns[0]["value"] = f"{opening} {asked[0].text}"
+    return {"id": f"text{index:08d}_0", "model": "world-in-words", "conversations": turns}

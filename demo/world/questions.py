@@ -1,0 +1,102 @@
+"""Questions on a scene: five kinds with short answers, and the wordings that training and held-out sets share.
+
+Each function lists all questions of one kind that can be put about given things; which of them is asked is the
+business of `asking.py`. A "no" question on existence keeps the colour or the shape of something that is there, so a
+model that saw half of the picture cannot tell it from a "yes" question.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+
+from demo.world.scene import COLOURS, COLUMNS, SHAPES, Scene, Thing
+
+WORDINGS = {
+    "colour": ("What colour is the {}?", "What is the colour of the {}?", "Which colour does the {} have?"),
+    "shape": ("What shape is the {} object?", "Which shape does the {} object have?"),
+    "existence": ("Is there a {}?", "Can you see a {}?"),
+    "side": ("Is the {} on the left or on the right?", "On which side is the {}, left or right?"),
+    "count": ("How many objects are there?", "How many shapes can you see?"),
+}
+CHOICES = {
+    "colour": COLOURS,
+    "shape": SHAPES,
+    "existence": ("yes", "no"),
+    "side": COLUMNS,
+    "count": ("2", "3"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question on one scene, with its one right answer."""
+
+    kind: str
+    wording: str
+    text: str
+    answer: str
+    words: frozenset[str] = frozenset()
+    """Colours and shapes that the question and its answer name."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All answers that this kind of question has."""
+        return CHOICES[self.kind]
+
+
+def on_colour(things: list[Thing]) -> Iterator[Question]:
+    """What colour has this shape?"""
+    for wording in WORDINGS["colour"]:
+        for thing in things:
+            words = frozenset((thing.shape, thing.colour))
+            yield Question("colour", wording, wording.format(thing.shape), thing.colour, words)
+
+
+def on_shape(things: list[Thing]) -> Iterator[Question]:
+    """What shape has the thing of this colour?"""
+    for wording in WORDINGS["shape"]:
+        for thing in things:
+            words = frozenset((thing.shape, thing.colour))
+            yield Question("shape", wording, wording.format(thing.colour), thing.shape, words)
+
+
+def on_side(things: list[Thing]) -> Iterator[Question]:
+    """Is this shape on the left or on the right?"""
+    for wording in WORDINGS["side"]:
+        for thing in things:
+            yield Question("side", wording, wording.format(thing.shape), thing.column, frozenset((thing.shape,)))
+
+
+def on_count(scene: Scene) -> Iterator[Question]:
+    """How many objects does `scene` have?"""
+    for wording in WORDINGS["count"]:
+        yield Question("count", wording, wording, str(len(scene.things)))
+
+
+def on_existence(
+    rng: random.Random, scene: Scene, things: list[Thing], avoided: Set[str] = frozenset()
+) -> Iterator[Question]:
+    """Is there such a thing? One "yes" and one "no" about each of `things`; no "no" names one of `avoided`."""
+    for wording in WORDINGS["existence"]:
+        for thing in things:
+            for colour, shape, answer in (
+                (thing.colour, thing.shape, "yes"),
+                (*_absent(rng, scene, thing, avoided), "no"),
+            ):
+                words = frozenset((colour, shape))
+                yield Question("existence", wording, wording.format(f"{colour} {shape}"), answer, words)
+
+
+def _absent(rng: random.Random, scene: Scene, thing: Thing, avoided: Set[str]) -> tuple[str, str]:
+    """A (colour, shape) that is not in `scene`: one of the two is `thing`'s, the other often another thing's."""
+    others = [other for other in scene.things if other is not thing and not {other.shape, other.colour} & avoided]
+    colours = [colour for colour in COLOURS if colour != thing.colour and colour not in avoided]
+    shapes = [shape for shape in SHAPES if shape != thing.shape and shape not in avoided]
+    if others and rng.random() < 0.5:
+        other = rng.choice(others)
+        colours, shapes = [other.colour], [other.shape]
+    if rng.random() < 0.5:
+        return thing.colour, rng.choice(shapes)
+    return rng.choice(colours), thing.shape
