@@ -1,0 +1,29 @@
+"""The page is self-contained and hostile text stays text."""
+
+from html.parser import HTMLParser
+
+from demo import page
+
+
+class Collector(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def test_text_is_escaped_and_nothing_is_fetched() -> None:
+    html = page.page("<t>", [page.heading("a & b"), page.table(["h"], [["<script>alert(1)</script>"]])])
+    parsed = Collector()
+    parsed.feed(html)
+    assert "script" not in parsed.tags
+    assert not parsed.links
+    assert "a &amp; b" in html
+
+
+def test_a_bad_verdict_looks_different() -> None:
+    assert page.verdict("x", True) != page.verdict("x", False)
