@@ -1,0 +1,61 @@
+"""One deadline for a whole fetch: connecting, TLS, redirects, headers and body together.
+
+A socket's own time-out starts again with every byte, so a server that sends one byte every nine seconds holds a thread
+with a ten-second time-out for ever. Here each wait gets the smaller of the per-wait time-out and what is left in total.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Buffer
+
+from dataprep.download.account import FetchFailed, Reason
+
+
+class Deadline:
+    """`total` seconds for everything, at most `each` seconds for one wait."""
+
+    def __init__(self, total: float, each: float) -> None:
+        self._end, self._each = time.monotonic() + total, each
+
+    def left(self) -> float:
+        """Seconds that the next wait may take. Raises FetchFailed(TIMEOUT) when the total is used up."""
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
+            raise FetchFailed(Reason.TIMEOUT, "total time used up")
+        return min(self._each, remaining)
+
+
+class DeadlineSocket:
+    """What `http.client` needs of a socket, every wait under a `Deadline`."""
+
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+        self._connection, self._deadline = connection, deadline
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of `data`; the time-out covers the whole call."""
+        self._connection.settimeout(self._deadline.left())
+        self._connection.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """A buffered reader, as `socket.makefile("rb")`."""
+        assert mode == "rb"
+        return io.BufferedReader(_DeadlineReader(self._connection, self._deadline), 65536)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+        self._connection, self._deadline = connection, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        self._connection.settimeout(self._deadline.left())
+        return self._connection.recv_into(buffer)

@@ -1,0 +1,198 @@
+"""Fetch one image from a stranger's server within fixed limits: scheme, address, redirects, bytes, time, type.
+
+img2dataset calls `urllib.request.urlopen`, which opens `file://`, follows redirects anywhere, reads bodies without end
+and, on a redirect, reads even the body that it throws away. `Fetcher.open` has the signature of a urllib opener and
+takes its place (see `installed`), so that img2dataset's own downloader runs unchanged on top of it. It speaks HTTP through
+`http.client`, one connection a hop, each made by the `AddressGuard`; proxies from the environment are not used, because
+the guard could not see whom they dial. Bodies are asked for uncompressed and never decompressed: a gzip bomb stays as
+small as it was sent, and is no image.
+
+Retries live here and not in img2dataset, which retries a 404 as eagerly as a time-out, and at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import socket
+import ssl
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any
+
+from dataprep.download.account import TRANSIENT, FetchFailed, Reason, of_status
+from dataprep.download.deadline import Deadline, DeadlineSocket
+from dataprep.download.guard import AddressGuard
+from dataprep.download.robots import opted_out, retry_after
+from dataprep.image import ImageLimits, ImageRefused, inspect
+
+CHUNK = 65536
+_REDIRECTS = frozenset([301, 302, 303, 307, 308])
+
+
+@dataclass(frozen=True)
+class FetchPolicy:
+    """Limits of one fetch."""
+
+    timeout: float = 10.0
+    """Seconds for one wait: connect, TLS, next bytes."""
+    total_timeout: float = 60.0
+    """Seconds for one attempt, redirects and body included."""
+    max_bytes: int = 20_000_000
+    max_redirects: int = 5
+    retries: int = 2
+    """Further attempts after a failure that may pass."""
+    backoff: float = 1.0
+    """Seconds before the first retry; doubled for each further one."""
+    max_wait: float = 30.0
+    """Seconds; a longer Retry-After ends the attempts."""
+    opt_out: frozenset[str] = frozenset()
+    """Directives in X-Robots-Tag that forbid this use."""
+    agent: str = "switchpoint"
+    """Token of the User-Agent, which directives may address."""
+    image: ImageLimits = field(default_factory=ImageLimits)
+
+
+class Fetched(io.BytesIO):
+    """A body in memory with its headers, as much of a urllib response as img2dataset uses."""
+
+    def __init__(self, body: bytes, headers: Message) -> None:
+        super().__init__(body)
+        self.headers = headers
+
+
+class Fetcher:
+    """A urllib opener for strangers' servers; safe to share between threads.
+
+    Args:
+        policy: the limits.
+        guard: decides which addresses may be dialled.
+        sleep: waits between attempts; replaced in tests.
+    """
+
+    def __init__(
+        self, policy: FetchPolicy, guard: AddressGuard, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._policy, self._guard, self._sleep = policy, guard, sleep
+        self._tls = ssl.create_default_context()
+
+    def open(self, request: urllib.request.Request | str, data: None = None, timeout: Any = None) -> Fetched:
+        """The image behind `request`, checked by its header; urllib's `data` and `timeout` are not used.
+
+        Raises:
+            FetchFailed: the reason after the last attempt.
+        """
+        url = request if isinstance(request, str) else request.full_url
+        for attempt in range(self._policy.retries + 1):
+            try:
+                return self._attempt(url)
+            except FetchFailed as failure:
+                wait = max(self._policy.backoff * 2**attempt, failure.retry_after or 0.0)
+                final = failure.reason not in TRANSIENT or attempt == self._policy.retries
+                if final or wait > self._policy.max_wait:
+                    raise
+            self._sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _attempt(self, url: str) -> Fetched:
+        deadline = Deadline(self._policy.total_timeout, self._policy.timeout)
+        try:
+            for _ in range(self._policy.max_redirects + 1):
+                with contextlib.closing(self._request(url, deadline)) as connection:
+                    response = connection.getresponse()
+                    if response.status not in _REDIRECTS:
+                        return self._accept(response)
+                    target = response.headers.get("Location")
+                if not target:
+                    raise FetchFailed(Reason.REDIRECTS, f"HTTP {response.status} without Location")
+                url = urllib.parse.urljoin(url, target)
+            raise FetchFailed(Reason.REDIRECTS, f"more than {self._policy.max_redirects}")
+        except TimeoutError:
+            raise FetchFailed(Reason.TIMEOUT, f"nothing for {self._policy.timeout:g} s") from None
+        except ssl.SSLError as error:
+            raise FetchFailed(Reason.TLS, str(error)) from None
+        except OSError as error:
+            raise FetchFailed(Reason.CONNECT, str(error)) from None
+        except http.client.HTTPException as error:
+            raise FetchFailed(Reason.PROTOCOL, f"{type(error).__name__}: {error}") from None
+        except ValueError as error:  # urlsplit and http.client refuse malformed URLs and header values so
+            raise FetchFailed(Reason.BAD_URL, str(error)) from None
+
+    def _request(self, url: str, deadline: Deadline) -> http.client.HTTPConnection:
+        """Send the request for `url` over a connection to a judged address."""
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise FetchFailed(Reason.SCHEME, parts.scheme)
+        if not parts.hostname:
+            raise FetchFailed(Reason.BAD_URL, "no host")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        raw = self._guard.connect(parts.hostname, port, deadline)
+        try:
+            if parts.scheme == "https":
+                raw.settimeout(deadline.left())
+                raw = self._tls.wrap_socket(raw, server_hostname=parts.hostname)
+            connection = http.client.HTTPConnection(parts.hostname, port)
+            connection.sock = DeadlineSocket(raw, deadline)
+            path = urllib.parse.quote(parts.path or "/", safe="/%:=&?~#+!$,;'@()*[]")
+            query = urllib.parse.quote(parts.query, safe="/%:=&?~#+!$,;'@()*[]")
+            host = parts.netloc.rpartition("@")[2].encode("idna" if not parts.netloc.isascii() else "ascii").decode()
+            connection.putrequest("GET", f"{path}?{query}" if query else path, skip_host=True)
+            for name, value in (
+                ("Host", host),
+                ("User-Agent", f"Mozilla/5.0 (compatible; {self._policy.agent})"),
+                ("Accept", "image/*,*/*;q=0.5"),
+                ("Connection", "close"),
+            ):
+                connection.putheader(name, value)
+            connection.endheaders()
+        except BaseException:
+            raw.close()
+            raise
+        return connection
+
+    def _accept(self, response: http.client.HTTPResponse) -> Fetched:
+        """Judge status and headers, read the body under its cap, check the image's header."""
+        if response.status != 200:
+            raise FetchFailed(
+                of_status(response.status), f"HTTP {response.status}", retry_after=retry_after(response.headers)
+            )
+        if opted_out(response.headers, self._policy.agent, self._policy.opt_out):
+            raise FetchFailed(Reason.OPTED_OUT, "X-Robots-Tag")
+        body = self._read(response)
+        try:
+            inspect(body, self._policy.image)
+        except ImageRefused as refused:
+            raise FetchFailed(refused.reason, refused.detail) from None
+        return Fetched(body, response.headers)
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        announced = response.length
+        if announced is not None and announced > self._policy.max_bytes:
+            raise FetchFailed(Reason.BODY_TOO_LARGE, f"{announced:,} bytes announced")
+        body = bytearray()
+        try:
+            while chunk := response.read1(CHUNK):
+                body += chunk
+                if len(body) > self._policy.max_bytes:
+                    raise FetchFailed(Reason.BODY_TOO_LARGE, f"more than {self._policy.max_bytes:,} bytes")
+        except http.client.IncompleteRead:
+            raise FetchFailed(Reason.BODY_TRUNCATED, f"{len(body):,} bytes came") from None
+        if announced is not None and len(body) < announced:
+            raise FetchFailed(Reason.BODY_TRUNCATED, f"{len(body):,} of {announced:,} bytes")
+        return bytes(body)
+
+
+@contextlib.contextmanager
+def installed(fetcher: Fetcher) -> Iterator[None]:
+    """Let `urllib.request.urlopen` of this process go through `fetcher`, then put back what was there."""
+    before = urllib.request._opener  # type: ignore[attr-defined]  # urllib offers a setter and no getter
+    urllib.request.install_opener(fetcher)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        urllib.request.install_opener(before)

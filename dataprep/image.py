@@ -1,0 +1,174 @@
+"""Look at an untrusted image before anything is spent on it: type from its first bytes, size from its header.
+
+Decoders are the largest attack surface in an image pipeline, and a 40 kB file may ask for a gigabyte of pixels. So the
+order is fixed: magic bytes decide which single decoder may see the data; its header gives the size, which is
+checked against the caps; completeness is read from the container; and only then may pixels be decoded. The name that a
+file carries is never believed. Every refusal has a reason from `ImageFault`.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from dataprep.rejects import Rejected
+
+ORIENTATION_TAG = 0x0112
+SNIFF_BYTES = 16
+
+
+class ImageFault(StrEnum):
+    """Why an image is refused."""
+
+    NOT_AN_IMAGE = "not_an_image"
+    """Neither JPEG, PNG, WebP nor GIF by its first bytes (HTML, SVG, text, an archive)."""
+    TOO_LARGE = "image_too_large"
+    """More bytes than the cap."""
+    TOO_MANY_PIXELS = "too_many_pixels"
+    """The header announces more pixels than the cap."""
+    TOO_SMALL = "image_too_small"
+    ASPECT = "aspect_ratio"
+    ANIMATED = "animated"
+    TRUNCATED = "image_truncated"
+    """The container ends before the picture does."""
+    UNDECODABLE = "undecodable"
+    """The decoder gave up."""
+
+
+class ImageRefused(Rejected):
+    """An image that must not go into a dataset; `reason` is an `ImageFault`."""
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """Caps that hold before decoding."""
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 50_000_000
+    """Width x height."""
+    min_side: int = 1
+    """Shorter side, in pixels."""
+    max_aspect: float = float("inf")
+    """Longer side / shorter side."""
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the header says."""
+
+    kind: str
+    """jpg, png, webp or gif: the extension that the file should carry."""
+    width: int
+    """Pixels as stored, before EXIF orientation."""
+    height: int
+    orientation: int
+    """EXIF orientation, 1 (upright) to 8."""
+
+
+_DECODER = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF"}
+
+
+def sniff(data: bytes) -> str | None:
+    """The extension that the first bytes of `data` call for, or None when they are no image that we read."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    return None
+
+
+def inspect(data: bytes, limits: ImageLimits) -> ImageInfo:
+    """Check type, size and completeness of `data` without decoding a pixel.
+
+    Raises:
+        ImageRefused: with the first reason that applies.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageRefused(ImageFault.TOO_LARGE, f"{len(data)} bytes")
+    kind = sniff(data)
+    if kind is None:
+        raise ImageRefused(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
+    with _open(data, kind) as image:
+        width, height = image.size
+        if width * height > limits.max_pixels:
+            raise ImageRefused(ImageFault.TOO_MANY_PIXELS, f"{width} x {height}")
+        if min(width, height) < limits.min_side:
+            raise ImageRefused(ImageFault.TOO_SMALL, f"{width} x {height}")
+        if max(width, height) > limits.max_aspect * min(width, height):
+            raise ImageRefused(ImageFault.ASPECT, f"{width} x {height}")
+        orientation = _orientation(image, kind)
+        if kind != "jpg" and _animated(image):
+            raise ImageRefused(ImageFault.ANIMATED, f"{kind} with several frames")
+    if not _complete(data, kind):
+        raise ImageRefused(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
+    return ImageInfo(kind, width, height, orientation)
+
+
+def verify(data: bytes, info: ImageInfo) -> None:
+    """Decode the pixels once, to know that they can be; `info` comes from `inspect`, whose caps therefore hold.
+
+    A JPEG is decoded at an eighth of its size: every entropy-coded byte is still read, most arithmetic is not.
+
+    Raises:
+        ImageRefused: the decoder failed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=(_DECODER[info.kind],)) as image:
+                if info.kind == "jpg":
+                    image.draft(image.mode, (max(1, info.width // 8), max(1, info.height // 8)))
+                image.load()
+    except Exception as error:  # decoders raise whatever they like: struct.error, SyntaxError, IndexError, OSError
+        raise ImageRefused(ImageFault.UNDECODABLE, str(error)[:200]) from None
+
+
+def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
+    """Open with the one decoder that the magic bytes call for; reads the header only."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data), formats=(_DECODER[kind],))  # type: ignore[return-value]
+    except Image.DecompressionBombError as error:
+        raise ImageRefused(ImageFault.TOO_MANY_PIXELS, str(error)[:200]) from None
+    except UnidentifiedImageError:
+        fault = ImageFault.UNDECODABLE if _complete(data, kind) else ImageFault.TRUNCATED
+        raise ImageRefused(fault, f"{kind} without a readable header") from None
+    except Exception as error:  # a header parser fed by strangers may raise anything
+        raise ImageRefused(ImageFault.UNDECODABLE, str(error)[:200]) from None
+
+
+def _orientation(image: Image.Image, kind: str) -> int:
+    if kind == "png" and "exif" not in image.info:
+        return 1  # Pillow would decode the whole picture in search of a chunk after the pixels
+    try:
+        value = int(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # broken EXIF does not make a broken picture
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _animated(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # looking for a second frame of a damaged file; `verify` judges the first one
+        return False
+
+
+def _complete(data: bytes, kind: str) -> bool:
+    """Whether the container's own end marker or length is there; trailing bytes after it are common and harmless."""
+    if kind == "jpg":
+        return data.rfind(b"\xff\xd9", len(data) // 2) >= 0  # an embedded thumbnail's end stands in the first half
+    if kind == "png":
+        return b"IEND" in data[-4096:]
+    if kind == "webp":
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    return data.rstrip(b"\x00").endswith(b";")

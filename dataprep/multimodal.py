@@ -1,0 +1,200 @@
+"""The frame of the pairs and conversations jobs: plan, tasks, manifest.
+
+Both turn rows with images into packed windows, task by task; they differ in how a task reads its rows. What is common
+stands here: claiming the output under a plan, running what has no receipt, adding receipts up into a manifest
+whose sums are checked, and publishing index and manifest last.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+from pyspark.sql import SparkSession
+
+from dataprep import files, plan, publish, tokenizer
+from dataprep.image import ImageLimits
+from dataprep.packing import DEFAULT_BUFFER
+from dataprep.progress import Progress
+from dataprep.tasks import Receipt, Task, Work, run_tasks
+from dataprep.windows import WindowSpec
+from schemas.manifest import ImageGeometry, InputFile, Manifest, Rows, ShardReceipt, TokenCounts
+from schemas.strict import Strict
+
+_PACKAGES = ("gigatoken", "numpy", "pillow", "pyspark", "tokenizers")
+
+
+class Geometry(Strict):
+    """How the image encoder cuts a picture into tokens."""
+
+    size: int = Field(gt=0)
+    """Side of the square that the encoder sees, in pixels."""
+    patch: int = Field(gt=0)
+    """Side of a patch, in pixels."""
+    tokens: int | None = Field(default=None, gt=0)
+    """Placeholders for an image; by default (size // patch)^2, as for SigLIP (384/14: 729, 224/16: 196)."""
+
+    def resolved(self) -> ImageGeometry:
+        """With `tokens` filled in."""
+        return ImageGeometry(
+            size=self.size, patch=self.patch, tokens=self.tokens or max(1, self.size // self.patch) ** 2
+        )
+
+
+class ImageCaps(Strict):
+    """What an image may be; rows beyond it are rejected."""
+
+    max_bytes: int = Field(default=20_000_000, gt=0)
+    """Encoded bytes."""
+    max_pixels: int = Field(default=50_000_000, gt=0)
+    """Width x height, read from the header before anything is decoded."""
+    min_side: int = Field(default=1, gt=0)
+    """Shorter side, in pixels."""
+    max_aspect: float = Field(default=20.0, ge=1)
+    """Longer side / shorter side."""
+    decode: bool = True
+    """Decode every image once. Without it only header and completeness are checked, at some ten times the speed."""
+
+    def limits(self) -> ImageLimits:
+        """The caps in the form that `dataprep.image` takes."""
+        return ImageLimits(self.max_bytes, self.max_pixels, self.min_side, self.max_aspect)
+
+
+class MultimodalJob(Strict):
+    """Settings that pairs and conversations share."""
+
+    out: str
+    """Directory of the dataset: a path, s3://, gs:// or hdfs://."""
+    tokenizer: str
+    """`tokenizer.json`, or a directory that holds it."""
+    end_of_text: str = tokenizer.END_OF_TEXT
+    """Special token that ends a pair or conversation."""
+    pad: str = tokenizer.PAD
+    """Special token that fills windows up."""
+    seq_len: int = Field(gt=0)
+    """Ids in a window."""
+    seed: int = 0
+    geometry: Geometry
+    images: ImageCaps = ImageCaps()
+    buffer: int = Field(default=DEFAULT_BUFFER, gt=0)
+    """Items held back by the packer to choose from; more of them pad less, up to about a thousand."""
+    shard_bytes: int = Field(default=64_000_000, gt=0, lt=1 << 32)
+    """Raw bytes at which a new shard starts."""
+    compression: str | None = Field(default=None, pattern=r"^zstd(:\d+)?$")
+    """`zstd` or `zstd:LEVEL`. Encoded images hardly shrink, so the default is none."""
+    licences: list[str] = []
+    """Copied into the manifest."""
+    spark: dict[str, str] = {}
+    """Spark properties for runs without spark-submit."""
+
+    def influential(self) -> dict[str, Any]:
+        """The settings that decide the output's bytes, for the plan."""
+        return self.model_dump(mode="json", exclude={"out", "tokenizer", "spark", "inputs"})
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What every task of a run needs, shipped with the function."""
+
+    job: Any
+    """The job's own settings."""
+    tokenizer: tokenizer.TokenizerSpec
+    windows: WindowSpec
+    image_tokens: int
+    """Placeholders for an image."""
+
+
+def task_spec(job: MultimodalJob, *, masked: bool) -> TaskSpec:
+    """Load the tokenizer and fix the windows' layout. Raises InputError for an unusable tokenizer."""
+    spec = tokenizer.load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
+    windows = WindowSpec(
+        job.seq_len, spec.identity, spec.dtype, masked, job.shard_bytes, job.buffer, job.compression
+    )
+    return TaskSpec(job, spec, windows, job.geometry.resolved().tokens)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    manifest: Manifest
+    resumed: Literal["new", "resumed", "finished"]
+
+
+def run(
+    spark: SparkSession,
+    job: MultimodalJob,
+    kind: Literal["pairs", "conversations"],
+    inputs: Sequence[InputFile],
+    spec: TaskSpec,
+    tasks: Sequence[Task],
+    work: Work,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Claim `job.out`, run the tasks without receipts, publish index and manifest.
+
+    Raises:
+        InputError: `out` belongs to another plan; or raised by a task.
+    """
+    out = files.absolute(job.out)
+    identity = plan.Plan(
+        kind=kind,
+        inputs=list(inputs),
+        config=job.influential(),
+        tokenizer=spec.tokenizer.identity.digest,
+        seed=job.seed,
+        code=plan.code_version(
+            f"dataprep.{kind}", "dataprep.packing", "dataprep.windows", "dataprep.image", "dataprep.webdataset"
+        ),
+    )
+    state = plan.begin(out, identity)
+    if state == "finished":
+        publish.sweep(out)
+        return Outcome(Manifest.load(out), state)
+    receipts = run_tasks(spark, tasks, work, out=out, stage=kind, progress=progress)
+    manifest = _manifest(job, kind, inputs, spec, identity, receipts)
+    publish.finish(out, manifest, [shard["entry"] for receipt in receipts for shard in receipt["shards"]])
+    return Outcome(manifest, state)
+
+
+def _manifest(
+    job: MultimodalJob,
+    kind: Literal["pairs", "conversations"],
+    inputs: Sequence[InputFile],
+    spec: TaskSpec,
+    identity: plan.Plan,
+    receipts: Sequence[Receipt],
+) -> Manifest:
+    """Add the receipts up; the manifest's own validators refuse sums that do not agree."""
+    counts, rejected = Counter[str](), Counter[str]()
+    for receipt in receipts:
+        counts.update(receipt["counts"])
+        rejected.update(receipt["rejected"])
+    return Manifest(
+        kind=kind,
+        plan=identity.hash,
+        seed=job.seed,
+        seq_len=job.seq_len,
+        samples=sum(receipt["samples"] for receipt in receipts),
+        tokens=TokenCounts(**{name: counts[name] for name in ("text", "visual", "caption", "pad")}),
+        images=sum(receipt["images"] for receipt in receipts),
+        tokenizer=spec.tokenizer.identity,
+        geometry=job.geometry.resolved(),
+        rows=Rows(
+            read=sum(receipt["rows"] for receipt in receipts),
+            written=sum(receipt["written"] for receipt in receipts),
+            rejected=dict(sorted(rejected.items())),
+        ),
+        inputs=list(inputs),
+        shards=[
+            ShardReceipt(name=s["name"], samples=s["entry"]["samples"], bytes=s["bytes"], digest=s["digest"])
+            for receipt in receipts
+            for s in receipt["shards"]
+        ],
+        licences=job.licences,
+        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+    )

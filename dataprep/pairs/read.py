@@ -1,0 +1,109 @@
+"""Samples of a webdataset tar as rows of the pairs job: uid, captions, and where the image lies.
+
+Whatever wrote the tar, ours, img2dataset or someone else: the image is the member with an image's extension (its content
+is judged later, not its name), the web caption is `txt` or the json's `caption`, synthetic captions are `syn_text` of the
+json or of `syn.json`, the uid is the json's or else the key. Small members are read under caps; the image is only located.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import orjson
+
+from dataprep.rejects import Rejected, Rejects
+from dataprep.webdataset import Member, Sample, samples
+
+IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "jfif", "img")
+MAX_TEXT_BYTES = 1 << 20
+"""For txt and json members; a caption list or metadata never comes near."""
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """One image with the captions that the tar has for it."""
+
+    uid: str
+    key: str
+    image: Member
+    web: str | None
+    synthetic: tuple[str, ...]
+    url: str | None
+
+
+def read_rows(tar: BinaryIO, name: str, rejects: Rejects) -> Iterator[PairRow]:
+    """Rows of `tar` in file order; samples that are no row go to `rejects` (one each).
+
+    Raises:
+        InputError: the tar itself is damaged.
+    """
+    keys: set[str] = set()
+    uids: set[str] = set()
+    for sample in samples(tar, name):
+        try:
+            if sample.unsafe:
+                raise Rejected("unsafe_name")
+            if sample.key in keys:
+                raise Rejected("duplicate_key")
+            keys.add(sample.key)
+            row = _row(tar, sample)
+            if row.uid in uids:
+                raise Rejected("duplicate_uid", row.uid)
+            uids.add(row.uid)
+        except Rejected as rejected:
+            rejects.add(sample.key, rejected.reason, rejected.detail)
+            continue
+        yield row
+
+
+def _row(tar: BinaryIO, sample: Sample) -> PairRow:
+    image = sample.first(*IMAGE_EXTENSIONS)
+    if image is None:
+        raise Rejected("no_image", f"members: {', '.join(sorted(sample.members)[:8])}")
+    meta = {**_object(tar, sample, "syn.json"), **_object(tar, sample, "json")}
+    uid = meta.get("uid")
+    web = _text(tar, sample, "txt")
+    if web is None:
+        web = meta.get("caption") if isinstance(meta.get("caption"), str) else meta.get("text")
+    synthetic = meta.get("syn_text")
+    return PairRow(
+        uid=uid if isinstance(uid, str) and uid else sample.key,
+        key=sample.key,
+        image=image,
+        web=web if isinstance(web, str) else None,
+        synthetic=tuple(text for text in _list(synthetic) if isinstance(text, str)),
+        url=meta["url"] if isinstance(meta.get("url"), str) else None,
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _object(tar: BinaryIO, sample: Sample, extension: str) -> dict[str, Any]:
+    data = _small(tar, sample, extension)
+    if data is None:
+        return {}
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Rejected("bad_json", f"{extension}: {error}") from None
+    if not isinstance(value, dict):
+        raise Rejected("bad_json", f"{extension}: not an object")
+    return value
+
+
+def _text(tar: BinaryIO, sample: Sample, extension: str) -> str | None:
+    data = _small(tar, sample, extension)
+    return None if data is None else data.decode("utf-8", "replace")
+
+
+def _small(tar: BinaryIO, sample: Sample, extension: str) -> bytes | None:
+    member = sample.members.get(extension)
+    if member is None:
+        return None
+    if member.size > MAX_TEXT_BYTES:
+        raise Rejected("member_too_large", f"{extension}: {member.size:,} bytes")
+    return member.read(tar)
