@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from dataprep.rejects import Rejected
+from dataprep.rejects import RejectError
 
 ORIENTATION_TAG = 0x0112
 SNIFF_BYTES = 16
@@ -39,7 +39,7 @@ class ImageFault(StrEnum):
     """The decoder gave up."""
 
 
-class ImageRefused(Rejected):
+class ImageError(RejectError):
     """An image that must not go into a dataset; `reason` is an `ImageFault`."""
 
 
@@ -89,26 +89,26 @@ def inspect(data: bytes, limits: ImageLimits) -> ImageInfo:
     """Check type, size and completeness of `data` without decoding a pixel.
 
     Raises:
-        ImageRefused: with the first reason that applies.
+        ImageError: with the first reason that applies.
     """
     if len(data) > limits.max_bytes:
-        raise ImageRefused(ImageFault.TOO_LARGE, f"{len(data)} bytes")
+        raise ImageError(ImageFault.TOO_LARGE, f"{len(data)} bytes")
     kind = sniff(data)
     if kind is None:
-        raise ImageRefused(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
+        raise ImageError(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
     with _open(data, kind) as image:
         width, height = image.size
         if width * height > limits.max_pixels:
-            raise ImageRefused(ImageFault.TOO_MANY_PIXELS, f"{width} x {height}")
+            raise ImageError(ImageFault.TOO_MANY_PIXELS, f"{width} x {height}")
         if min(width, height) < limits.min_side:
-            raise ImageRefused(ImageFault.TOO_SMALL, f"{width} x {height}")
+            raise ImageError(ImageFault.TOO_SMALL, f"{width} x {height}")
         if max(width, height) > limits.max_aspect * min(width, height):
-            raise ImageRefused(ImageFault.ASPECT, f"{width} x {height}")
+            raise ImageError(ImageFault.ASPECT, f"{width} x {height}")
         orientation = _orientation(image, kind)
         if kind != "jpg" and _animated(image):
-            raise ImageRefused(ImageFault.ANIMATED, f"{kind} with several frames")
+            raise ImageError(ImageFault.ANIMATED, f"{kind} with several frames")
     if not _complete(data, kind):
-        raise ImageRefused(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
+        raise ImageError(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
     return ImageInfo(kind, width, height, orientation)
 
 
@@ -118,7 +118,7 @@ def verify(data: bytes, info: ImageInfo) -> None:
     A JPEG is decoded at an eighth of its size: every entropy-coded byte is still read, most arithmetic is not.
 
     Raises:
-        ImageRefused: the decoder failed.
+        ImageError: the decoder failed.
     """
     try:
         with warnings.catch_warnings():
@@ -128,7 +128,7 @@ def verify(data: bytes, info: ImageInfo) -> None:
                     image.draft(image.mode, (max(1, info.width // 8), max(1, info.height // 8)))
                 image.load()
     except Exception as error:  # decoders raise whatever they like: struct.error, SyntaxError, IndexError, OSError
-        raise ImageRefused(ImageFault.UNDECODABLE, str(error)[:200]) from None
+        raise ImageError(ImageFault.UNDECODABLE, str(error)[:200]) from None
 
 
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
@@ -138,12 +138,12 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=(_DECODER[kind],))  # type: ignore[return-value]
     except Image.DecompressionBombError as error:
-        raise ImageRefused(ImageFault.TOO_MANY_PIXELS, str(error)[:200]) from None
+        raise ImageError(ImageFault.TOO_MANY_PIXELS, str(error)[:200]) from None
     except UnidentifiedImageError:
         fault = ImageFault.UNDECODABLE if _complete(data, kind) else ImageFault.TRUNCATED
-        raise ImageRefused(fault, f"{kind} without a readable header") from None
+        raise ImageError(fault, f"{kind} without a readable header") from None
     except Exception as error:  # a header parser fed by strangers may raise anything
-        raise ImageRefused(ImageFault.UNDECODABLE, str(error)[:200]) from None
+        raise ImageError(ImageFault.UNDECODABLE, str(error)[:200]) from None
 
 
 def _orientation(image: Image.Image, kind: str) -> int:

@@ -13,14 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 from pyspark.sql import SparkSession
 
-from dataprep import files, plan, publish, tokenizer
+from dataprep import files, plan, publish
+from dataprep import tokenizer as tokenizers
 from dataprep.image import ImageLimits
 from dataprep.packing import DEFAULT_BUFFER
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, Task, Work, run_tasks
+from dataprep.tokenizer import TokenizerSpec
 from dataprep.windows import WindowSpec
 from schemas.manifest import ImageGeometry, InputFile, Manifest, Rows, ShardReceipt, TokenCounts
 from schemas.strict import Strict
@@ -71,29 +73,31 @@ class MultimodalJob(Strict):
     """Directory of the dataset: a path, s3://, gs:// or hdfs://."""
     tokenizer: str
     """`tokenizer.json`, or a directory that holds it."""
-    end_of_text: str = tokenizer.END_OF_TEXT
+    end_of_text: str = tokenizers.END_OF_TEXT
     """Special token that ends a pair or conversation."""
-    pad: str = tokenizer.PAD
+    pad: str = tokenizers.PAD
     """Special token that fills windows up."""
-    seq_len: int = Field(gt=0)
+    seq_len: int = Field(default=2048, ge=1, le=1 << 20)
     """Ids in a window."""
     seed: int = 0
     geometry: Geometry
     images: ImageCaps = ImageCaps()
-    buffer: int = Field(default=DEFAULT_BUFFER, gt=0)
+    buffer: int = Field(default=DEFAULT_BUFFER, gt=0, le=1 << 16)
     """Items held back by the packer to choose from; more of them pad less, up to about a thousand."""
-    shard_bytes: int = Field(default=64_000_000, gt=0, lt=1 << 32)
+    shard_bytes: int = Field(default=1 << 26, ge=1 << 10, lt=1 << 32)
     """Raw bytes at which a new shard starts."""
-    compression: str | None = Field(default=None, pattern=r"^zstd(:\d+)?$")
+    compression: str | None = Field(default=None, pattern=r"^zstd(:([1-9]|1[0-9]|2[0-2]))?$")
     """`zstd` or `zstd:LEVEL`. Encoded images hardly shrink, so the default is none."""
+    input_digest: Literal["full", "sampled"] = "full"
+    """Whether the plan hashes inputs whole, or their size and sixteen blocks (for terabytes)."""
     licences: list[str] = []
-    """Copied into the manifest."""
-    spark: dict[str, str] = {}
-    """Spark properties for runs without spark-submit."""
+    """Licences of the inputs, for the manifest."""
 
-    def influential(self) -> dict[str, Any]:
-        """The settings that decide the output's bytes, for the plan."""
-        return self.model_dump(mode="json", exclude={"out", "tokenizer", "spark", "inputs"})
+    def plan_config(self) -> dict[str, JsonValue]:
+        """The settings that decide the output's bytes."""
+        no_effect = {"out", "tokenizer", "seed", "inputs", "input_digest"}
+        dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=no_effect)
+        return dumped
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class TaskSpec:
 
     job: Any
     """The job's own settings."""
-    tokenizer: tokenizer.TokenizerSpec
+    tokenizer: TokenizerSpec
     windows: WindowSpec
     image_tokens: int
     """Placeholders for an image."""
@@ -110,10 +114,8 @@ class TaskSpec:
 
 def task_spec(job: MultimodalJob, *, masked: bool) -> TaskSpec:
     """Load the tokenizer and fix the windows' layout. Raises InputError for an unusable tokenizer."""
-    spec = tokenizer.load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
-    windows = WindowSpec(
-        job.seq_len, spec.identity, spec.dtype, masked, job.shard_bytes, job.buffer, job.compression
-    )
+    spec = tokenizers.load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
+    windows = WindowSpec(job.seq_len, spec.identity, spec.dtype, masked, job.shard_bytes, job.buffer, job.compression)
     return TaskSpec(job, spec, windows, job.geometry.resolved().tokens)
 
 
@@ -144,11 +146,16 @@ def run(
     identity = plan.Plan(
         kind=kind,
         inputs=list(inputs),
-        config=job.influential(),
+        config=job.plan_config(),
         tokenizer=spec.tokenizer.identity.digest,
         seed=job.seed,
         code=plan.code_version(
-            f"dataprep.{kind}", "dataprep.packing", "dataprep.windows", "dataprep.image", "dataprep.webdataset"
+            f"dataprep.{kind}",
+            "dataprep.image",
+            "dataprep.origins",
+            "dataprep.packing",
+            "dataprep.windows",
+            "dataprep.webdataset",
         ),
     )
     state = plan.begin(out, identity)
@@ -197,4 +204,17 @@ def _manifest(
         ],
         licences=job.licences,
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+    )
+
+
+def summary(outcome: Outcome, out: str) -> str:
+    """A finished run in three lines."""
+    manifest, tokens = outcome.manifest, outcome.manifest.tokens
+    rejected = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rows.rejected.items()) or "none"
+    already = "already finished; " if outcome.resumed == "finished" else ""
+    return (
+        f"{already}{out}: {manifest.samples:,} windows, {manifest.images:,} images in {len(manifest.shards):,} shards\n"
+        f"ids: text {tokens.text:,}, visual {tokens.visual:,}, caption {tokens.caption:,}, "
+        f"padding {tokens.pad:,} ({tokens.pad / max(1, tokens.total):.2%})\n"
+        f"rows: {manifest.rows.read:,} read, {manifest.rows.written:,} written, rejected: {rejected}; unaccounted: 0"
     )

@@ -1,7 +1,7 @@
 """Rejects: rows that do not get into a dataset, each with a reason code to count and a detail for people.
 
-A row is written or rejected, never lost: a task's receipt carries the counts, which the manifest adds up and checks, and
-the rows themselves stand as JSON lines beside the dataset, under `rejects/`.
+A row is written or rejected, never lost: a task's receipt carries the counts, which the manifest adds up and checks,
+and the rows themselves stand as JSON lines beside the dataset, under `rejects/`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FOLDER = "rejects"
 MAX_DETAIL = 300
 
 
-class Rejected(Exception):
+class RejectError(Exception):
     """Raised where a row turns out to be unusable; `reason` is a code from a fixed set, `detail` is free text."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -1,9 +1,10 @@
 """Read and write webdataset tars without trusting them: members are located, never extracted.
 
 A webdataset sample is a run of members that share a name up to the first dot of the last path component: `0001.jpg`,
-`0001.json`. Reading is an index pass (names, offsets, sizes: 512 bytes a member) followed by reads of what is wanted, so
-a member that nobody asked for (`.pth.gz`, a pickle) is skipped unread whatever its size, and memory does not grow with
-the tar. Python's `tarfile` would load extended headers of any length and follow links; here those are capped or refused.
+`0001.json`. Reading is an index pass (names, offsets, sizes: 512 bytes a member) followed by reads of what is wanted,
+so a member that nobody asked for (`.pth.gz`, a pickle) is skipped unread whatever its size, and memory does not grow
+with the tar. Python's `tarfile` would load extended headers of any length and follow links; here those are capped or
+refused.
 
 Writing is canonical: members in the given order, no owner, no time, so equal samples make equal bytes.
 """

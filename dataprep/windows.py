@@ -1,7 +1,8 @@
 """From packed items to MDS shards: what pairs and conversations share once their rows are tokens.
 
-An item is one pair or one conversation: ids with image placeholders, an optional loss mask, and references to its images.
-Images are read when their window is written, so a task holds one shard of image bytes and never its whole input.
+An item is one pair or one conversation: ids with image placeholders, an optional loss mask, and references to its
+images. Images are read when their window is written, so a task holds one shard of image bytes and never its whole
+input.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from dataprep import origins
 from dataprep.mds.shard import Layout, Shard, join_samples
 from dataprep.packing import pack
 from dataprep.tasks import Receipt, Scratch
@@ -38,8 +40,8 @@ class Item(Generic[ImageRef]):
     """In the order of their placeholders; `write` is told how to read them."""
     mask: npt.NDArray[np.uint8] | None = None
     """Shape (length,), 1 where the id's prediction bears loss."""
-    origin: Mapping[str, Any] = field(default_factory=dict)
-    """Provenance: URL, caption choice, input."""
+    origin: Mapping[str, str | None] = field(default_factory=dict)
+    """Provenance: URL, caption choice, input; the same keys in all items of a task."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def write(
         if number >= SHARDS_PER_TASK:
             raise ValueError(f"task {task} has more than {SHARDS_PER_TASK} shards; raise shard_bytes")
         shards.append(_publish(join_samples(layout, task * SHARDS_PER_TASK + number, group), scratch))
+    scratch.publish_bytes(origins.parquet(items, windows), origins.part_file(task))
     return {
         "samples": len(windows),
         "images": sum(len(item.images) for item in items),

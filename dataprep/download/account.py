@@ -1,9 +1,9 @@
 """Reason codes: every uid of a download ends as a success or with exactly one of these.
 
 img2dataset reports free text ("HTTP Error 404: Not Found", "<urlopen error timed out>", decoder messages), of which a
-server chooses a part: it can be neither counted nor trusted. Our fetcher therefore raises `FetchFailed`, whose
-text starts with a reason from `Reason` in brackets, and nothing a server sends can stand in that place. What img2dataset adds by
-itself is mapped by exact match; the rest is `OTHER`, with its text kept in the report.
+server chooses a part: it can be neither counted nor trusted. Our fetcher therefore raises `FetchError`, whose text
+starts with a reason from `Reason` in brackets, and nothing a server sends can stand in that place. What img2dataset
+adds by itself is mapped by exact match; the rest is `OTHER`, with its text kept in the report.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ _TAGGED = re.compile(r"\[([a-z0-9_]+)\] ?", re.ASCII)
 _IMG2DATASET = {"hash mismatch": Reason.HASH_MISMATCH, "Image decoding error": ImageFault.UNDECODABLE}
 
 
-class FetchFailed(Exception):
+class FetchError(Exception):
     """One fetch that ended without an image; its text is what img2dataset stores as `error_message`."""
 
-    def __init__(self, reason: Reason | ImageFault, detail: str = "", *, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(f"[{reason}] {printable(detail)}".rstrip())
         self.reason, self.retry_after = reason, retry_after
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import io
 import socket
 import time
-from collections.abc import Buffer
+from typing import TYPE_CHECKING
 
-from dataprep.download.account import FetchFailed, Reason
+from dataprep.download.account import FetchError, Reason
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class Deadline:
@@ -21,10 +24,10 @@ class Deadline:
         self._end, self._each = time.monotonic() + total, each
 
     def left(self) -> float:
-        """Seconds that the next wait may take. Raises FetchFailed(TIMEOUT) when the total is used up."""
+        """Seconds that the next wait may take. Raises FetchError(TIMEOUT) when the total is used up."""
         remaining = self._end - time.monotonic()
         if remaining <= 0:
-            raise FetchFailed(Reason.TIMEOUT, "total time used up")
+            raise FetchError(Reason.TIMEOUT, "total time used up")
         return min(self._each, remaining)
 
 
@@ -56,6 +59,6 @@ class _DeadlineReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         self._connection.settimeout(self._deadline.left())
         return self._connection.recv_into(buffer)

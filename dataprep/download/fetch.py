@@ -1,11 +1,11 @@
 """Fetch one image from a stranger's server within fixed limits: scheme, address, redirects, bytes, time, type.
 
-img2dataset calls `urllib.request.urlopen`, which opens `file://`, follows redirects anywhere, reads bodies without end
-and, on a redirect, reads even the body that it throws away. `Fetcher.open` has the signature of a urllib opener and
-takes its place (see `installed`), so that img2dataset's own downloader runs unchanged on top of it. It speaks HTTP through
-`http.client`, one connection a hop, each made by the `AddressGuard`; proxies from the environment are not used, because
-the guard could not see whom they dial. Bodies are asked for uncompressed and never decompressed: a gzip bomb stays as
-small as it was sent, and is no image.
+img2dataset calls `urllib.request.urlopen`, which opens `file://`, follows redirects anywhere, reads bodies without
+end and, on a redirect, reads even the body that it throws away. `Fetcher.open` has the signature of a urllib opener
+and takes its place (see `installed`), so that img2dataset's own downloader runs unchanged on top of it. It speaks
+HTTP through `http.client`, one connection a hop, each made by the `AddressGuard`; proxies from the environment are
+not used, because the guard could not see whom they dial. Bodies are asked for uncompressed and never decompressed: a
+gzip bomb stays as small as it was sent, and is no image.
 
 Retries live here and not in img2dataset, which retries a 404 as eagerly as a time-out, and at once.
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
-import socket
 import ssl
 import time
 import urllib.parse
@@ -25,11 +24,11 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
-from dataprep.download.account import TRANSIENT, FetchFailed, Reason, of_status
+from dataprep.download.account import TRANSIENT, FetchError, Reason, of_status
 from dataprep.download.deadline import Deadline, DeadlineSocket
 from dataprep.download.guard import AddressGuard
 from dataprep.download.robots import opted_out, retry_after
-from dataprep.image import ImageLimits, ImageRefused, inspect
+from dataprep.image import ImageError, ImageLimits, inspect
 
 CHUNK = 65536
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
@@ -85,13 +84,13 @@ class Fetcher:
         """The image behind `request`, checked by its header; urllib's `data` and `timeout` are not used.
 
         Raises:
-            FetchFailed: the reason after the last attempt.
+            FetchError: the reason after the last attempt.
         """
         url = request if isinstance(request, str) else request.full_url
         for attempt in range(self._policy.retries + 1):
             try:
                 return self._attempt(url)
-            except FetchFailed as failure:
+            except FetchError as failure:
                 wait = max(self._policy.backoff * 2**attempt, failure.retry_after or 0.0)
                 final = failure.reason not in TRANSIENT or attempt == self._policy.retries
                 if final or wait > self._policy.max_wait:
@@ -109,27 +108,27 @@ class Fetcher:
                         return self._accept(response)
                     target = response.headers.get("Location")
                 if not target:
-                    raise FetchFailed(Reason.REDIRECTS, f"HTTP {response.status} without Location")
+                    raise FetchError(Reason.REDIRECTS, f"HTTP {response.status} without Location")
                 url = urllib.parse.urljoin(url, target)
-            raise FetchFailed(Reason.REDIRECTS, f"more than {self._policy.max_redirects}")
+            raise FetchError(Reason.REDIRECTS, f"more than {self._policy.max_redirects}")
         except TimeoutError:
-            raise FetchFailed(Reason.TIMEOUT, f"nothing for {self._policy.timeout:g} s") from None
+            raise FetchError(Reason.TIMEOUT, f"nothing for {self._policy.timeout:g} s") from None
         except ssl.SSLError as error:
-            raise FetchFailed(Reason.TLS, str(error)) from None
+            raise FetchError(Reason.TLS, str(error)) from None
         except OSError as error:
-            raise FetchFailed(Reason.CONNECT, str(error)) from None
+            raise FetchError(Reason.CONNECT, str(error)) from None
         except http.client.HTTPException as error:
-            raise FetchFailed(Reason.PROTOCOL, f"{type(error).__name__}: {error}") from None
+            raise FetchError(Reason.PROTOCOL, f"{type(error).__name__}: {error}") from None
         except ValueError as error:  # urlsplit and http.client refuse malformed URLs and header values so
-            raise FetchFailed(Reason.BAD_URL, str(error)) from None
+            raise FetchError(Reason.BAD_URL, str(error)) from None
 
     def _request(self, url: str, deadline: Deadline) -> http.client.HTTPConnection:
         """Send the request for `url` over a connection to a judged address."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https"):
-            raise FetchFailed(Reason.SCHEME, parts.scheme)
+            raise FetchError(Reason.SCHEME, parts.scheme)
         if not parts.hostname:
-            raise FetchFailed(Reason.BAD_URL, "no host")
+            raise FetchError(Reason.BAD_URL, "no host")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         raw = self._guard.connect(parts.hostname, port, deadline)
         try:
@@ -158,32 +157,32 @@ class Fetcher:
     def _accept(self, response: http.client.HTTPResponse) -> Fetched:
         """Judge status and headers, read the body under its cap, check the image's header."""
         if response.status != 200:
-            raise FetchFailed(
+            raise FetchError(
                 of_status(response.status), f"HTTP {response.status}", retry_after=retry_after(response.headers)
             )
         if opted_out(response.headers, self._policy.agent, self._policy.opt_out):
-            raise FetchFailed(Reason.OPTED_OUT, "X-Robots-Tag")
+            raise FetchError(Reason.OPTED_OUT, "X-Robots-Tag")
         body = self._read(response)
         try:
             inspect(body, self._policy.image)
-        except ImageRefused as refused:
-            raise FetchFailed(refused.reason, refused.detail) from None
+        except ImageError as refused:
+            raise FetchError(refused.reason, refused.detail) from None
         return Fetched(body, response.headers)
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
         announced = response.length
         if announced is not None and announced > self._policy.max_bytes:
-            raise FetchFailed(Reason.BODY_TOO_LARGE, f"{announced:,} bytes announced")
+            raise FetchError(Reason.BODY_TOO_LARGE, f"{announced:,} bytes announced")
         body = bytearray()
         try:
             while chunk := response.read1(CHUNK):
                 body += chunk
                 if len(body) > self._policy.max_bytes:
-                    raise FetchFailed(Reason.BODY_TOO_LARGE, f"more than {self._policy.max_bytes:,} bytes")
+                    raise FetchError(Reason.BODY_TOO_LARGE, f"more than {self._policy.max_bytes:,} bytes")
         except http.client.IncompleteRead:
-            raise FetchFailed(Reason.BODY_TRUNCATED, f"{len(body):,} bytes came") from None
+            raise FetchError(Reason.BODY_TRUNCATED, f"{len(body):,} bytes came") from None
         if announced is not None and len(body) < announced:
-            raise FetchFailed(Reason.BODY_TRUNCATED, f"{len(body):,} of {announced:,} bytes")
+            raise FetchError(Reason.BODY_TRUNCATED, f"{len(body):,} of {announced:,} bytes")
         return bytes(body)
 
 

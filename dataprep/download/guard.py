@@ -1,11 +1,11 @@
 """The address guard: which hosts may be dialled, decided for the very address that is then dialled.
 
 Lists of URLs come from strangers. `http://localhost:9200/`, a redirect to the cloud's metadata service, a DNS name
-that answers with 10.0.0.5 the second time: from inside a cluster each of them reaches what the stranger cannot. Checking
-the URL is not enough, and checking the name before connecting leaves a gap in which DNS may change its answer.
-So the name is resolved once, every address of the answer is judged, and the socket is connected to that sockaddr,
-never to the name again. One refused address refuses the host: a public name that also resolves to
-a private address is an attack or a mistake, not a picture.
+that answers with 10.0.0.5 the second time: from inside a cluster each of them reaches what the stranger cannot.
+Checking the URL is not enough, and checking the name before connecting leaves a gap in which DNS may change its
+answer. So the name is resolved once, every address of the answer is judged, and the socket is connected to that
+sockaddr, never to the name again. One refused address refuses the host: a public name that also resolves to a private
+address is an attack or a mistake, not a picture.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dataprep.download.account import FetchFailed, Reason
+from dataprep.download.account import FetchError, Reason
 from dataprep.download.deadline import Deadline
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -92,24 +92,24 @@ class AddressGuard:
         """A connected socket, to an address that was judged.
 
         Raises:
-            FetchFailed: no such name (DNS), a refused address (ADDRESS), no connection (CONNECT, TIMEOUT).
+            FetchError: no such name (DNS), a refused address (ADDRESS), no connection (CONNECT, TIMEOUT).
         """
         try:
             infos = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise FetchFailed(Reason.DNS, str(error)) from None
+            raise FetchError(Reason.DNS, str(error)) from None
         for info in infos:
             address = ipaddress.ip_address(str(info[4][0]).partition("%")[0])
             if not self.permits(address):
-                raise FetchFailed(Reason.ADDRESS, f"{host} is {address}")
-        failure = FetchFailed(Reason.DNS, f"{host} has no address")
+                raise FetchError(Reason.ADDRESS, f"{host} is {address}")
+        failure = FetchError(Reason.DNS, f"{host} has no address")
         for info in infos:
             try:
                 return self._dial(info, deadline.left())
             except TimeoutError:
-                failure = FetchFailed(Reason.TIMEOUT, f"connecting to {info[4][0]}")
+                failure = FetchError(Reason.TIMEOUT, f"connecting to {info[4][0]}")
             except OSError as error:
-                failure = FetchFailed(Reason.CONNECT, str(error))
+                failure = FetchError(Reason.CONNECT, str(error))
         raise failure
 
 

@@ -1,7 +1,7 @@
 """Which caption goes with an image: the web's own, a synthetic one, or either with given probabilities.
 
-The draw depends on the seed and the uid alone (a keyed hash), not on row order, tar or attempt, so the same pair gets the
-same caption wherever it is processed, and two seeds give independent choices.
+The draw depends on the seed and the uid alone (a keyed hash), not on row order, tar or attempt, so the same pair gets
+the same caption wherever it is processed, and two seeds give independent choices.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dataprep.rejects import Rejected
+from dataprep.rejects import RejectError
 from schemas.strict import Strict
 
 Source = Literal["web", "synthetic"]
@@ -54,7 +54,7 @@ def choose(policy: CaptionPolicy, uid: str, seed: int, web: str | None, syntheti
     """The caption of the pair `uid`.
 
     Raises:
-        Rejected: `no_caption` (the policy's source is absent or empty), `caption_too_long`.
+        RejectError: `no_caption` (the policy's source is absent or empty), `caption_too_long`.
     """
     source_draw, index_draw = _draws(uid, seed)
     candidates: dict[Source, list[str]] = {
@@ -66,11 +66,11 @@ def choose(policy: CaptionPolicy, uid: str, seed: int, web: str | None, syntheti
         source = "web" if source == "synthetic" else "synthetic"
     texts = candidates[source]
     if not texts:
-        raise Rejected("no_caption", f"no {source} caption")
+        raise RejectError("no_caption", f"no {source} caption")
     index = int(index_draw * len(texts))
     text = texts[index]
     if (length := len(text.encode())) > policy.max_bytes:
-        raise Rejected("caption_too_long", f"{length:,} bytes")
+        raise RejectError("caption_too_long", f"{length:,} bytes")
     return Caption(text, source, index)
 
 

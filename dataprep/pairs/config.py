@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dataprep.multimodal import MultimodalJob
 from dataprep.pairs.caption import CaptionPolicy
@@ -14,3 +14,8 @@ class PairsJob(MultimodalJob):
     inputs: list[str] = Field(min_length=1)
     """Uncompressed webdataset tars (paths or globs): jpg, png or webp beside txt and/or json."""
     captions: CaptionPolicy = CaptionPolicy()
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value

@@ -23,6 +23,22 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     """
     paths = files.expand(job.inputs)
     spec = multimodal.task_spec(job, masked=False)
-    inputs = describe_inputs(spark, paths)
+    inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
     tasks = [Task(f"{number:05}", (number, path)) for number, path in enumerate(paths)]
     return multimodal.run(spark, job, "pairs", inputs, spec, tasks, functools.partial(work, spec=spec), progress)
+
+
+def describe(job: PairsJob) -> str:
+    """What a run would do. Raises InputError for missing inputs or an unusable tokenizer."""
+    paths = files.expand(job.inputs)
+    spec = multimodal.task_spec(job, masked=False)
+    return (
+        f"pairs: {len(paths):,} tars -> {job.out}\n"
+        f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; captions: {job.captions.use}\n"
+        f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}"
+    )
+
+
+def main(spark: SparkSession, job: PairsJob, progress: Progress) -> str:
+    """Run and summarise."""
+    return multimodal.summary(run(spark, job, progress), job.out)

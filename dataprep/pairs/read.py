@@ -1,8 +1,9 @@
 """Samples of a webdataset tar as rows of the pairs job: uid, captions, and where the image lies.
 
-Whatever wrote the tar, ours, img2dataset or someone else: the image is the member with an image's extension (its content
-is judged later, not its name), the web caption is `txt` or the json's `caption`, synthetic captions are `syn_text` of the
-json or of `syn.json`, the uid is the json's or else the key. Small members are read under caps; the image is only located.
+Whatever wrote the tar, ours, img2dataset or someone else: the image is the member with an image's extension (its
+content is judged later, not its name), the web caption is `txt` or the json's `caption`, synthetic captions are
+`syn_text` of the json or of `syn.json`, the uid is the json's or else the key. Small members are read under caps; the
+image is only located.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from dataprep.rejects import Rejected, Rejects
+from dataprep.rejects import RejectError, Rejects
 from dataprep.webdataset import Member, Sample, samples
 
 IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "jfif", "img")
@@ -44,15 +45,15 @@ def read_rows(tar: BinaryIO, name: str, rejects: Rejects) -> Iterator[PairRow]:
     for sample in samples(tar, name):
         try:
             if sample.unsafe:
-                raise Rejected("unsafe_name")
+                raise RejectError("unsafe_name")
             if sample.key in keys:
-                raise Rejected("duplicate_key")
+                raise RejectError("duplicate_key")
             keys.add(sample.key)
             row = _row(tar, sample)
             if row.uid in uids:
-                raise Rejected("duplicate_uid", row.uid)
+                raise RejectError("duplicate_uid", row.uid)
             uids.add(row.uid)
-        except Rejected as rejected:
+        except RejectError as rejected:
             rejects.add(sample.key, rejected.reason, rejected.detail)
             continue
         yield row
@@ -61,7 +62,7 @@ def read_rows(tar: BinaryIO, name: str, rejects: Rejects) -> Iterator[PairRow]:
 def _row(tar: BinaryIO, sample: Sample) -> PairRow:
     image = sample.first(*IMAGE_EXTENSIONS)
     if image is None:
-        raise Rejected("no_image", f"members: {', '.join(sorted(sample.members)[:8])}")
+        raise RejectError("no_image", f"members: {', '.join(sorted(sample.members)[:8])}")
     meta = {**_object(tar, sample, "syn.json"), **_object(tar, sample, "json")}
     uid = meta.get("uid")
     web = _text(tar, sample, "txt")
@@ -89,9 +90,9 @@ def _object(tar: BinaryIO, sample: Sample, extension: str) -> dict[str, Any]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise Rejected("bad_json", f"{extension}: {error}") from None
+        raise RejectError("bad_json", f"{extension}: {error}") from None
     if not isinstance(value, dict):
-        raise Rejected("bad_json", f"{extension}: not an object")
+        raise RejectError("bad_json", f"{extension}: not an object")
     return value
 
 
@@ -105,5 +106,5 @@ def _small(tar: BinaryIO, sample: Sample, extension: str) -> bytes | None:
     if member is None:
         return None
     if member.size > MAX_TEXT_BYTES:
-        raise Rejected("member_too_large", f"{extension}: {member.size:,} bytes")
+        raise RejectError("member_too_large", f"{extension}: {member.size:,} bytes")
     return member.read(tar)

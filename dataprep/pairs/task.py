@@ -18,7 +18,7 @@ from dataprep.multimodal import TaskSpec
 from dataprep.pairs.caption import Caption, choose
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.read import PairRow, read_rows
-from dataprep.rejects import Rejected, Rejects
+from dataprep.rejects import RejectError, Rejects
 from dataprep.tasks import Receipt, Scratch
 from dataprep.tokenizer import Encoder, encoder
 from dataprep.webdataset import Member
@@ -48,12 +48,12 @@ def _judge(row: PairRow, tar: BinaryIO, job: PairsJob, refused: Rejects) -> tupl
     try:
         caption = choose(job.captions, row.uid, job.seed, row.web, row.synthetic)
         if row.image.size > job.images.max_bytes:
-            raise Rejected("image_too_large", f"{row.image.size:,} bytes")
+            raise RejectError("image_too_large", f"{row.image.size:,} bytes")
         data = row.image.read(tar)
         info = inspect(data, job.images.limits())
         if job.images.decode:
             verify(data, info)
-    except Rejected as rejected:
+    except RejectError as rejected:
         refused.add(row.uid, rejected.reason, rejected.detail)
         return None
     return row, caption
@@ -95,6 +95,6 @@ def encode_all(encode: Encoder, texts: Sequence[str], dtype: np.dtype[Any]) -> l
     """Ids of every text, as arrays of `dtype`; a sample is checked against tokenizers first."""
     if not texts:
         return []
-    encode.check(texts[:: max(1, len(texts) // CHECKED)])
-    flat, lengths = encode.encode_batch(texts)
+    encode_batch, _ = encode.choose(texts[:: max(1, len(texts) // CHECKED)])
+    flat, lengths = encode_batch(texts)
     return np.split(flat.astype(dtype), np.cumsum(lengths)[:-1])

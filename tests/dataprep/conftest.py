@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from pyspark.sql import SparkSession
 
 from dataprep.spark import session
@@ -73,3 +76,16 @@ def real_tokenizer() -> TokenizerSpec:
     if not folder:
         pytest.skip("SWITCHPOINT_TOKENIZER names no tokenizer directory")
     return load(folder)
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[..., bytes]:
+    """`picture(seed, kind="JPEG", size=(64, 48))`: encoded bytes of a smooth picture, equal for equal arguments."""
+
+    def encode(seed: int, kind: str = "JPEG", size: tuple[int, int] = (64, 48), **options: object) -> bytes:
+        small = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        image, out = Image.fromarray(small).resize(size, Image.Resampling.BICUBIC), io.BytesIO()
+        image.save(out, kind, **options)
+        return out.getvalue()
+
+    return encode

@@ -1,0 +1,15 @@
+"""`spark-submit dataprep/jobs/pairs.py JOB.yaml`: webdataset tars to packed image-text windows (`dataprep.pairs`)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a bare checkout works without installing it
+
+from dataprep.command import run_job
+from dataprep.pairs import job
+from dataprep.pairs.config import PairsJob
+
+if __name__ == "__main__":
+    sys.exit(run_job(PairsJob, job.describe, job.main))

@@ -1,0 +1,201 @@
+"""The pairs job from tars to what a stock StreamingDataset reads."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tokenizers
+from pyspark.sql import SparkSession
+
+from dataprep import files, windows
+from dataprep.origins import part_file
+from dataprep.pairs.config import PairsJob
+from dataprep.pairs.job import describe, run
+from dataprep.webdataset import write_tar
+from schemas.errors import InputError
+from schemas.manifest import Manifest
+
+Picture = Callable[..., bytes]
+
+
+def settings(inputs: Path, out: Path, tokenizer_dir: Path, **more: Any) -> PairsJob:
+    base = {"inputs": str(inputs / "*.tar"), "out": str(out), "tokenizer": str(tokenizer_dir), "seq_len": 64}
+    return PairsJob.model_validate({**base, "geometry": {"size": 32, "patch": 16}, "shard_bytes": 20_000, **more})
+
+
+@pytest.fixture(scope="module")
+def tars(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+    """Two tars with 40 good pairs each, not in uid order, and one bad row of each kind in the first."""
+    folder = tmp_path_factory.mktemp("tars")
+    for number in range(2):
+        members: list[tuple[str, bytes]] = []
+        for i in range(40):
+            uid = f"{(i * 7) % 40:04x}{number}"
+            meta = {
+                "uid": uid,
+                "url": f"http://a.example/{uid}.jpg",
+                "caption": f"web {uid}",
+                "syn_text": [f"syn {uid}"],
+            }
+            kind = ("JPEG", "PNG", "WEBP")[i % 3]
+            members += [(f"{i:04}.jpg", picture(i, kind)), (f"{i:04}.json", json.dumps(meta).encode())]
+        if number == 0:
+            members += [
+                ("bad0.jpg", b"<html>"),
+                ("bad0.txt", b"html"),
+                ("bad1.txt", b"no image"),
+                ("bad2.jpg", picture(1)),
+                ("bad3.jpg", picture(2)),
+                ("bad3.txt", b"long caption " * 20),
+                ("bad4.jpg", picture(3)),
+                ("bad4.json", b"{"),
+                ("../bad5.jpg", picture(3)),
+                ("0001.jpg", picture(3)),
+                ("bad6.jpg", picture(3)),
+                ("bad6.json", b'{"uid": "00000", "caption": "again"}'),
+                ("bad7.jpg", picture(3)),
+                ("bad7.txt", b"x" * 9000),
+            ]
+        with open(folder / f"{number}.tar", "wb") as out:
+            write_tar(out, members)
+    return folder
+
+
+BAD = {
+    "not_an_image": 1,
+    "no_image": 1,
+    "no_caption": 1,
+    "pair_too_long": 1,
+    "bad_json": 1,
+    "unsafe_name": 1,
+    "duplicate_key": 1,
+    "duplicate_uid": 1,
+    "caption_too_long": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(spark: SparkSession, tars: Path, tokenizer_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pairs") / "out"
+    run(spark, settings(tars, out, tokenizer_dir))
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def pairs_in(row: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, bytes, list[int]]]:
+    """(caption ids as text, image, caption ids) of each pair in a sample, by the data contract alone."""
+    ids, identity, geometry = row["tokens"].tolist(), manifest.tokenizer, manifest.geometry
+    assert geometry is not None
+    images = np.split(np.frombuffer(row["images"], np.uint8), np.cumsum(row["image_lengths"])[:-1])
+    position = 0
+    for image in images:
+        assert ids[position : position + geometry.tokens] == [identity.image_id] * geometry.tokens
+        end = ids.index(identity.end_of_text_id, position)
+        yield "", image.tobytes(), ids[position + geometry.tokens : end]
+        position = end + 1
+    assert set(ids[position:]) <= {identity.pad_id}
+
+
+def test_a_stock_reader_gets_every_pair_once_with_its_own_image(
+    dataset: Path, tokenizer_dir: Path, picture: Picture, tmp_path: Path
+) -> None:
+    from streaming import StreamingDataset
+
+    manifest = Manifest.load(dataset)
+    decode = tokenizers.Tokenizer.from_file(str(tokenizer_dir / "tokenizer.json")).decode
+    found = {}
+    for row in StreamingDataset(local=str(dataset), batch_size=1, shuffle=False):
+        for _, image, ids in pairs_in(row, manifest):
+            found[decode(ids)] = image
+    expected = {}
+    for number in range(2):
+        for i in range(40):
+            expected[f"web {(i * 7) % 40:04x}{number}"] = picture(i, ("JPEG", "PNG", "WEBP")[i % 3])
+    assert found == expected
+    assert len(manifest.shards) > 4
+
+
+def test_the_manifest_accounts_for_rows_and_tokens(dataset: Path) -> None:
+    manifest = Manifest.load(dataset)
+    assert (manifest.rows.read, manifest.rows.written, manifest.rows.rejected) == (89, 80, dict(sorted(BAD.items())))
+    assert manifest.images == 80
+    assert manifest.tokens.visual == 80 * 4
+    lines = [json.loads(line) for line in (dataset / "rejects" / "00000.jsonl").read_text().splitlines()]
+    assert {line["reason"] for line in lines} == BAD.keys()
+
+
+def test_provenance_leads_from_a_window_to_its_urls(dataset: Path) -> None:
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(io.BytesIO((dataset / part_file(1)).read_bytes())).to_pylist()
+    assert len(rows) == 40
+    assert rows[0]["url"] == f"http://a.example/{rows[0]['uid']}.jpg"
+    assert {row["caption"] for row in rows} == {"web:0"}
+    assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows)
+
+
+def test_a_job_killed_halfway_ends_with_the_same_bytes(
+    spark: SparkSession, dataset: Path, tars: Path, tokenizer_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver dies before the manifest; the second run keeps the first one's receipts and finishes."""
+    from dataprep import multimodal
+
+    job = settings(tars, tmp_path / "out", tokenizer_dir)
+    with monkeypatch.context() as patched:
+        patched.setattr(multimodal.publish, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(spark, job)
+    with pytest.raises(InputError, match="not a finished dataset"):
+        Manifest.load(tmp_path / "out")
+    (tmp_path / "out" / ".switchpoint" / "pairs" / "00001.json").unlink()
+    assert run(spark, job).resumed == "resumed"
+    assert run(spark, job).resumed == "finished"
+    assert contents(tmp_path / "out") == contents(dataset)
+
+
+def test_member_order_of_the_input_does_not_matter(
+    spark: SparkSession, dataset: Path, tars: Path, tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    from dataprep.webdataset import samples
+
+    (tmp_path / "in").mkdir()
+    data = (tars / "1.tar").read_bytes()
+    tar = io.BytesIO(data)
+    turned = [(f"{s.key}.{e}", m.read(tar)) for s in reversed(list(samples(tar, ""))) for e, m in s.members.items()]
+    for name in "01":
+        with open(tmp_path / "in" / f"{name}.tar", "wb") as out:
+            write_tar(out, turned)
+    run(spark, settings(tmp_path / "in", tmp_path / "out", tokenizer_dir))
+    first = windows.SHARDS_PER_TASK
+    shards = sorted(p.name for p in dataset.glob(f"shard.0{first}*.mds"))
+    for name in shards:
+        assert (tmp_path / "out" / name).read_bytes() == (dataset / name).read_bytes()
+
+
+def test_another_seed_in_the_same_directory_is_refused(
+    spark: SparkSession, dataset: Path, tars: Path, tokenizer_dir: Path
+) -> None:
+    with pytest.raises(InputError, match="seed: 0 -> 1"):
+        run(spark, settings(tars, dataset, tokenizer_dir, seed=1))
+
+
+def test_a_damaged_tar_stops_the_job_with_its_name(spark: SparkSession, tokenizer_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.tar").write_bytes(b"\0" * 100)
+    with pytest.raises(InputError, match=r"cut\.tar"):
+        run(spark, settings(tmp_path, tmp_path / "out", tokenizer_dir))
+
+
+def test_a_dry_run_checks_inputs_and_tokenizer(tars: Path, tokenizer_dir: Path, tmp_path: Path) -> None:
+    assert "2 tars" in describe(settings(tars, tmp_path / "out", tokenizer_dir))
+    assert not files.exists(str(tmp_path / "out"))
+    with pytest.raises(InputError, match="no file matches"):
+        describe(settings(tmp_path, tmp_path / "out", tokenizer_dir))

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import resource
+import struct
+import zlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dataprep.image import ImageError, ImageInfo, ImageLimits, inspect, sniff, verify
+
+Picture = Callable[..., bytes]
+LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
+
+
+def refusal(data: bytes, limits: ImageLimits = LIMITS) -> str:
+    with pytest.raises(ImageError) as caught:
+        verify(data, inspect(data, limits))
+    return caught.value.reason
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def huge_png(side: int) -> bytes:
+    """A valid PNG of side x side black pixels in a few kilobytes."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(1 + side // 8)) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])
+def test_good_images_of_every_kind_pass_with_their_size(picture: Picture, kind: str, name: str) -> None:
+    data = picture(1, kind, (80, 60))
+    info = inspect(data, LIMITS)
+    assert info == ImageInfo(name, 80, 60, 1)
+    verify(data, info)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<html><body>404</body></html>", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\x1f\x8b\x08" + bytes(99)],
+    ids=["empty", "html", "svg", "gzip"],
+)
+def test_what_is_no_image_is_told_from_a_broken_one(data: bytes) -> None:
+    assert refusal(data) == "not_an_image"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_truncation_is_noticed(picture: Picture, kind: str) -> None:
+    data = picture(2, kind, (300, 200))
+    for keep in (0.3, 0.6, 0.9):
+        assert refusal(data[: int(len(data) * keep)]) in ("image_truncated", "undecodable")
+
+
+def test_a_huge_png_is_refused_by_its_header_without_its_pixels() -> None:
+    data = huge_png(20_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refusal(data) == "too_many_pixels"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000  # kilobytes; the pixels take 400 MB
+
+
+def test_limits_on_bytes_sides_and_aspect(picture: Picture) -> None:
+    data = picture(3, size=(400, 20))
+    assert refusal(data, ImageLimits(max_bytes=100)) == "image_too_large"
+    assert refusal(data, ImageLimits(min_side=21)) == "image_too_small"
+    assert refusal(data, ImageLimits(max_aspect=19.0)) == "aspect_ratio"
+    assert inspect(data, ImageLimits(min_side=20, max_aspect=20.0)).width == 400
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_animations_are_refused(kind: str) -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    assert refusal(saved(frames[0], kind, save_all=True, append_images=frames[1:])) == "animated"
+
+
+def test_exif_orientation_is_read(picture: Picture) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert inspect(saved(Image.new("RGB", (40, 30)), "JPEG", exif=exif), LIMITS).orientation == 6
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_unusual_but_valid_jpegs_pass(mode: str) -> None:
+    data = saved(Image.new(mode, (40, 30)), "JPEG")
+    verify(data, inspect(data, LIMITS))
+
+
+def test_a_16_bit_png_passes() -> None:
+    data = saved(Image.new("I;16", (40, 30)), "PNG")
+    verify(data, inspect(data, LIMITS))
+
+
+@given(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF"]), st.data())
+def test_damage_anywhere_is_refused_or_harmless_but_never_crashes(
+    picture: Picture, kind: str, draw: st.DataObject
+) -> None:
+    data = bytearray(picture(4, kind, (32, 32)))
+    for _ in range(draw.draw(st.integers(1, 8))):
+        data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
+    with contextlib.suppress(ImageError):
+        verify(bytes(data), inspect(bytes(data), LIMITS))
+
+
+@given(st.binary(max_size=64))
+def test_sniffing_takes_any_bytes(data: bytes) -> None:
+    assert sniff(data) in (None, "jpg", "png", "webp", "gif")
