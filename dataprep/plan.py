@@ -87,8 +87,8 @@ def _describe(path: str, *, sampled: bool) -> dict[str, Any] | str:
         return error.problem
 
 
-def begin(out: str, plan: Plan) -> Literal["new", "resumed", "finished"]:
-    """Claim the directory `out` for `plan`.
+def begin(out: str, plan: Plan, *, write: bool = True) -> Literal["new", "resumed", "finished"]:
+    """Claim the directory `out` for `plan`; without `write`, only say what would happen.
 
     Returns:
         new: nothing was there; resumed: a run of the same plan did not finish; finished: the dataset is complete.
@@ -102,7 +102,8 @@ def begin(out: str, plan: Plan) -> Literal["new", "resumed", "finished"]:
             raise InputError(
                 "the directory is not empty and holds no plan", file=out, remedy="use another `out`, or empty it"
             )
-        files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
+        if write:
+            files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
         return "new"
     try:
         earlier = Plan.model_validate(files.read_json(path))

@@ -6,6 +6,7 @@ place. Sweeping comes last and may be repeated: a run that finds the dataset fin
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from dataprep import files
@@ -17,12 +18,23 @@ INDEX_NAME = "index.json"
 
 
 def finish(out: str, manifest: Manifest, shards: Sequence[ShardEntry]) -> None:
-    """Publish the index over `shards` (entries as in their receipts, in order), then `manifest`, then sweep `out`."""
-    temporary = files.join(out, TEMPORARY)
-    files.publish_bytes(index_json(shards), files.join(out, INDEX_NAME), temporary=temporary)
-    text = manifest.model_dump_json(indent=1) + "\n"
-    files.publish_bytes(text.encode(), files.join(out, MANIFEST_NAME), temporary=temporary)
+    """Commit the dataset `out` over `shards` (entries as in their receipts, in order), then sweep."""
+    commit(out, "", manifest, shards)
     sweep(out)
+
+
+def commit(out: str, folder: str, manifest: Manifest, shards: Sequence[ShardEntry]) -> None:
+    """Publish the index over `shards`, then `manifest`, in `OUT/folder` ("" is `out` itself).
+
+    A job that makes several datasets commits those in sub-folders first.
+    """
+    put(out, posixpath.join(folder, INDEX_NAME), index_json(shards))
+    put(out, posixpath.join(folder, MANIFEST_NAME), manifest.model_dump_json(indent=1).encode() + b"\n")
+
+
+def put(out: str, name: str, data: bytes) -> None:
+    """Publish `OUT/name` from the driver; what a killed driver leaves of it lies in the staging area."""
+    files.publish_bytes(data, files.join(out, name), temporary=files.join(out, TEMPORARY))
 
 
 def sweep(out: str) -> list[str]:

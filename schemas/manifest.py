@@ -115,6 +115,8 @@ class Manifest(Strict):
     licences: list[str] = []
     packages: dict[str, str] = {}
     """Versions that made the bytes."""
+    warnings: list[str] = []
+    """What a user should know and no error told: a slower tokenizer that took over, settings without effect."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

@@ -1,0 +1,14 @@
+"""Documents to MDS: `spark-submit dataprep/jobs/text.py JOB.yaml` (or `python`, which runs it on this machine)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:  # run as a script: the repository's root replaces this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from dataprep.text.command import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""The text job from configuration to finished dataset: plan, tokenize, write shards, commit.
+
+    inputs --(a task per file)--> token files --(a task per shard)--> MDS shards --> index.json, manifest.json
+
+Both stages go through receipts (`dataprep.tasks`), so the job may be killed at any moment and run again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from importlib.metadata import version
+
+from pyspark.sql import SparkSession
+
+from dataprep import files, publish
+from dataprep.plan import Plan, begin, code_version, describe_inputs
+from dataprep.progress import Progress
+from dataprep.tasks import Receipt, run_tasks
+from dataprep.text import provenance, tokenize
+from dataprep.text.config import TextJob
+from dataprep.text.shards import SplitShards, plan_shards, write_shard
+from dataprep.text.windows import TokenStream
+from dataprep.tokenizer import TokenizerSpec, load
+from schemas.errors import InputError
+from schemas.manifest import MANIFEST_NAME, Manifest, Rows, ShardReceipt, TokenCounts
+
+_PACKAGES = ("gigatoken", "numpy", "pyarrow", "pyspark", "tokenizers", "zstandard")
+
+
+def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) -> Manifest:
+    """Make the dataset `job.out`, or what is missing of it; returns its manifest.
+
+    Raises:
+        InputError: see `plan_job`; `out` belongs to a different plan; a damaged input under `unreadable: fail`; or no
+            input row is a document.
+    """
+    out = files.absolute(job.out)
+    spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
+    plan = plan_job(spark, job, spec)
+    if begin(out, plan) == "finished":
+        publish.sweep(out)
+        return Manifest.model_validate(files.read_json(files.join(out, MANIFEST_NAME)))
+
+    uris = [one.path for one in plan.inputs]
+    work = functools.partial(tokenize.tokenize, job=job, spec=spec)
+    tokenized = run_tasks(spark, tokenize.tasks(uris), work, out=out, stage=tokenize.STAGE, progress=progress)
+
+    committed: dict[str, Manifest] = {}
+    for split in reversed(tokenize.splits(job)):  # the dataset itself is last: its manifest commits all
+        stream = TokenStream(
+            tuple(files.join(out, tokenize.token_file(split, number)) for number in range(len(uris))),
+            tuple(receipt["splits"][split]["tokens"] for receipt in tokenized),
+            str(spec.dtype),
+        )
+        if not stream.total:
+            raise InputError(f"no document for the split {split!r}", file=out, remedy=_why_empty(tokenized))
+        shards = plan_shards(split, stream, job, spec)
+        write = functools.partial(write_shard, shards=shards)
+        written = run_tasks(spark, shards.tasks(), write, out=out, stage=shards.stage, progress=progress)
+        committed[split] = manifest = _manifest(plan, job, spec, shards, tokenized, written)
+        publish.put(out, provenance.index_file(split), provenance.index(split, uris, tokenized))
+        publish.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written])
+    publish.sweep(out)
+    return committed["train"]
+
+
+def plan_job(spark: SparkSession, job: TextJob, spec: TokenizerSpec) -> Plan:
+    """The plan of `job`: its inputs are listed and fingerprinted.
+
+    Raises:
+        InputError: a pattern that matches nothing, or a file that cannot be read.
+    """
+    uris = files.expand(job.inputs)
+    return Plan(
+        kind="text",
+        inputs=describe_inputs(spark, uris, sampled=job.input_digest == "sampled"),
+        config=job.plan_config(),
+        tokenizer=spec.identity.digest,
+        seed=job.seed,
+        code=code_version("dataprep.text", "schemas.permutation"),
+    )
+
+
+def _manifest(
+    plan: Plan,
+    job: TextJob,
+    spec: TokenizerSpec,
+    shards: SplitShards,
+    tokenized: list[Receipt],
+    written: list[Receipt],
+) -> Manifest:
+    """Of the dataset, rows that went to another split count as rejected under that split's name."""
+    rejected: Counter[str] = Counter()
+    if shards.split == "train":
+        for receipt in tokenized:
+            rejected.update(receipt["rejected"])
+            rejected.update({name: s["documents"] for name, s in receipt["splits"].items() if name != "train"})
+    documents = sum(receipt["splits"][shards.split]["documents"] for receipt in tokenized)
+    read = sum(receipt["rows"] for receipt in tokenized) if shards.split == "train" else documents
+    warnings = Counter(receipt["warning"] for receipt in tokenized if receipt["warning"])
+    windows = shards.windows
+    return Manifest(
+        kind="text",
+        plan=plan.hash,
+        seed=job.seed,
+        seq_len=job.seq_len,
+        samples=windows.count,
+        tokens=TokenCounts(text=windows.stream.total, pad=windows.padding),
+        tokenizer=spec.identity,
+        rows=Rows(read=read, written=documents, rejected={k: n for k, n in sorted(rejected.items()) if n}),
+        inputs=plan.inputs,
+        shards=[ShardReceipt.model_validate(receipt["shard"]) for receipt in written],
+        licences=job.licences,
+        packages={name: version(name) for name in _PACKAGES},
+        warnings=[f"{text} ({count} of {len(tokenized)} inputs)" for text, count in sorted(warnings.items())],
+    )
+
+
+def _why_empty(tokenized: list[Receipt]) -> str:
+    rejected: Counter[str] = Counter()
+    for receipt in tokenized:
+        rejected.update(receipt["rejected"])
+    reasons = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common(3))
+    return f"rows were rejected: {reasons}" if reasons else "the inputs hold no rows"

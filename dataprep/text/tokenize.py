@@ -1,0 +1,168 @@
+"""First stage: one task per input file turns its documents into a flat file of ids.
+
+Every document is followed by the end-of-text id. The task also leaves the provenance of each document (Parquet) and its
+rejects (JSON lines); what it counted goes into its receipt. Documents are encoded in batches of a few megabytes, so a
+task's memory does not grow with its file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from dataprep import files
+from dataprep.plan import STAGING
+from dataprep.tasks import Receipt, Scratch, Task
+from dataprep.text import provenance
+from dataprep.text.config import TextJob
+from dataprep.text.read import Document, Reject, documents
+from dataprep.tokenizer import Encode, TokenizerSpec, encoder
+
+STAGE = "tokenize"
+BATCH = 4 << 20
+"""Characters of text encoded at a time."""
+CHECKED = 32 << 10
+"""Characters of every input on which gigatoken is compared with `tokenizers`."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A task's payload."""
+
+    number: int
+    """Position in the plan; names the task's files."""
+    uri: str
+
+
+def tasks(uris: list[str]) -> list[Task]:
+    """One task for each input file, in plan order."""
+    return [Task(f"{number:06}", Input(number, uri)) for number, uri in enumerate(uris)]
+
+
+def token_file(split: str, number: int) -> str:
+    """Name of the flat id file of input `number`, below the dataset's root."""
+    return f"{STAGING}/tokens/{split}.{number:06}.bin"
+
+
+def rejects_file(number: int) -> str:
+    """Name of the reject list of input `number`."""
+    return f"rejects/{number:06}.jsonl"
+
+
+def splits(job: TextJob) -> list[str]:
+    """`train`, and `held_out` where the job holds documents out."""
+    return ["train", "held_out"] if job.held_out else ["train"]
+
+
+def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerSpec) -> Receipt:
+    """Encode one input file. The receipt has: rows, tokens, characters, rejected, warning, splits."""
+    coder, encode, warning = encoder(spec), None, None
+    rejects: list[dict[str, Any]] = []
+    rows = characters = 0
+    with ExitStack() as open_files:
+        sinks = {name: _Sink(name, payload, scratch, job, spec, open_files) for name in splits(job)}
+        for batch in _batches(payload.uri, job):
+            rows += len(batch)
+            kept = [row for row in batch if isinstance(row, Document)]
+            rejects += [_reject(payload.uri, row) for row in batch if isinstance(row, Reject)]
+            if not kept:
+                continue
+            characters += sum(len(row.text) for row in kept)
+            if encode is None:
+                encode, warning = coder.choose(_sample([row.text for row in kept]))
+            for name, chosen in _by_split(kept, job).items():
+                sinks[name].add(chosen, encode)
+    for sink in sinks.values():
+        sink.publish()
+    if rejects:
+        lines = b"".join(files.to_json(reject) + b"\n" for reject in rejects)
+        scratch.publish_bytes(lines, rejects_file(payload.number))
+    return {
+        "rows": rows,
+        "tokens": sum(sink.tokens for sink in sinks.values()),
+        "characters": characters,
+        "rejected": Counter(reject["reason"] for reject in rejects),
+        "warning": warning,
+        "splits": {name: {"documents": sink.documents, "tokens": sink.tokens} for name, sink in sinks.items()},
+    }
+
+
+class _Sink:
+    """The files of one split of one input."""
+
+    def __init__(
+        self, split: str, payload: Input, scratch: Scratch, job: TextJob, spec: TokenizerSpec, stack: ExitStack
+    ) -> None:
+        self.split, self.payload, self.scratch = split, payload, scratch
+        self.dtype, self.end = spec.dtype, spec.identity.end_of_text_id
+        self.documents = self.tokens = 0
+        self.ids_path, self.provenance_path = scratch.path(f"{split}.bin"), scratch.path(f"{split}.parquet")
+        self.ids: BinaryIO = stack.enter_context(self.ids_path.open("wb"))
+        self.provenance = stack.enter_context(provenance.Writer(self.provenance_path, job.provenance))
+
+    def add(self, chosen: list[Document], encode: Encode) -> None:
+        ids, lengths = encode([row.text for row in chosen])
+        self.ids.write(terminated(ids, lengths, self.end, self.dtype).data)
+        self.provenance.add([row.line for row in chosen], lengths + 1, [row.provenance for row in chosen])
+        self.documents += len(chosen)
+        self.tokens += len(ids) + len(chosen)
+
+    def publish(self) -> None:
+        self.scratch.publish(self.ids_path, token_file(self.split, self.payload.number))
+        self.scratch.publish(self.provenance_path, provenance.part_file(self.split, self.payload.number))
+
+
+def terminated(
+    ids: npt.NDArray[np.uint32], lengths: npt.NDArray[np.int64], end: int, dtype: np.dtype[Any]
+) -> npt.NDArray[Any]:
+    """Documents of `lengths` ids each, with the id `end` after every one: shape (len(ids) + len(lengths),)."""
+    ends = np.cumsum(lengths + 1) - 1
+    joined = np.empty(len(ids) + len(lengths), dtype)
+    body = np.ones(len(joined), bool)
+    body[ends] = False
+    joined[body] = ids
+    joined[ends] = end
+    return joined
+
+
+def _batches(uri: str, job: TextJob) -> Iterator[list[Document | Reject]]:
+    batch: list[Document | Reject] = []
+    characters = 0
+    for row in documents(uri, job):
+        batch.append(row)
+        characters += len(row.text) if isinstance(row, Document) else 100
+        if characters >= BATCH:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _by_split(rows: list[Document], job: TextJob) -> dict[str, list[Document]]:
+    """Held-out documents are chosen by a keyed hash of their text: copies of a text never fall on both sides."""
+    if not job.held_out:
+        return {"train": rows}
+    limit = int(job.held_out * 2.0**64)
+    sides: dict[str, list[Document]] = {"train": [], "held_out": []}
+    for row in rows:
+        held = xxhash.xxh3_64_intdigest(row.text.encode(), seed=job.seed & (1 << 64) - 1) < limit
+        sides["held_out" if held else "train"].append(row)
+    return {name: chosen for name, chosen in sides.items() if chosen}
+
+
+def _sample(texts: list[str]) -> list[str]:
+    """Starts of documents, spread over the batch, `CHECKED` characters in all."""
+    step = max(1, len(texts) // 16)
+    chosen = texts[::step]
+    return [text[: CHECKED // len(chosen)] for text in chosen]
+
+
+def _reject(uri: str, row: Reject) -> dict[str, Any]:
+    return {"file": uri, "line": row.line, "reason": row.reason, "detail": row.detail}

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataprep.tokenizer import Encoder, TokenizerSpec, encoder, load
+from schemas.errors import InputError
+
+ADVERSARIAL = [
+    "",
+    "a<|endoftext|>b<|padding|>",
+    " " * 22,
+    "a" + " " * 23 + "b" + " " * 100,
+    "e\u0301 \u1100\u1161 \ufb01 \u0130",
+    "\x00\x00a\x7f",
+    "x" * 1_000_000,
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308" + "\U0001f1e6" * 50,
+    "\u0928\u092e\u0938\u094d\u0924\u0947 \u4e16\u754c \u0645\u0631\u062d\u0628\u0627",
+    "\r\n\t \n\n  \n\u00a0\u3000\ufeff\u200b",
+    "1234567890" * 20 + "don't I'LL we've",
+    "|||EMAIL_ADDRESS|||",
+]
+
+
+def assert_same(coder: Encoder, texts: list[str]) -> None:
+    fast, reference = coder.encode_batch(texts), coder.encode_reference(texts)
+    np.testing.assert_array_equal(fast[0], reference[0])
+    np.testing.assert_array_equal(fast[1], reference[1])
+
+
+def test_identity_and_type(tokenizer: TokenizerSpec) -> None:
+    identity = tokenizer.identity
+    assert (identity.end_of_text_id, identity.pad_id) == (0, 1)
+    assert identity.image_id == identity.vocabulary_size == 266
+    assert tokenizer.dtype == np.uint16
+
+
+def test_adversarial_text_encodes_as_tokenizers_does(tokenizer: TokenizerSpec) -> None:
+    coder = encoder(tokenizer)
+    assert coder.problem is None
+    assert_same(coder, ADVERSARIAL)
+    assert not {0, 1} & set(coder.encode_batch(ADVERSARIAL)[0].tolist())
+
+
+def test_adversarial_text_with_the_real_vocabulary(real_tokenizer: TokenizerSpec) -> None:
+    assert (real_tokenizer.identity.end_of_text_id, real_tokenizer.identity.pad_id) == (0, 1)
+    assert real_tokenizer.dtype == np.uint16
+    assert_same(encoder(real_tokenizer), ADVERSARIAL)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), max_size=6))
+def test_any_text_encodes_as_tokenizers_does(tokenizer: TokenizerSpec, texts: list[str]) -> None:
+    assert_same(encoder(tokenizer), texts)
+
+
+def changed(folder: Path, target: Path, change: Any) -> str:
+    parsed = json.loads((folder / "tokenizer.json").read_text())
+    change(parsed)
+    (target / "tokenizer.json").write_text(json.dumps(parsed))
+    return str(target)
+
+
+def test_the_lint_refuses_ids_that_real_text_produces(tokenizer_dir: Path) -> None:
+    with pytest.raises(InputError, match=r"pad: ' ' is an ordinary token \(id 265\), which real text produces"):
+        load(str(tokenizer_dir), pad="    ")
+    with pytest.raises(InputError, match=r"end_of_text: the vocabulary has no special token '</s>'"):
+        load(str(tokenizer_dir), end_of_text="</s>")
+    with pytest.raises(InputError, match="same token"):
+        load(str(tokenizer_dir), pad="<|endoftext|>")
+
+
+def test_not_a_tokenizer(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the file"):
+        load(str(tmp_path))
+    for text in ("{}", "[", "[1]", '{"model": {"vocab": 3}}'):
+        (tmp_path / "tokenizer.json").write_text(text)
+        with pytest.raises(InputError, match="not a Hugging Face tokenizer"):
+            load(str(tmp_path))
+
+
+def test_big_vocabularies_need_uint32(tokenizer_dir: Path, tmp_path: Path) -> None:
+    last = {"id": 65535, "content": "<|last|>", "special": True}
+    path = changed(tokenizer_dir, tmp_path, lambda parsed: parsed["added_tokens"].append(last))
+    assert load(path).dtype == np.uint32
+
+
+def test_what_gigatoken_does_not_support_falls_back_with_a_reason(tokenizer_dir: Path, tmp_path: Path) -> None:
+    path = changed(tokenizer_dir, tmp_path, lambda parsed: parsed.update(pre_tokenizer={"type": "Whitespace"}))
+    coder = encoder(load(path))
+    encode, problem = coder.choose(["some text"])
+    assert problem
+    assert encode == coder.encode_reference
+
+
+def test_a_difference_on_the_sample_falls_back_with_a_reason(tokenizer: TokenizerSpec, tokenizer_dir: Path) -> None:
+    coder = Encoder(tokenizer)
+    assert coder.choose(["the text"]) == (coder.encode_batch, None)
+    without_merges = json.loads(tokenizer.json)
+    without_merges["model"]["merges"] = []
+    coder._fast = Encoder(TokenizerSpec(json.dumps(without_merges).encode(), tokenizer.identity))._fast
+    encode, problem = coder.choose(["the text"])
+    assert encode == coder.encode_reference
+    assert problem is not None
+    assert "differ" in problem

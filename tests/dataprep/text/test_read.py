@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataprep.text import read
+from dataprep.text.config import TextJob
+from dataprep.text.read import Document, Reject, documents
+from schemas.errors import InputError
+
+ZSTD = zstandard.ZstdCompressor()
+ROW = {"text": "é one", "url": "http://a", "metadata": {"WARC-Record-ID": "<urn:1>", "x": None}}
+
+
+def job(**changes: Any) -> TextJob:
+    return TextJob.model_validate({"inputs": ["x"], "out": "y", "tokenizer": "z", **changes})
+
+
+def rows(path: Path, data: bytes, **changes: Any) -> list[Document | Reject]:
+    path.write_bytes(data)
+    return list(documents(str(path), job(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"),
+    [
+        (".jsonl", bytes),
+        (".jsonl.gz", gzip.compress),
+        (".jsonl.zst", lambda data: ZSTD.compress(data)),
+        (
+            ".jsonl.zst",
+            lambda data: b"".join(ZSTD.compress(part) for part in (data[:9], data[9:])),
+        ),
+        (".jsonl.gz", lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:])),
+    ],
+)
+def test_compressions_and_concatenated_members(tmp_path: Path, suffix: str, pack: Any) -> None:
+    data = json.dumps(ROW).encode() + b"\n" + json.dumps({"text": "two"}).encode()
+    assert rows(tmp_path / f"a{suffix}", pack(data)) == [
+        Document(1, "é one", ("http://a", "<urn:1>")),
+        Document(2, "two", (None, None)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"text": "a"', "invalid_json"),
+        (b"", "invalid_json"),
+        (b'{"text": "\\ud800"}', "invalid_json"),
+        (b'{"text": "\xff"}', "invalid_utf8"),
+        (b"[1]", "not_an_object"),
+        (b"{}", "missing_text"),
+        (b'{"text": null}', "missing_text"),
+        (b'{"text": 3}', "text_not_a_string"),
+        (b'{"text": ""}', "empty_text"),
+        (b'{"text": "' + b"a" * 2000 + b'"}', "line_too_long"),
+    ],
+)
+def test_every_bad_row_has_line_and_reason(tmp_path: Path, line: bytes, reason: str) -> None:
+    good = b'{"text": "good"}'
+    found = rows(tmp_path / "a.jsonl", b"\n".join([good, line, good, b""]), max_line_bytes=1024)
+    assert isinstance(found[1], Reject)
+    assert (found[1].line, found[1].reason) == (2, reason)
+    assert [row.line for row in found if isinstance(row, Document)] == [1, 3]
+
+
+def test_text_may_lie_deeper_and_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    data = b'\xef\xbb\xbf{"content": {"text": "a"}}\n{"content": 1}\n'
+    found = rows(tmp_path / "a.jsonl", data, text_field="content.text", provenance=[])
+    assert found == [Document(1, "a", ()), Reject(2, "missing_text", "NoneType")]
+
+
+@pytest.mark.parametrize("suffix", [".zst", ".gz"])
+def test_a_truncated_stream_fails_or_is_one_reject(tmp_path: Path, suffix: str) -> None:
+    data = b"".join(json.dumps({"text": f"{n} " * 500 + str(n**7)}).encode() + b"\n" for n in range(300))
+    whole = ZSTD.compress(data) if suffix == ".zst" else gzip.compress(data)
+    path = tmp_path / f"a.jsonl{suffix}"
+    with pytest.raises(InputError, match=r"a\.jsonl.*cannot be read beyond this line.*unreadable: reject"):
+        rows(path, whole[:-3])
+    found = rows(path, whole[:-3], unreadable="reject")
+    assert isinstance(found[-1], Reject)
+    assert found[-1].reason == "unreadable"
+    assert all(isinstance(row, Document) for row in found[:-1])
+    with pytest.raises(InputError):
+        rows(path, b"not compressed at all, but long enough to try")
+
+
+@given(st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"x")), max_size=12), st.integers(1, 50))
+def test_lines_are_those_of_split_whatever_the_block_size(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], block: int
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "a.jsonl"
+    data = b"\n".join(lines)
+    path.write_bytes(data)
+    expected = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    expected = expected[:-1] if expected[-1] == b"" else expected
+    before, read.BLOCK = read.BLOCK, max(block, 4)
+    try:
+        found = list(read._lines(str(path), 20))
+    finally:
+        read.BLOCK = before
+    assert found == [line if len(line) <= 20 else None for line in expected]
