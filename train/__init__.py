@@ -1,0 +1,1 @@
+"""The Composer trainer: reads a schedule, trains, resumes, evaluates."""

@@ -1,0 +1,1 @@
+"""From a schedule and MDS shards to batches."""

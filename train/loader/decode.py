@@ -1,0 +1,99 @@
+"""From a row of an MDS shard to a row of a batch: ids, labels, decoded images.
+
+Images come from strangers, so a cap on pixels is checked from the header before anything is decoded, and only the
+formats that dataprep writes are opened. Which ids bear loss is decided here and nowhere else: what the row's mask says,
+or, without a mask, every id that is neither padding nor an image placeholder.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from schemas.manifest import ImageGeometry, TokenizerIdentity
+from train.loader.batch import IGNORED
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_PIXELS = 64_000_000
+
+
+class DamagedRow(RuntimeError):
+    """A row that breaks the data contract; the dataset adds which one it was."""
+
+
+class Row(NamedTuple):
+    """One packed sequence."""
+
+    tokens: NDArray[np.int64]
+    """[L]."""
+    labels: NDArray[np.int64]
+    """[L]: the id to predict at each position, or `IGNORED`; the last position predicts nothing."""
+    pixels: NDArray[np.uint8]
+    """[images, 3, size, size], RGB."""
+    real_tokens: int
+    """Ids that are not padding."""
+    source: int
+    """Index of the source in the schedule."""
+
+
+def decode_row(
+    raw: Mapping[str, Any], source: int, seq_len: int, tokenizer: TokenizerIdentity, geometry: ImageGeometry | None
+) -> Row:
+    """Decode an MDS row of any kind (text, pairs, conversations).
+
+    Raises:
+        DamagedRow: wrong length, or placeholders that do not match the images.
+    """
+    tokens = np.asarray(raw["tokens"]).astype(np.int64)
+    if tokens.shape != (seq_len,):
+        raise DamagedRow(f"{tokens.shape} ids where the manifest says {seq_len}")
+    not_padding = tokens != tokenizer.pad_id
+    if "loss_mask" in raw:
+        bears_loss = np.asarray(raw["loss_mask"]).astype(bool)
+    else:
+        bears_loss = not_padding & (tokens != tokenizer.image_id)
+    labels = np.full(seq_len, IGNORED, np.int64)
+    labels[:-1] = np.where(bears_loss[1:], tokens[1:], IGNORED)
+
+    lengths = np.asarray(raw.get("image_lengths", ()), np.int64)
+    placeholders = int((tokens == tokenizer.image_id).sum())
+    if placeholders != len(lengths) * (geometry.tokens if geometry else 0):
+        raise DamagedRow(f"{len(lengths)} images but {placeholders} image placeholders")
+    size = geometry.size if geometry else 1
+    pixels = np.empty((len(lengths), 3, size, size), np.uint8)
+    for index, encoded in enumerate(_cut(raw.get("images", b""), lengths)):
+        pixels[index] = decode_image(encoded, size)
+    return Row(tokens, labels, pixels, int(not_padding.sum()), source)
+
+
+def decode_image(encoded: bytes, size: int) -> NDArray[np.uint8]:
+    """RGB pixels [3, size, size] of an encoded image, resized to the encoder's square.
+
+    Raises:
+        DamagedRow: not an image of a known format, or more than `MAX_PIXELS` pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DamagedRow(f"an image of {image.width} x {image.height} pixels")
+            image.draft("RGB", (size, size))  # JPEG only: skip resolution that the resize would throw away
+            square = image.convert("RGB")
+            if square.size != (size, size):
+                square = square.resize((size, size), Image.Resampling.BICUBIC)
+            return np.asarray(square, np.uint8).transpose(2, 0, 1)
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise DamagedRow(f"an image that cannot be decoded ({error})") from None
+
+
+def _cut(images: bytes, lengths: NDArray[np.int64]) -> Iterator[bytes]:
+    if int(lengths.sum()) != len(images):
+        raise DamagedRow(f"image lengths sum to {int(lengths.sum()):,}, the images hold {len(images):,} bytes")
+    start = 0
+    for length in lengths.tolist():
+        yield images[start : start + length]
+        start += length

@@ -1,0 +1,1 @@
+"""The vision-language model: decoder, image encoders, projector, and their loss."""

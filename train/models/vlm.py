@@ -1,0 +1,96 @@
+"""The vision-language model as Composer sees it: a micro-batch in, the loss of its tokens out.
+
+Image features replace the embeddings of the placeholder ids, image after image in reading order. A micro-batch without
+images still runs the encoder and the projector, on one black image with weight zero: every rank then has a
+gradient for every trained parameter in every step, and neither DDP nor FSDP waits for one that never comes. (The
+trainer drops those zero gradients before the optimizer, so that weight decay does not wear an idle encoder down.)
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from composer.models import ComposerModel
+from torch import Tensor
+
+from schemas.manifest import ImageGeometry, TokenizerIdentity
+from train.loader.batch import Batch
+from train.models.attention import document_mask
+from train.models.decoder import INITIAL_STD, Decoder
+from train.models.documents import document_ids, positions
+from train.models.encoder import EncoderConfig, build_encoder
+from train.models.loss import cross_entropy
+from train.models.projector import Projector
+from train.models.sizes import DecoderConfig, padded_vocabulary
+
+
+class Outputs(NamedTuple):
+    """What a training step knows about a micro-batch."""
+
+    loss: Tensor
+    """Mean over the loss-bearing tokens, z-loss included."""
+    nll: Tensor
+    """Cross-entropy in nats of each loss-bearing token, in reading order; detached."""
+
+
+class VisionLanguageModel(ComposerModel):
+    """Decoder, and (where the data has images) encoder and projector."""
+
+    def __init__(
+        self,
+        decoder: DecoderConfig,
+        tokenizer: TokenizerIdentity,
+        encoder: EncoderConfig | None,
+        geometry: ImageGeometry | None,
+        *,
+        z_loss: float,
+        mask_documents: bool,
+    ) -> None:
+        super().__init__()
+        self.end_of_text_id, self.image_id = tokenizer.end_of_text_id, tokenizer.image_id
+        self.z_loss, self.mask_documents = z_loss, mask_documents
+        self.geometry = geometry
+        self.decoder = Decoder(decoder, padded_vocabulary(tokenizer.image_id + 1))
+        self.encoder = None
+        self.projector = None
+        if geometry is not None:
+            self.encoder = build_encoder(encoder or EncoderConfig(), geometry)
+            self.projector = Projector(self.encoder.width, decoder.width, INITIAL_STD)
+
+    def hidden(self, input_ids_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
+        """Decoder states [B, L, D]; `pixels` holds all images of the rows in reading order (N may be 0)."""
+        x_BLD = self.decoder.embed_tokens(input_ids_BL)
+        if self.encoder is not None:
+            x_BLD = self._with_images(x_BLD, input_ids_BL == self.image_id, pixels_NCHW)
+        documents_BL = document_ids(input_ids_BL, self.end_of_text_id)
+        if not self.mask_documents:
+            documents_BL = torch.zeros_like(documents_BL)
+        mask = document_mask(documents_BL) if self.mask_documents else None
+        return self.decoder(x_BLD, positions(documents_BL), mask)
+
+    def _with_images(self, x_BLD: Tensor, is_image_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
+        assert self.encoder is not None
+        assert self.projector is not None
+        assert self.geometry is not None
+        if pixels_NCHW.shape[0] == 0:
+            black = pixels_NCHW.new_zeros(1, 3, self.geometry.size, self.geometry.size)
+            return x_BLD + self.projector(self.encoder(black)).sum() * 0.0
+        features_TD = self.projector(self.encoder(pixels_NCHW)).flatten(0, 1).to(x_BLD.dtype)
+        # Which feature each position takes: no masked assignment, which would make a GPU wait for the count.
+        index_BL = (is_image_BL.flatten().cumsum(0) - 1).clamp(min=0).view_as(is_image_BL)
+        return torch.where(is_image_BL[..., None], features_TD[index_BL], x_BLD)
+
+    def forward(self, batch: Batch) -> Outputs:
+        hidden_BLD = self.hidden(batch["input_ids"], batch["pixels"])
+        bearing_ND = hidden_BLD.flatten(0, 1)[batch["loss_index"]]
+        loss, nll = cross_entropy(bearing_ND, self.decoder.head_weight, batch["loss_targets"], self.z_loss)
+        return Outputs(loss, nll.detach())
+
+    def loss(self, outputs: Outputs, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
+        """Composer's second half of `forward`; the work is done there, inside DDP's and FSDP's hooks."""
+        return outputs.loss
+
+    def logits(self, input_ids_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
+        """Scores [B, L, vocabulary] in fp32."""
+        return self.decoder.logits(self.hidden(input_ids_BL, pixels_NCHW))
