@@ -84,5 +84,5 @@ def samples_in_batch(batch: Batch) -> int:
 
 
 def tokens_in_batch(batch: Batch) -> dict[str, int]:
-    """`total`: ids that are not padding (visual ones included); `loss_generating`: those whose prediction bears loss."""
+    """`total`: ids that are not padding (visual ones included); `loss_generating`: those that bear loss, as targets."""
     return {"total": int(batch["real_tokens"].sum()), "loss_generating": batch["loss_index"].shape[0]}

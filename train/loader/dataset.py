@@ -15,7 +15,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import streaming.base.dataset as stock
@@ -27,7 +26,7 @@ from streaming.base.world import World
 
 from schemas.errors import InputError
 from schemas.schedule import Schedule
-from train.loader.decode import DamagedRow, Row, decode_row
+from train.loader.decode import DamagedRowError, Row, decode_row
 from train.loader.shards import ShardSearch
 from train.loader.sources import check_sources
 from train.loader.work import LazyWork, SampleIds, Share
@@ -40,6 +39,7 @@ class ScheduleDataset(StreamingDataset):
         schedule: what to read.
         batch_size: rows of a rank in a step.
         start: position of the first sample, in samples since the start of the run.
+        stop: position to end before; default: the schedule's end.
         cache: directory for shards of remote sources; local sources are read where they are.
         cache_limit: bytes of `cache` to keep, None for no limit.
 
@@ -53,11 +53,12 @@ class ScheduleDataset(StreamingDataset):
         batch_size: int,
         *,
         start: int = 0,
+        stop: int | None = None,
         cache: str | None = None,
         cache_limit: int | None = None,
     ) -> None:
         self.schedule = schedule
-        self.start = start
+        self.start, self.stop = start, schedule.total_samples if stop is None else stop
         check_sources(schedule)
         streams = [_stream(source.path, source.name, cache) for source in schedule.sources]
         with _adapted():
@@ -73,7 +74,7 @@ class ScheduleDataset(StreamingDataset):
 
     def __len__(self) -> int:
         """Samples of this rank in the whole run, which is what torch's DataLoader and Composer ask."""
-        return -(-self.schedule.total_samples // self._parallel_rank_world.num_ranks)
+        return -(-self.stop // self._parallel_rank_world.num_ranks)
 
     def _resume(self, world: World, epoch: int) -> tuple[int, int]:
         return epoch, self.start
@@ -83,7 +84,7 @@ class ScheduleDataset(StreamingDataset):
         assert self.batch_size is not None
         share = Share(
             start=sample_in_epoch,
-            stop=self.schedule.total_samples,
+            stop=self.stop,
             batch_size=self.batch_size,
             rank=world.rank,
             ranks=world.num_ranks,
@@ -107,13 +108,20 @@ class ScheduleDataset(StreamingDataset):
         schedule = self.schedule
         try:
             return decode_row(self.get_item(at), source, schedule.seq_len, schedule.tokenizer, schedule.geometry)
-        except DamagedRow as damage:
+        except DamagedRowError as damage:
             sample = at - int(self.sample_offset_per_stream[source])
             raise InputError(
                 f"sample {sample:,} of source '{schedule.sources[source].name}' holds {damage}",
                 file=schedule.sources[source].path,
                 remedy="validate the dataset and write it again",
             ) from None
+
+    def close(self) -> None:
+        """Let Streaming's look-ahead threads end; an iteration that stopped early would keep the process alive."""
+        if hasattr(self, "_event"):
+            self._event.set()
+        if hasattr(self, "_iterator"):
+            self._iterator.exit()
 
     def state_dict(self, num_samples: int, from_beginning: bool) -> dict[str, Any]:
         """State after `num_samples` samples of the run (`from_beginning`), or since `start`."""
@@ -172,5 +180,12 @@ def _own_prefix(streams_local: list[str], streams_remote: Any, world: World, ret
 
 @contextmanager
 def _adapted() -> Iterator[None]:
-    with mock.patch.object(stock, "Spanner", ShardSearch), mock.patch.object(stock, "get_shm_prefix", _own_prefix):
+    ours: dict[str, Any] = {"Spanner": ShardSearch, "get_shm_prefix": _own_prefix}
+    theirs = {name: getattr(stock, name) for name in ours}
+    try:
+        for name, replacement in ours.items():
+            setattr(stock, name, replacement)
         yield
+    finally:
+        for name, original in theirs.items():
+            setattr(stock, name, original)

@@ -22,7 +22,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 64_000_000
 
 
-class DamagedRow(RuntimeError):
+class DamagedRowError(RuntimeError):
     """A row that breaks the data contract; the dataset adds which one it was."""
 
 
@@ -47,11 +47,11 @@ def decode_row(
     """Decode an MDS row of any kind (text, pairs, conversations).
 
     Raises:
-        DamagedRow: wrong length, or placeholders that do not match the images.
+        DamagedRowError: wrong length, or placeholders that do not match the images.
     """
     tokens = np.asarray(raw["tokens"]).astype(np.int64)
     if tokens.shape != (seq_len,):
-        raise DamagedRow(f"{tokens.shape} ids where the manifest says {seq_len}")
+        raise DamagedRowError(f"{tokens.shape} ids where the manifest says {seq_len}")
     not_padding = tokens != tokenizer.pad_id
     if "loss_mask" in raw:
         bears_loss = np.asarray(raw["loss_mask"]).astype(bool)
@@ -63,7 +63,7 @@ def decode_row(
     lengths = np.asarray(raw.get("image_lengths", ()), np.int64)
     placeholders = int((tokens == tokenizer.image_id).sum())
     if placeholders != len(lengths) * (geometry.tokens if geometry else 0):
-        raise DamagedRow(f"{len(lengths)} images but {placeholders} image placeholders")
+        raise DamagedRowError(f"{len(lengths)} images but {placeholders} image placeholders")
     size = geometry.size if geometry else 1
     pixels = np.empty((len(lengths), 3, size, size), np.uint8)
     for index, encoded in enumerate(_cut(raw.get("images", b""), lengths)):
@@ -75,24 +75,24 @@ def decode_image(encoded: bytes, size: int) -> NDArray[np.uint8]:
     """RGB pixels [3, size, size] of an encoded image, resized to the encoder's square.
 
     Raises:
-        DamagedRow: not an image of a known format, or more than `MAX_PIXELS` pixels.
+        DamagedRowError: not an image of a known format, or more than `MAX_PIXELS` pixels.
     """
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise DamagedRow(f"an image of {image.width} x {image.height} pixels")
+                raise DamagedRowError(f"an image of {image.width} x {image.height} pixels")
             image.draft("RGB", (size, size))  # JPEG only: skip resolution that the resize would throw away
             square = image.convert("RGB")
             if square.size != (size, size):
                 square = square.resize((size, size), Image.Resampling.BICUBIC)
             return np.asarray(square, np.uint8).transpose(2, 0, 1)
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise DamagedRow(f"an image that cannot be decoded ({error})") from None
+        raise DamagedRowError(f"an image that cannot be decoded ({error})") from None
 
 
 def _cut(images: bytes, lengths: NDArray[np.int64]) -> Iterator[bytes]:
     if int(lengths.sum()) != len(images):
-        raise DamagedRow(f"image lengths sum to {int(lengths.sum()):,}, the images hold {len(images):,} bytes")
+        raise DamagedRowError(f"image lengths sum to {int(lengths.sum()):,}, the images hold {len(images):,} bytes")
     start = 0
     for length in lengths.tolist():
         yield images[start : start + length]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 Mask = Any
 """A bool tensor [B, 1, L, L] (True: may attend), a FlexAttention `BlockMask`, or None for plain causal attention."""
@@ -31,7 +31,7 @@ def attend(q_BNLH: Tensor, k_BKLH: Tensor, v_BKLH: Tensor, mask: Mask) -> Tensor
     """Scaled dot-product attention; K key/value heads serve N query heads. Returns [B, N, L, H]."""
     grouped = q_BNLH.shape[1] != k_BKLH.shape[1]
     if mask is None or isinstance(mask, Tensor):
-        return F.scaled_dot_product_attention(
+        return functional.scaled_dot_product_attention(
             q_BNLH, k_BKLH, v_BKLH, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
         )
     return _flex()(q_BNLH, k_BKLH, v_BKLH, block_mask=mask, enable_gqa=grouped)
@@ -41,7 +41,8 @@ def attend(q_BNLH: Tensor, k_BKLH: Tensor, v_BKLH: Tensor, mask: Mask) -> Tensor
 def _flex() -> Callable[..., Tensor]:
     from torch.nn.attention.flex_attention import flex_attention  # compiling costs seconds: only where it is used
 
-    return torch.compile(flex_attention, dynamic=False)
+    compiled: Callable[..., Tensor] = torch.compile(cast(Any, flex_attention), dynamic=False)
+    return compiled
 
 
 @cache

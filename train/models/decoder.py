@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from train.models.attention import Mask, attend
 from train.models.rope import RotaryPositions, rotate
@@ -57,7 +57,7 @@ class SwiGLU(nn.Module):
         self.down_proj = nn.Linear(config.mlp_width, config.width, bias=False)
 
     def forward(self, x_BLD: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x_BLD)) * self.up_proj(x_BLD))
+        return self.down_proj(functional.silu(self.gate_proj(x_BLD)) * self.up_proj(x_BLD))
 
 
 class Block(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class Projector(nn.Module):
@@ -18,4 +18,4 @@ class Projector(nn.Module):
         nn.init.zeros_(self.linear_2.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.linear_2(F.gelu(self.linear_1(features)))
+        return self.linear_2(functional.gelu(self.linear_1(features)))

@@ -1,0 +1,102 @@
+"""What the loader yields is the schedule, for every shape and from every position."""
+
+import numpy as np
+import pytest
+from streaming.base.world import World
+from torch.utils.data import DataLoader
+
+from schemas.errors import InputError
+from tests.train import synthetic
+from train.loader.collate import collate
+from train.loader.dataset import ScheduleDataset
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+def identify(batch) -> list[tuple[int, int]]:
+    """(source, sample) of each row, read back from the ids that the synthetic windows carry."""
+    ids = (batch["input_ids"][:, 1] - 2) * 50 + batch["input_ids"][:, 2] - 2
+    return list(zip(batch["sources"].tolist(), ids.tolist(), strict=True))
+
+
+def expected(schedule, start: int, stop: int) -> list[tuple[int, int]]:
+    sources, ids = schedule.samples(start, stop)
+    return list(zip(sources.tolist(), ids.tolist(), strict=True))
+
+
+def loader_of(dataset: ScheduleDataset, workers: int = 0) -> DataLoader:
+    return DataLoader(dataset, dataset.batch_size, collate_fn=collate, num_workers=workers)
+
+
+@pytest.mark.parametrize(("workers", "start"), [(0, 0), (0, 53), (2, 0), (2, 53)])
+def test_one_rank_reads_the_schedule_from_any_position(root, workers, start):
+    schedule = synthetic.schedule(root)
+    dataset = ScheduleDataset(schedule, 8, start=start)
+    batches = [identify(batch) for batch in loader_of(dataset, workers)]
+    assert [one for batch in batches for one in batch] == expected(schedule, start, schedule.total_samples)
+    assert {len(batch) for batch in batches[:-1]} == {8}
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_ranks_share_each_step(root, ranks):
+    schedule = synthetic.schedule(root)
+    steps = []
+    for rank in range(ranks):
+        dataset = ScheduleDataset(schedule, 8 // ranks)
+        dataset._parallel_rank_world = World(1, ranks, 1, rank)
+        dataset._unique_worker_world = World(1, 1, 1, 0)
+        dataset._parallel_worker_world = World(1, ranks, 1, rank)
+        work = dataset._get_work(0, 0)
+        rows = [dataset[work[j]] for j in range(len(work))]
+        steps.append([identify(collate(rows[i : i + 8 // ranks])) for i in range(0, len(rows), 8 // ranks)])
+    order = [one for step in zip(*steps, strict=True) for part in step for one in part]
+    assert order == expected(schedule, 0, schedule.total_samples)
+
+
+def test_resume_goes_on_exactly_and_two_datasets_do_not_meet(root):
+    schedule = synthetic.schedule(root)
+    first, second = ScheduleDataset(schedule, 8), ScheduleDataset(schedule, 8)
+    iterator = iter(loader_of(first))
+    seen = [identify(next(iterator)) for _ in range(5)]
+    second.load_state_dict(first.state_dict(40, True))
+    assert identify(next(iter(loader_of(second)))) == expected(schedule, 40, 48)
+    assert identify(next(iterator)) == expected(schedule, 40, 48)
+    assert seen[0] == expected(schedule, 0, 8)
+
+
+def test_a_changed_past_is_refused_and_a_changed_future_is_not(root):
+    state = ScheduleDataset(synthetic.schedule(root), 8).state_dict(64, True)
+    future = synthetic.schedule(root, lengths=(48, 40, 64))
+    ScheduleDataset(future, 8).load_state_dict(state)
+    past = synthetic.schedule(root, pairs_share=200_000_000)
+    with pytest.raises(InputError, match="past, before sample 64"):
+        ScheduleDataset(past, 8).load_state_dict(state)
+
+
+def test_kinds_decode_by_the_contract(root):
+    schedule = synthetic.schedule(root)
+    dataset = ScheduleDataset(schedule, 8)
+    text, pair, conversation = (dataset[int(dataset.sample_offset_per_stream[i])] for i in range(3))
+    assert text.pixels.shape == (0, 3, 16, 16)
+    assert pair.pixels.shape[1:] == (3, 16, 16)
+    assert pair.real_tokens < synthetic.SEQ_LEN
+    for row in (text, pair, conversation):
+        targets = np.append(row.tokens[1:], 0)
+        bears = row.labels != -100
+        assert (row.labels[bears] == targets[bears]).all()
+        assert not bears[-1]
+    targets = pair.tokens[1:]
+    assert ((pair.labels[:-1] != -100) == ((targets != 1) & (targets != 60))).all()
+    assert 0 < (conversation.labels != -100).sum() < (conversation.tokens >= 12).sum()
+
+
+def test_another_dataset_under_the_same_path_is_refused(tmp_path):
+    schedule = synthetic.schedule(tmp_path)
+    changed = schedule.model_copy(
+        update={"sources": [schedule.sources[0].model_copy(update={"plan": "other"}), *schedule.sources[1:]]}
+    )
+    with pytest.raises(InputError, match="not the dataset that the schedule was compiled for"):
+        ScheduleDataset(changed, 8)

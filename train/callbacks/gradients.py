@@ -1,0 +1,55 @@
+"""What reaches the optimizer: gradients of the parts that this step trains, clipped.
+
+A frozen part keeps computing gradients (so that DDP's graph is the same in every phase, and a phase switch needs no
+restart) and loses them here. So does the image side in a step that saw no image: its gradients are exact zeros, and an
+optimizer that took them would let weight decay and stale momentum move an encoder that nothing teaches.
+"""
+
+from __future__ import annotations
+
+import torch
+from composer.core import Callback, State
+from composer.loggers import Logger
+from torch import Tensor
+
+from schemas.schedule import Schedule
+from train.callbacks.record import StepRecord
+from train.models.vlm import VisionLanguageModel
+
+IMAGE_SIDE = ("encoder", "projector")
+
+
+class Gradients(Callback):
+    """Drops, then clips; also clears optimizer moments where a phase asks for it."""
+
+    def __init__(self, model: VisionLanguageModel, schedule: Schedule, record: StepRecord, clip: float) -> None:
+        self.schedule, self.record, self.clip = schedule, record, clip
+        self._parts = {
+            part: [p for name, p in model.named_parameters() if name.startswith(f"{part}.")]
+            for part in ("decoder", *IMAGE_SIDE)
+        }
+        self.norm: Tensor = torch.zeros(())
+        """Gradient norm before clipping."""
+
+    def fit_start(self, state: State, logger: Logger) -> None:
+        position = int(state.timestamp.sample)
+        self._reset_between(state, position - 1, position)
+
+    def batch_end(self, state: State, logger: Logger) -> None:
+        """Before the checkpoint, so that what is saved at a switch point is what the next phase starts from."""
+        self._reset_between(state, self.record.start, self.record.stop)
+
+    def _reset_between(self, state: State, after: int, until: int) -> None:
+        if any(phase.reset_optimizer and after < phase.start <= until for phase in self.schedule.phases):
+            for optimizer in state.optimizers:
+                optimizer.state.clear()
+
+    def after_train_batch(self, state: State, logger: Logger) -> None:
+        dropped = set(self.schedule.phase(self.record.start).freeze)
+        if not self.record.images:
+            dropped.update(IMAGE_SIDE)
+        for part in dropped:
+            for parameter in self._parts[part]:
+                parameter.grad = None
+        kept = [p for parameters in self._parts.values() for p in parameters if p.grad is not None]
+        self.norm = torch.nn.utils.clip_grad_norm_(kept, self.clip)

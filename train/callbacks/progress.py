@@ -1,0 +1,61 @@
+"""The progress line: where the run stands, how fast, on which mix, with which loss, and for how long yet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import timedelta
+
+from composer.core import Callback, State
+from composer.loggers import Logger
+from composer.utils import dist
+
+from train.callbacks.metrics import Metrics
+
+
+class Progress(Callback):
+    """Prints one line every `every` steps on rank 0; rates are over the steps since the last line."""
+
+    def __init__(self, metrics: Metrics, every: int, stop: int) -> None:
+        self.metrics, self.every, self.stop = metrics, every, stop
+        self._since = (0.0, 0)
+        self._drawn: dict[str, int] = {}
+
+    def fit_start(self, state: State, logger: Logger) -> None:
+        position = int(state.timestamp.sample)
+        self._since = (time.perf_counter(), position)
+        self._drawn = self.metrics.schedule.counts(position)
+
+    def batch_end(self, state: State, logger: Logger) -> None:
+        line = self.metrics.last
+        if dist.get_global_rank() or (line["step"] % self.every and line["position"] < self.stop):
+            return
+        now, (then, before) = time.perf_counter(), self._since
+        rate = (line["position"] - before) / (now - then)
+        drawn = {name: count - self._drawn[name] for name, count in line["samples"].items()}
+        self._since, self._drawn = (now, line["position"]), dict(line["samples"])
+        print(describe(line, drawn, rate, self.metrics.schedule.seq_len, self.stop), file=sys.stderr, flush=True)
+
+
+def describe(line: dict[str, object], drawn: dict[str, int], rate: float, seq_len: int, stop: int) -> str:
+    """The text for a metrics line, the samples drawn since the last one by source, and samples a second."""
+    total = max(1, sum(drawn.values()))
+    mix = " ".join(f"{name} {count / total:.1%}" for name, count in drawn.items() if count)
+    by_source = line["loss_by_source"]
+    assert isinstance(by_source, dict)
+    losses = " ".join(f"{name} {value:.3f}" for name, value in by_source.items())
+    position = line["position"]
+    assert isinstance(position, int)
+    left = timedelta(seconds=round((stop - position) / max(rate, 1e-9)))
+    return (
+        f"step {line['step']} | {position / stop:6.1%} | {line['phase']} | {_short(position * seq_len)} tokens | "
+        f"{_short(rate * seq_len)} tokens/s | lr {line['lr']:.2e} | mix {mix} | loss {losses} | {left} left"
+    )
+
+
+def _short(number: float) -> str:
+    for unit in ("", " k", " M", " G"):
+        if number < 1000:
+            return f"{number:.3g}{unit}"
+        number /= 1000
+    return f"{number:.3g} T"

@@ -1,0 +1,211 @@
+"""Checkpoints: a directory of two safetensors files and one JSON, complete or absent.
+
+Composer's own checkpoints are pickles, and loading a pickle runs whatever code is in it. These hold tensors and JSON
+alone: `model.safetensors`, `optimizer.safetensors` (state by parameter name, so that it survives a regrouping) and
+`state.json` (position, the hash of the past that led there, the run's config). They are written beside their place,
+flushed to disk and renamed, so a directory that has its name is whole, whenever the machine died. There is no "latest"
+link that could point at nothing: the latest is the one with the highest position.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from composer.core import State, Timestamp
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from schemas.errors import InputError
+from schemas.manifest import ImageGeometry, TokenizerIdentity
+from schemas.schedule import Schedule
+from schemas.strict import Strict
+from train.config import RunConfig
+
+FOLDER = "checkpoints"
+_PARTIAL = ".partial-"
+
+
+class Saved(Strict):
+    """`state.json`: where a checkpoint stands, and what it takes to rebuild its model."""
+
+    version: Literal[1] = 1
+    position: int
+    """Samples trained on."""
+    step: int
+    tokens: int
+    """Tokens trained on, padding not counted."""
+    past: str
+    """`Schedule.prefix_hash(position)`."""
+    schedule: str
+    """Hash of the whole schedule, for the record."""
+    lasting: bool
+    """Whether pruning must leave it: a switch point, or the end."""
+    run: RunConfig
+    tokenizer: TokenizerIdentity
+    geometry: ImageGeometry | None
+
+    @property
+    def timestamp(self) -> Timestamp:
+        """Composer's clock at this checkpoint; a run is one epoch."""
+        return Timestamp(
+            batch=self.step,
+            sample=self.position,
+            token=self.tokens,
+            token_in_iteration=self.tokens,
+            batch_in_epoch=self.step,
+            sample_in_epoch=self.position,
+            token_in_epoch=self.tokens,
+        )
+
+
+class CheckpointStore:
+    """The checkpoints of one run, in `out`/checkpoints."""
+
+    def __init__(self, out: Path, model: nn.Module, run: RunConfig, schedule: Schedule) -> None:
+        self.folder = out / FOLDER
+        self._model, self._run, self._schedule = model, run, schedule
+
+    def save(self, state: State, *, lasting: bool) -> Path:
+        """Write the checkpoint of `state`'s position; returns its directory. Call on rank 0 alone."""
+        time = state.timestamp
+        position = int(time.sample)
+        saved = Saved(
+            position=position,
+            step=int(time.batch),
+            tokens=int(time.token),
+            past=self._schedule.prefix_hash(position),
+            schedule=self._schedule.hash,
+            lasting=lasting,
+            run=self._run,
+            tokenizer=self._schedule.tokenizer,
+            geometry=self._schedule.geometry,
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / f"{_PARTIAL}{position}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        weights = {name: p.detach().cpu().contiguous() for name, p in self._model.named_parameters()}
+        save_file(weights, partial / "model.safetensors")
+        save_file(_optimizer_tensors(self._model, state.optimizers[0]), partial / "optimizer.safetensors")
+        (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        for file in partial.iterdir():
+            _flush(file)
+        target = self.folder / f"{position:015d}"
+        if target.exists():  # the same position again, after a resume from before it
+            shutil.rmtree(target)
+        partial.rename(target)
+        _flush(self.folder)
+        return target
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the newest `keep` interval checkpoints, and what killed writers left."""
+        passing = [path for path in complete(self.folder) if not read(path).lasting]
+        for path in passing[:-keep]:
+            shutil.rmtree(path)
+        for leftover in self.folder.glob(f"{_PARTIAL}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def complete(folder: Path) -> list[Path]:
+    """Checkpoints in `folder`, oldest first."""
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir()) if folder.is_dir() else []
+
+
+def find(path: Path) -> Path:
+    """The checkpoint that `path` means: itself, or the latest of the run whose output directory it is.
+
+    Raises:
+        InputError: there is none.
+    """
+    if (path / "state.json").is_file():
+        return path
+    found = complete(path / FOLDER) or complete(path)
+    if not found:
+        raise InputError(
+            "no checkpoint here", file=path, remedy="give a run's `out` directory or one of its checkpoints"
+        )
+    return found[-1]
+
+
+def read(path: Path) -> Saved:
+    """The `state.json` of a checkpoint.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        return Saved.model_validate_json((path / "state.json").read_bytes())
+    except (OSError, ValidationError, json.JSONDecodeError) as error:
+        problem = f"not a checkpoint of this trainer ({' '.join(str(error).split())})"
+        raise InputError(problem, file=path, remedy="give a directory with state.json and *.safetensors") from None
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Set every parameter of `model` from a checkpoint.
+
+    Raises:
+        InputError: the file is damaged, or holds another model's tensors.
+    """
+    tensors = _tensors(path / "model.safetensors")
+    parameters = dict(model.named_parameters())
+    differing = {
+        name for name in parameters.keys() | tensors.keys() if _shape(parameters, name) != _shape(tensors, name)
+    }
+    if differing:
+        raise InputError(
+            f"{len(differing)} tensors do not fit the model, '{min(differing)}' for one",
+            file=path,
+            field="model",
+            remedy="use the model section that the checkpoint was trained with",
+        )
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[name])
+
+
+def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
+    """Set the optimizer's state from a checkpoint; parameters that it never stepped get none."""
+    parameters = dict(model.named_parameters())
+    optimizer.state.clear()
+    for key, value in _tensors(path / "optimizer.safetensors").items():
+        name, _, part = key.rpartition("/")
+        parameter = parameters[name]
+        # Step counts stay on the CPU unless the kernel is fused, as torch's own loading has it.
+        on_device = part != "step" or bool(optimizer.defaults.get("fused"))
+        optimizer.state[parameter][part] = value.to(parameter.device) if on_device else value
+
+
+def _optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        for part, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{name}/{part}"] = value.detach().cpu().contiguous()
+    return tensors
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"damaged or missing tensors ({error})", file=file, remedy="use another checkpoint") from None
+
+
+def _shape(tensors: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
+    return tuple(tensors[name].shape) if name in tensors else None
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

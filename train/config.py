@@ -1,0 +1,93 @@
+"""`RUN.yaml`: what the trainer adds to a schedule. Data, order and learning rate are the schedule's; none is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.strict import Strict
+from train.models.encoder import EncoderConfig
+from train.models.sizes import SIZES, DecoderConfig, decoder_of
+
+
+class ModelConfig(Strict):
+    """Which model; its vocabulary and image geometry come with the data."""
+
+    size: str | None = None
+    """A preset: demo, 79M, 1.4B or 7B."""
+    decoder: DecoderConfig | None = None
+    """Any other shape, instead of `size`."""
+    encoder: EncoderConfig = EncoderConfig()
+    """Image encoder; it idles until the schedule brings images."""
+    z_loss: float = Field(default=1e-4, ge=0)
+    """Weight of the squared log-partition in the loss."""
+    mask_documents: bool = True
+    """Whether packed documents are hidden from each other."""
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        if (self.size is None) == (self.decoder is None):
+            raise ValueError("give exactly one of `size` and `decoder`")
+        if self.size is not None and self.size not in SIZES:
+            raise ValueError(f"no decoder size {self.size!r}; choose one of {', '.join(SIZES)}")
+        return self
+
+    @property
+    def shape(self) -> DecoderConfig:
+        """The decoder's shape, whichever way it was given."""
+        return self.decoder if self.decoder is not None else decoder_of(str(self.size))
+
+
+class OptimizerConfig(Strict):
+    """AdamW with decoupled weight decay; the learning rate is the schedule's."""
+
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.033, ge=0)
+    """Decay a step is learning rate x this; none on norms, biases and embeddings."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest gradient norm; larger gradients are scaled down to it."""
+
+
+class CheckpointConfig(Strict):
+    """When to save, besides at every switch point and at the end."""
+
+    every: int = Field(default=1000, gt=0)
+    """Steps between checkpoints."""
+    keep: int = Field(default=2, gt=0)
+    """Interval checkpoints to keep; those at switch points and the end always stay."""
+
+
+class RunConfig(Strict):
+    """One training run."""
+
+    schedule: Path
+    """Compiled schedule (JSON)."""
+    out: Path
+    """Directory for checkpoints and metrics.jsonl; a run that finds its own checkpoints there goes on from them."""
+    model: ModelConfig
+    tokenizer: Path | None = None
+    """tokenizer.json that made the data, checked by digest; evaluation needs it."""
+    microbatch: int = Field(gt=0)
+    """Rows of a rank in one forward and backward pass."""
+    global_batch: int | None = Field(default=None, gt=0)
+    """Rows of all ranks in a step; default: the schedule's. The order of samples does not depend on it."""
+    precision: Literal["fp32", "amp_bf16"] = "fp32"
+    optimizer: OptimizerConfig = OptimizerConfig()
+    seed: int = 17
+    """Of the initial weights."""
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    log_every: int = Field(default=10, gt=0)
+    """Steps between progress lines; metrics.jsonl has every step."""
+    threads: int | None = Field(default=None, gt=0)
+    """CPU threads of a rank; default: torch's own choice."""
+    workers: int = Field(default=0, ge=0)
+    """Loader processes of a rank; 0 loads in the training process."""
+    cache: Path | None = None
+    """Local directory for shards of remote sources."""
+    cache_limit: int | None = Field(default=None, gt=0)
+    """Bytes of shards to keep in `cache`."""
+    branch_from: Path | None = None
+    """Start from this run's (or checkpoint's) weights, optimizer and position: the schedules must share their past."""

@@ -1,0 +1,192 @@
+"""From a run's config to a Composer trainer, standing at the position where it should go on.
+
+Composer runs the loop, the ranks and the micro-batches. What it would decide by itself is decided here instead: the
+learning rate and the order of data belong to the schedule, checkpoints are ours, a run is one epoch of the schedule's
+samples, and gradients are weighted by loss-bearing tokens over all ranks.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from composer import Trainer
+from composer.core import DataSpec, Precision, Time, TimeUnit
+from composer.devices import Device
+from composer.utils import dist, get_device, reproducibility
+from torch.utils.data import DataLoader
+
+from schemas.errors import InputError
+from schemas.schedule import Schedule
+from train import checkpoint
+from train.callbacks.audit import Audit
+from train.callbacks.checkpointing import Checkpointing
+from train.callbacks.gradients import Gradients
+from train.callbacks.metrics import Metrics
+from train.callbacks.progress import Progress
+from train.callbacks.rate import ScheduledRate
+from train.callbacks.record import StepRecord
+from train.checkpoint import CheckpointStore, Saved
+from train.config import RunConfig
+from train.loader.batch import samples_in_batch, split_batch, tokens_in_batch
+from train.loader.collate import collate
+from train.loader.dataset import ScheduleDataset, check_past
+from train.models.vlm import VisionLanguageModel
+from train.optimizer import build_optimizer
+from train.tokenizer import check_tokenizer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How the run is cut into steps on this cluster."""
+
+    global_batch: int
+    """Rows of all ranks in a step."""
+    ranks: int
+    stop: int
+    """Position where training ends."""
+
+    @classmethod
+    def of(cls, run: RunConfig, schedule: Schedule, ranks: int) -> Steps:
+        """Check that ranks share a step evenly.
+
+        The run's last step may be short; one with fewer rows than ranks is left out, since some would have nothing.
+        """
+        global_batch = run.global_batch or schedule.global_batch
+        if global_batch % ranks:
+            raise InputError(
+                f"a global batch of {global_batch} rows cannot be shared evenly by {ranks} ranks",
+                field="global_batch",
+                remedy="choose a multiple of the number of ranks; the order of samples does not depend on it",
+            )
+        return cls(global_batch, ranks, schedule.total_samples)
+
+    def stop_from(self, start: int) -> int:
+        """Position after the last step of a run that goes on from `start`."""
+        tail = (self.stop - start) % self.global_batch
+        return self.stop - (tail if tail < self.ranks else 0)
+
+
+def build_model(run: RunConfig, schedule: Schedule) -> VisionLanguageModel:
+    """The run's model with its initial weights, the same on every rank."""
+    reproducibility.seed_all(run.seed)
+    encoder = run.model.encoder if schedule.geometry is not None else None
+    return VisionLanguageModel(
+        run.model.shape,
+        schedule.tokenizer,
+        encoder,
+        schedule.geometry,
+        z_loss=run.model.z_loss,
+        mask_documents=run.model.mask_documents,
+    )
+
+
+def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | None:
+    """The run's own latest checkpoint, else the one that it branches from, else None.
+
+    Raises:
+        InputError: the schedule's past is not the checkpoint's.
+    """
+    own = checkpoint.complete(run.out / checkpoint.FOLDER)
+    if not own and run.branch_from is None:
+        return None
+    path = own[-1] if own else checkpoint.find(Path(str(run.branch_from)))
+    saved = checkpoint.read(path)
+    check_past(schedule, saved.position, saved.past)
+    return path, saved
+
+
+def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[Trainer, ScheduleDataset] | None:
+    """A trainer that is ready to `fit`, and its dataset; None if the run is already at its end.
+
+    Raises:
+        InputError: config, schedule, data and checkpoint do not fit each other.
+    """
+    ranks = dist.get_world_size()
+    steps = Steps.of(run, schedule, ranks)
+    begin = starting_point(run, schedule)
+    start = begin[1].position if begin else 0
+    stop = steps.stop_from(start)
+    if start >= stop:
+        return None
+    if run.tokenizer is not None:
+        check_tokenizer(run.tokenizer, schedule.tokenizer)
+    precision = Precision(run.precision)
+    if precision is not Precision.FP32 and device.name != "gpu":
+        raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
+
+    rows = steps.global_batch // ranks
+    dataset = ScheduleDataset(
+        schedule,
+        rows,
+        start=start,
+        stop=stop,
+        cache=str(run.cache) if run.cache else None,
+        cache_limit=run.cache_limit,
+    )
+    model = build_model(run, schedule)
+    optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
+    if begin:
+        checkpoint.load_weights(begin[0], model)
+        checkpoint.load_optimizer(begin[0], model, optimizer)
+
+    record = StepRecord(schedule)
+    rate = ScheduledRate(schedule)
+    gradients = Gradients(model, schedule, record, run.optimizer.clip)
+    metrics = Metrics(schedule, run.out, record, rate, gradients)
+    store = CheckpointStore(run.out, model, run, schedule)
+    trainer = Trainer(
+        model=model,
+        optimizers=optimizer,
+        train_dataloader=_data_spec(dataset, rows, run.workers, device),
+        max_duration=Time(stop, TimeUnit.SAMPLE),
+        device=device,
+        precision=precision,
+        device_train_microbatch_size=min(run.microbatch, rows),
+        accumulate_train_batch_on_tokens=True,
+        spin_dataloaders=False,
+        seed=run.seed,
+        run_name=run.out.name,
+        callbacks=[
+            record,
+            rate,
+            Audit(schedule, record),
+            gradients,
+            metrics,
+            Progress(metrics, run.log_every, stop),
+            Checkpointing(store, schedule, record, run.checkpoint, stop),
+        ],
+        progress_bar=False,
+        auto_log_hparams=False,
+    )
+    if begin:
+        trainer.state.timestamp = begin[1].timestamp
+    return trainer, dataset
+
+
+def choose_device() -> Device:
+    """CUDA where there is one, else the CPU; process groups are started for it."""
+    device = get_device("gpu" if torch.cuda.is_available() else "cpu")
+    dist.initialize_dist(device, timeout=600.0)
+    return device
+
+
+def _data_spec(dataset: ScheduleDataset, rows: int, workers: int, device: Device) -> DataSpec:
+    loader = DataLoader(
+        dataset,
+        batch_size=rows,
+        collate_fn=collate,
+        num_workers=workers,
+        pin_memory=device.name == "gpu",
+        drop_last=False,
+    )
+    return DataSpec(
+        loader,
+        split_batch=split_batch,  # type: ignore[arg-type]
+        get_num_samples_in_batch=samples_in_batch,
+        get_num_tokens_in_batch=tokens_in_batch,  # type: ignore[arg-type]
+    )
