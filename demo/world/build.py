@@ -86,7 +86,7 @@ def _staging(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     for leftover in out.parent.glob(f".{out.name}.*.partial"):
         pid = leftover.name.removesuffix(".partial").rpartition(".")[2]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+        if pid.isdecimal() and not _is_alive(int(pid)):
             shutil.rmtree(leftover, ignore_errors=True)
     root = out.parent / f".{out.name}.{os.getpid()}.partial"
     root.mkdir()
@@ -94,6 +94,16 @@ def _staging(out: Path) -> Iterator[Path]:
         yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it lives, and is somebody else's
+        return True
+    return True
 
 
 def _free_port(seed: int) -> int:

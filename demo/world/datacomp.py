@@ -36,8 +36,8 @@ _SHARES: dict[DefectKind, tuple[float, Fate]] = {
     "slow": (0.002, "accepted"),
     "redirect": (0.004, "accepted"),
     "sha256_mismatch": (0.003, "either"),
-    "no_metadata": (0.001, "rejected"),
-    "no_synthetic": (0.001, "rejected"),
+    "no_metadata": (0.001, "either"),
+    "no_synthetic": (0.001, "either"),
 }
 """Share of the pairs with each defect (at least one pair each) and the fate that it should meet."""
 

@@ -1,0 +1,56 @@
+"""Questions have the right answers."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from demo.world.questions import CHOICES, WORDINGS, on_colour, on_count, on_existence, on_shape, on_side
+from demo.world.scene import COLOURS, SHAPES, draw
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_answers_are_right(seed: int) -> None:
+    rng = random.Random(seed)
+    scene = draw(rng)
+    things = list(scene.things)
+    by_shape = {thing.shape: thing for thing in things}
+    by_colour = {thing.colour: thing for thing in things}
+    for question in on_colour(things):
+        (shape,) = {word for word in SHAPES if word in question.text}
+        assert question.answer == by_shape[shape].colour
+    for question in on_shape(things):
+        (colour,) = {word for word in COLOURS if f" {word} " in question.text}
+        assert question.answer == by_colour[colour].shape
+    for question in on_side(things):
+        (shape,) = {word for word in SHAPES if word in question.text}
+        assert question.answer == by_shape[shape].column
+    for question in on_count(scene):
+        assert question.answer == str(len(things))
+    names = {thing.name for thing in things}
+    for question in on_existence(rng, scene, things):
+        assert question.answer == ("yes" if any(name in question.text for name in names) else "no")
+        assert question.words & {word for thing in things for word in (thing.shape, thing.colour)}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_absent_things_keep_clear_of_words_to_avoid(seed: int) -> None:
+    rng = random.Random(seed)
+    scene = draw(rng)
+    first, second = scene.things[:2]
+    avoided = {second.shape, second.colour}
+    for question in on_existence(rng, scene, [first], avoided):
+        assert not question.words & avoided
+        assert question.words & {first.shape, first.colour}
+
+
+def test_every_kind_has_two_or_three_wordings_and_its_choices() -> None:
+    assert WORDINGS.keys() == CHOICES.keys()
+    assert all(2 <= len(wordings) <= 3 for wordings in WORDINGS.values())
+    scene = draw(random.Random(0))
+    for question in [*on_colour(list(scene.things)), *on_count(scene)]:
+        assert question.answer in question.choices == CHOICES[question.kind]
