@@ -6,7 +6,6 @@ last, from task receipts, so its presence is the commit: a directory without one
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal, Self
 
@@ -136,13 +135,28 @@ class Manifest(Strict):
             InputError: there is none (the job did not finish), or it is damaged.
         """
         path = Path(dataset) / MANIFEST_NAME
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        if not path.exists():
             raise InputError(
                 "no manifest.json, so this is not a finished dataset",
                 file=dataset,
                 remedy="run (or re-run) the dataprep job that writes it",
+            )
+        return cls.load_file(path)
+
+    @classmethod
+    def load_file(cls, path: str | Path) -> Manifest:
+        """Read a manifest that lies under another name, such as a copy of a remote dataset's.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        try:
+            return cls.model_validate_json(Path(path).read_bytes())
+        except OSError as error:
+            raise InputError(f"cannot read the manifest ({error.strerror})", file=path) from None
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or None
+            raise InputError(
+                f"damaged manifest: {first['msg']}", file=path, field=where, remedy="run the dataprep job again"
             ) from None
-        except (OSError, ValidationError, json.JSONDecodeError) as error:
-            raise InputError(f"damaged manifest: {error}", file=path) from None

@@ -69,12 +69,10 @@ def rate_table(first: int, last: int, length: int, shape: Shape) -> RateTable:
     if shape == "cosine":
         middle = _half_cosine(middle)
     rates = np.rint(first + (last - first) * middle).astype(np.int64)
-    whole, rest = [0], [0]
-    for rate in rates[:-1].tolist():
-        carried, left = divmod(rest[-1] + rate * step, SHARE_UNIT)
-        whole.append(whole[-1] + carried)
-        rest.append(left)
-    return RateTable(step, rates, np.array(whole, np.int64), np.array(rest, np.int64))
+    whole, rest = np.divmod(rates[:-1] * step, SHARE_UNIT)
+    rest = np.cumsum(rest)  # below stairs x SHARE_UNIT, far from overflow
+    whole = np.cumsum(whole) + rest // SHARE_UNIT
+    return RateTable(step, rates, np.concatenate([[0], whole]), np.concatenate([[0], rest % SHARE_UNIT]))
 
 
 def _half_cosine(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -61,10 +61,16 @@ class Phase(Strict):
     shares_to: list[int] | None = None
     """Shares at the end of a ramp."""
     ramp: Shape | None = None
+    ramp_over: int | None = Field(default=None, gt=0)
+    """Samples for which the ramp is drawn; None: the phase's length. A run may leave a ramp before its end."""
     freeze: list[str] = []
     """Parts of the model that are not trained here: `encoder`, `projector`, `decoder`."""
     reset_optimizer: bool = False
     """Whether optimizer moments are cleared at `start`."""
+    evaluate_at: list[int] = []
+    """Positions after which to evaluate: each the end of a step."""
+    checkpoint_at: list[int] = []
+    """Positions after which to save a checkpoint, besides the switch points: each the end of a step."""
 
     @model_validator(mode="after")
     def _is_a_mix(self) -> Self:
@@ -72,6 +78,8 @@ class Phase(Strict):
             raise ValueError(f"phase '{self.name}' is empty: [{self.start:,}, {self.stop:,})")
         if (self.ramp is None) != (self.shares_to is None):
             raise ValueError(f"phase '{self.name}' needs `ramp` and `shares_to` together")
+        if self.ramp_over is not None and (self.ramp is None or self.ramp_over < self.stop - self.start):
+            raise ValueError(f"phase '{self.name}' is longer than its ramp")
         for shares in filter(None, (self.shares, self.shares_to)):
             if sum(shares) != SHARE_UNIT or min(shares) < 0:
                 raise ValueError(f"shares of phase '{self.name}' are not non-negative billionths that sum to one")
@@ -129,7 +137,7 @@ class Schedule(Strict):
 
     @cached_property
     def _timeline(self) -> Timeline:
-        segments = [Segment(p.start, p.stop, p.shares, p.shares_to, p.ramp) for p in self.phases]
+        segments = [Segment(p.start, p.stop, p.shares, p.shares_to, p.ramp, p.ramp_over) for p in self.phases]
         return Timeline(segments, len(self.sources))
 
     @property
@@ -240,7 +248,7 @@ def _past_phases(schedule: Schedule, position: int) -> list[dict[str, Any]]:
             "freeze": sorted(phase.freeze),
         }
         if phase.ramp is not None and phase.shares_to is not None:
-            length = phase.stop - phase.start  # a ramp's slope depends on its length
+            length = phase.ramp_over or phase.stop - phase.start  # a ramp's slope depends on its length
             entry |= {"ramp": phase.ramp, "to": _named(schedule, phase.shares_to), "length": length}
         elif past and not phase.reset_optimizer and _goes_on(past[-1], entry):
             continue

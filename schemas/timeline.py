@@ -29,6 +29,8 @@ class Segment:
     """By source, in billionths, summing to one whole."""
     shares_to: Sequence[int] | None = None
     ramp: Shape | None = None
+    ramp_over: int | None = None
+    """Samples for which the ramp is drawn, if it is left before its end."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,32 @@ class Timeline:
     def __init__(self, segments: Sequence[Segment], sources: int) -> None:
         self._sources = sources
         self._laid: list[_Laid] = []
-        counts, integrals = [0] * sources, [Fraction(0)] * sources
         for segment in segments:
-            laid = _lay(segment, counts, integrals)
-            self._laid.append(laid)
-            length = segment.stop - segment.start
-            counts, integrals = self._counts_in(laid, length), _integrals_in(laid, length)
-        self._starts = [laid.segment.start for laid in self._laid]
-        self._stop = segments[-1].stop
+            self._append(segment)
+
+    def _append(self, segment: Segment) -> None:
+        counts, integrals = [0] * self._sources, [Fraction(0)] * self._sources
+        if self._laid:
+            last = self._laid[-1]
+            length = last.segment.stop - last.segment.start
+            counts, integrals = self._counts_in(last, length), _integrals_in(last, length)
+        self._laid.append(_lay(segment, counts, integrals))
+
+    def extended(self, segment: Segment) -> Timeline:
+        """This timeline with `segment` after its end; the past is shared, not computed again."""
+        longer = Timeline([], self._sources)
+        longer._laid = list(self._laid)
+        longer._append(segment)
+        return longer
+
+    @property
+    def _stop(self) -> int:
+        return self._laid[-1].segment.stop if self._laid else 0
 
     def _find(self, position: int) -> _Laid:
         if not 0 <= position <= self._stop:
             raise IndexError(f"position {position:,} is outside the run, 0 to {self._stop:,}")
-        return self._laid[bisect_right(self._starts, position) - 1]
+        return self._laid[bisect_right(self._laid, position, key=lambda laid: laid.segment.start) - 1]
 
     def _counts_in(self, laid: _Laid, k: int) -> list[int]:
         counts = list(laid.counts)
@@ -70,6 +85,8 @@ class Timeline:
 
     def counts(self, position: int) -> list[int]:
         """Samples of each source before `position`; they sum to `position`."""
+        if not self._laid and position == 0:
+            return [0] * self._sources
         laid = self._find(position)
         return self._counts_in(laid, position - laid.segment.start)
 
@@ -112,7 +129,7 @@ def _lay(segment: Segment, counts: Sequence[int], integrals: Sequence[Fraction])
     errors = [count - due for count, due in zip(counts, integrals, strict=True)]
     if segment.ramp is None or segment.shares_to is None:
         return _Laid(segment, constant_mix(segment.shares, errors), None, counts, integrals)
-    length = segment.stop - segment.start
+    length = segment.ramp_over or segment.stop - segment.start
     ramp = ramp_mix(segment.shares, segment.shares_to, length, segment.ramp, errors)
     return _Laid(segment, ramp.mixer, ramp, counts, integrals)
 

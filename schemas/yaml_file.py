@@ -21,6 +21,10 @@ from schemas.errors import InputError
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Location = Sequence[str | int]
 
+MAX_BYTES = 4 << 20
+"""A configuration is small; whatever is larger was named by mistake."""
+MAX_NODES = 100_000
+
 
 class _Loader(yaml.SafeLoader):
     """Safe loader that reads `1e-3` as a number, as YAML 1.2 and every user do (PyYAML wants `1.0e-3`)."""
@@ -33,15 +37,18 @@ _Loader.add_implicit_resolver(
 )
 
 
+def implicit_tag(text: str) -> str:
+    """Tag of an unquoted scalar: which of number, text, null ... it is."""
+    return str(_Loader("").resolve(yaml.ScalarNode, text, (True, False)))
+
+
 def load(path: str | Path, model: type[ModelT]) -> ModelT:
     """Parse `path` as YAML and validate it as `model`.
 
     Raises:
         InputError: the file is missing, is not YAML, has a duplicate key, or does not fit `model`.
     """
-    text, node = _compose(path)
-    del text
-    data = _construct(node)
+    data, node = compose(path)
     if not isinstance(data, dict):
         raise InputError(
             f"expected a mapping at the top, found {type(data).__name__}",
@@ -63,56 +70,109 @@ def validate(data: Any, model: type[ModelT], *, path: str | Path, node: yaml.Nod
         problem, remedy = _describe(first, model)
         if more:
             problem += f" (and {more} more like this)"
-        raise InputError(problem, file=path, line=line_of(node, loc), field=_dotted(loc), remedy=remedy) from None
+        file, line = place_of(node, loc) or (path, None)
+        field = dotted(_written(node, loc) if node else loc)
+        raise InputError(problem, file=file, line=line, field=field, remedy=remedy) from None
 
 
 def compose(path: str | Path) -> tuple[Any, yaml.Node | None]:
     """Return the file's plain data and its node tree, for readers that validate by themselves."""
-    _, node = _compose(path)
-    return _construct(node), node
+    node = compose_node(path)
+    return construct(node), node
 
 
 def line_of(node: yaml.Node | None, loc: Location) -> int | None:
     """Line (from 1) of the deepest part of `loc` that exists in the file; for a key, the key's own line."""
+    place = place_of(node, loc)
+    return place[1] if place else None
+
+
+def place_of(node: yaml.Node | None, loc: Location) -> tuple[str, int] | None:
+    """File and line (from 1) of the deepest part of `loc` that exists; a tree may come from several files."""
     if node is None:
         return None
-    line = node.start_mark.line + 1
+    mark = node.start_mark
     for part in loc:
         step = _step(node, part)
         if step is None:
             continue  # a union's tag, or a key that is missing from the file
-        line, node = step
-    return line
+        mark, node = step
+    return mark.name, mark.line + 1
 
 
-def _step(node: yaml.Node, part: str | int) -> tuple[int, yaml.Node] | None:
+def _written(node: yaml.Node, loc: Location) -> Location:
+    """`loc` as the file's author knows it: without the tags that unions put in between."""
+    known: list[str | int] = []
+    for number, part in enumerate(loc):
+        step = _step(node, part)
+        if step is not None:
+            node = step[1]
+        if step is not None or number == len(loc) - 1:
+            known.append(part)
+    return known
+
+
+def _step(node: yaml.Node, part: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if str(key.value) == str(part):
-                return key.start_mark.line + 1, value
+                return key.start_mark, value
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         child = node.value[part]
-        return child.start_mark.line + 1, child
+        return child.start_mark, child
     return None
 
 
-def _compose(path: str | Path) -> tuple[str, yaml.Node | None]:
+def compose_node(path: str | Path) -> yaml.Node | None:
+    """The file's node tree, whose marks carry file name and line; None where the file is empty.
+
+    Raises:
+        InputError: the file is missing, larger than `MAX_BYTES`, is not YAML, or has a duplicate key.
+    """
+    return parse_node(_text(path), str(path))
+
+
+def parse_node(text: str, path: str) -> yaml.Node | None:
+    """As `compose_node`, for the text of a file that was read already."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read the file ({error.strerror})", file=path, remedy="check the path") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text ({error.reason})", file=path) from None
-    try:
-        node = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        loader.name = path
+        node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise InputError(f"not valid YAML: {error.problem}", file=path, line=line) from None
     except yaml.YAMLError as error:
         raise InputError(f"not valid YAML: {error}", file=path) from None
+    except RecursionError:
+        raise InputError("nested too deeply", file=path) from None
     if node is not None:
+        if _size(node, {}) > MAX_NODES:
+            raise InputError(f"more than {MAX_NODES:,} values once its aliases are written out", file=path)
         _refuse_duplicates(node, path, ())
-    return text, node
+    return node
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values below `node` with aliases written out: a short file can hold aliases of aliases that come to billions."""
+    if id(node) not in known:
+        known[id(node)] = MAX_NODES + 1  # what an alias inside of itself comes to
+        children = [] if isinstance(node, yaml.ScalarNode) else node.value
+        flat = [child for item in children for child in (item if isinstance(item, tuple) else (item,))]
+        known[id(node)] = 1 + sum(_size(child, known) for child in flat)
+    return known[id(node)]
+
+
+def _text(path: str | Path) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise InputError(f"larger than {MAX_BYTES:,} bytes, so not a configuration", file=path)
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read the file ({error.strerror})", file=path, remedy="check the path") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text ({error.reason})", file=path) from None
 
 
 def _refuse_duplicates(node: yaml.Node, path: str | Path, loc: tuple[str | int, ...]) -> None:
@@ -125,7 +185,7 @@ def _refuse_duplicates(node: yaml.Node, path: str | Path, loc: tuple[str | int, 
                     f"the key stands twice (first on line {seen[name]})",
                     file=path,
                     line=line,
-                    field=_dotted((*loc, name)),
+                    field=dotted((*loc, name)),
                     remedy="remove one of the two",
                 )
             seen[name] = line
@@ -135,14 +195,17 @@ def _refuse_duplicates(node: yaml.Node, path: str | Path, loc: tuple[str | int, 
             _refuse_duplicates(child, path, (*loc, index))
 
 
-def _construct(node: yaml.Node | None) -> Any:
+def construct(node: yaml.Node | None) -> Any:
+    """Plain data of a node tree."""
     if node is None:
         return None
-    loader = _Loader("")
     try:
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
+        return _Loader("").construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or node.start_mark
+        raise InputError(f"not plain data: {error.problem}", file=mark.name, line=mark.line + 1) from None
+    except ValueError as error:  # a date such as 2026-13-45
+        raise InputError(f"not plain data: {error}", file=node.start_mark.name) from None
 
 
 def _describe(error: Any, model: type[BaseModel]) -> tuple[str, str | None]:
@@ -169,10 +232,15 @@ def _field_names(model: Any, loc: Location) -> list[str]:
     for part in loc:
         found: list[Any] = []
         for one in models:
-            field = one.model_fields.get(part) if isinstance(part, str) else None
+            field = _fields(one).get(part) if isinstance(part, str) else None
             found += _models_in(field.annotation) if field else [one]
         models = found
-    return sorted({name for one in models for name in one.model_fields})
+    return sorted({name for one in models for name in _fields(one)})
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """Fields by the name that they have in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
@@ -181,7 +249,8 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [found for arg in get_args(annotation) for found in _models_in(arg)]
 
 
-def _dotted(loc: Location) -> str:
+def dotted(loc: Location) -> str:
+    """`phases[1].mix` for ("phases", 1, "mix")."""
     text = ""
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)

@@ -1,0 +1,26 @@
+"""`json-schema`: the language as JSON Schema, for editors that complete and check YAML while it is typed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from curriculum.json_schema import json_schema
+
+HELP = "print the curriculum language as JSON Schema, for editors"
+EXAMPLE = """\
+example:
+  python -m curriculum json-schema > curriculum.schema.json
+then as the first line of a curriculum (VS Code's YAML extension and others read it):
+  # yaml-language-server: $schema=curriculum.schema.json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the schema."""
+    print(json.dumps(json_schema(), indent=1))
+    return 0
