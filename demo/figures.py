@@ -31,13 +31,13 @@ def mix(schedule: Schedule, steps: Sequence[Step]) -> Figure:
     window = max(1, len(steps) // 50)
     for source, colour in _by_source(schedule):
         x, counted, target = [], [], []
-        for first in range(0, len(steps) - window + 1, window):
-            last = steps[first + window - 1]
-            start, stop = steps[first].position, sum(last.counts.values())
-            before = steps[first - 1].counts.get(source, 0) if first else 0
+        start, before = 0, 0
+        for last in steps[window - 1 :: window]:
+            stop, seen = last.position, last.samples[source]
             x.append(schedule.tokens(start + stop) / 2e6)
-            counted.append((last.counts.get(source, 0) - before) / (stop - start))
+            counted.append((seen - before) / (stop - start))
             target.append((schedule.targets(stop)[source] - schedule.targets(start)[source]) / (stop - start))
+            start, before = stop, seen
         axes.plot(x, target, color=colour, linewidth=5, alpha=0.25, label=f"{source}, target")
         axes.plot(x, counted, color=colour, linewidth=1.2, label=f"{source}, counted")
     _switches(axes, schedule)
@@ -48,8 +48,10 @@ def mix(schedule: Schedule, steps: Sequence[Step]) -> Figure:
 def learning_rate(schedule: Schedule, steps: Sequence[Step]) -> Figure:
     """Learning rate of every step as logged, over the schedule's curve."""
     figure, axes = _canvas("Learning rate", "")
-    x = [schedule.tokens(step.position) / 1e6 for step in steps]
-    axes.plot(x, [schedule.lr(s.position) for s in steps], color=COLOURS[0], linewidth=5, alpha=0.25, label="schedule")
+    starts = [0, *(step.position for step in steps[:-1])]
+    x = [schedule.tokens(start) / 1e6 for start in starts]
+    curve = [schedule.lr(start) for start in starts]
+    axes.plot(x, curve, color=COLOURS[0], linewidth=5, alpha=0.25, label="schedule")
     axes.plot(x, [step.lr for step in steps], color=COLOURS[0], linewidth=1.2, label="trainer's log")
     _switches(axes, schedule)
     axes.legend(fontsize=7)
@@ -63,8 +65,8 @@ def losses(schedule: Schedule, steps: Sequence[Step]) -> Figure:
     for source, colour in _by_source(schedule):
         x, y, smooth = [], [], None
         for step in steps:
-            if source in step.losses:
-                value = step.losses[source]
+            if source in step.loss_by_source:
+                value = step.loss_by_source[source]
                 smooth = value if smooth is None else keep * smooth + (1 - keep) * value
                 x.append(schedule.tokens(step.position) / 1e6)
                 y.append(smooth)

@@ -128,19 +128,19 @@ def _question_rows(seeing: Scores, text_only: Scores) -> tuple[Row, list[Row]]:
 
 
 def _mix_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]:
-    """For each phase and source: samples due, samples counted by the trainer, and the difference at the phase's end.
+    """For each phase and source: samples due, and samples that the trainer counted.
 
-    A phase may end inside a step; its counts are then the schedule's own for the samples up to the switch.
+    The trainer counts after each step; where a switch lies inside a step, the phase is taken up to the step before.
     """
     counted = {0: dict.fromkeys((s.name for s in schedule.sources), 0)}
-    counted |= {sum(step.counts.values()): step.counts for step in log}
+    counted |= {step.position: step.samples for step in log}
     rows: list[Row] = []
     for phase in schedule.phases:
         stop = max((p for p in counted if p <= phase.stop), default=0)
         start = max((p for p in counted if p <= phase.start), default=0)
         for source in schedule.sources:
             due = schedule.targets(stop)[source.name] - schedule.targets(start)[source.name]
-            mine = counted[stop].get(source.name, 0) - counted[start].get(source.name, 0)
+            mine = counted[stop][source.name] - counted[start][source.name]
             if due or mine:
                 tokens = schedule.tokens(mine)
                 share = mine / (stop - start)
@@ -152,9 +152,9 @@ def _loss_rows(schedule: Schedule, log: Sequence[Step]) -> tuple[Row, list[Row]]
     """Mean loss of each source over the first and the last tenth of the steps of each phase that hold it."""
     rows: list[Row] = []
     for phase in schedule.phases:
-        inside = [step for step in log if phase.start <= step.position < phase.stop]
+        inside = [step for step in log if step.phase == phase.name]
         for source in schedule.sources:
-            values = [step.losses[source.name] for step in inside if source.name in step.losses]
+            values = [s.loss_by_source[source.name] for s in inside if source.name in s.loss_by_source]
             if values:
                 tenth = math.ceil(len(values) / 10)
                 first, last = sum(values[:tenth]) / tenth, sum(values[-tenth:]) / tenth

@@ -16,25 +16,34 @@ from schemas.strict import Strict
 
 
 class Step(Strict):
-    """One optimizer step, after it was taken."""
+    """One optimizer step, after it was taken. Sums over all ranks; counted from what was trained on, not computed."""
 
     step: int = Field(ge=1)
     """Steps taken so far, this one included."""
-    position: int = Field(ge=0)
-    """Samples drawn before this step began."""
+    position: int = Field(ge=1)
+    """Samples seen so far, this step's included."""
+    tokens: int = Field(ge=1)
+    """Tokens of those samples, padding included."""
     phase: str
+    """Phase of the step's first sample."""
     lr: float
     """Learning rate of this step."""
     loss: float
     """Mean cross-entropy over the loss-bearing tokens of the global batch, in nats."""
-    losses: dict[str, float]
-    """The same for each source that is in the batch."""
-    counts: dict[str, int]
-    """Samples of each source seen since the run's start, this step included: counted, not computed."""
-    tokens: int = Field(ge=0)
-    """Tokens of those samples, padding included."""
+    loss_by_source: dict[str, float]
+    """The same for each source in the batch."""
+    samples: dict[str, int]
+    """Samples of each source seen since the run's start."""
+    images: int = Field(ge=0)
+    """Images in this step."""
+    real_tokens: int = Field(ge=0)
+    """Tokens of this step that are not padding, visual ones included."""
+    gradient_norm: float
+    """Before clipping."""
     seconds: float = Field(ge=0)
     """Wall time of this step."""
+    tokens_per_second: float = Field(ge=0)
+    """Over all ranks, padding included."""
 
 
 class KindScore(Strict):
