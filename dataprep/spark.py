@@ -7,34 +7,45 @@ The project's packages travel to the executors as a zip, so that a bare checkout
 
 from __future__ import annotations
 
+import atexit
+import functools
 import importlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 DEFAULTS = {
     "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
-    "spark.driver.memory": "2g",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
     "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",
     "spark.python.worker.faulthandler.enabled": "true",
 }
 REQUIRED = {
+    # Spark's bar and our progress line would overwrite each other (spark-submit's default is on).
+    "spark.ui.showConsoleProgress": "false",
     "spark.speculation": "false",
     # A partition's number is a shard's identity: adaptive execution must not merge partitions.
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
 }
 _PACKAGES = ("dataprep", "schemas")
+_LOGGING = """rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+"""
 
 
 def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession:
@@ -45,6 +56,9 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     logging.getLogger("py4j").setLevel(logging.ERROR)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # plain python: this process starts the JVM
+        os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-Dlog4j2.configurationFile={_quiet_logging()}")
+    SparkContext._ensure_initialized()  # before it, a SparkConf does not see what spark-submit was told
     conf = SparkConf()
     if not conf.contains("spark.master"):
         conf.setMaster((settings or {}).get("spark.master", "local[*]"))
@@ -65,11 +79,25 @@ def _ship_packages(spark: SparkSession) -> None:
     roots = {name: Path(importlib.import_module(name).__file__ or "").parent for name in _PACKAGES}
     if all("site-packages" in root.parts for root in roots.values()) or getattr(spark, "_switchpoint_shipped", False):
         return
-    folder = tempfile.mkdtemp(prefix="switchpoint-")
-    archive = Path(folder) / "switchpoint_packages.zip"
+    archive = _temporary_folder() / "switchpoint_packages.zip"
     with zipfile.ZipFile(archive, "w") as bundle:
         for name, root in roots.items():
             for source in sorted(root.rglob("*.py")):
                 bundle.write(source, f"{name}/{source.relative_to(root).as_posix()}")
     spark.sparkContext.addPyFile(str(archive))
     spark._switchpoint_shipped = True  # type: ignore[attr-defined]
+
+
+def _quiet_logging() -> str:
+    """A log4j configuration without Spark's start-up chatter: URL of a file that lives as long as the process."""
+    folder = _temporary_folder()
+    path = folder / "log4j2.properties"
+    path.write_text(_LOGGING)
+    return path.as_uri()
+
+
+@functools.cache
+def _temporary_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="switchpoint-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
