@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from PIL import Image, ImageFile, UnidentifiedImageError
+from pydantic import Field
 
 from dataprep.rejects import RejectError
+from schemas.strict import Strict
 
 ORIENTATION_TAG = 0x0112
 SNIFF_BYTES = 16
@@ -43,16 +45,16 @@ class ImageError(RejectError):
     """An image that must not go into a dataset; `reason` is an `ImageFault`."""
 
 
-@dataclass(frozen=True)
-class ImageLimits:
-    """Caps that hold before decoding."""
+class ImageLimits(Strict):
+    """What an image may be; all of it is known before anything is decoded."""
 
-    max_bytes: int = 20_000_000
-    max_pixels: int = 50_000_000
+    max_bytes: int = Field(default=20_000_000, gt=0)
+    """Encoded bytes."""
+    max_pixels: int = Field(default=50_000_000, gt=0)
     """Width x height."""
-    min_side: int = 1
+    min_side: int = Field(default=1, gt=0)
     """Shorter side, in pixels."""
-    max_aspect: float = float("inf")
+    max_aspect: float = Field(default=20.0, ge=1)
     """Longer side / shorter side."""
 
 

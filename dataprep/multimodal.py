@@ -47,25 +47,6 @@ class Geometry(Strict):
         )
 
 
-class ImageCaps(Strict):
-    """What an image may be; rows beyond it are rejected."""
-
-    max_bytes: int = Field(default=20_000_000, gt=0)
-    """Encoded bytes."""
-    max_pixels: int = Field(default=50_000_000, gt=0)
-    """Width x height, read from the header before anything is decoded."""
-    min_side: int = Field(default=1, gt=0)
-    """Shorter side, in pixels."""
-    max_aspect: float = Field(default=20.0, ge=1)
-    """Longer side / shorter side."""
-    decode: bool = True
-    """Decode every image once. Without it only header and completeness are checked, at some ten times the speed."""
-
-    def limits(self) -> ImageLimits:
-        """The caps in the form that `dataprep.image` takes."""
-        return ImageLimits(self.max_bytes, self.max_pixels, self.min_side, self.max_aspect)
-
-
 class MultimodalJob(Strict):
     """Settings that pairs and conversations share."""
 
@@ -81,7 +62,10 @@ class MultimodalJob(Strict):
     """Ids in a window."""
     seed: int = 0
     geometry: Geometry
-    images: ImageCaps = ImageCaps()
+    images: ImageLimits = ImageLimits()
+    decode: bool = True
+    """Decode every image once, to know that it can be. Without it only header and completeness are checked, at some
+    ten times the speed: for images that a job of ours has downloaded and a first run has judged."""
     buffer: int = Field(default=DEFAULT_BUFFER, gt=0, le=1 << 16)
     """Items held back by the packer to choose from; more of them pad less, up to about a thousand."""
     shard_bytes: int = Field(default=1 << 26, ge=1 << 10, lt=1 << 32)

@@ -105,6 +105,11 @@ def reason_of(error_message: str | None) -> str:
     return str(_IMG2DATASET.get(error_message or "", Reason.OTHER))
 
 
+def message_of(error_message: str | None) -> str:
+    """What `error_message` says beyond its reason."""
+    return printable(_TAGGED.sub("", error_message or "", count=1))
+
+
 def of_status(status: int) -> Reason:
     """The reason for an HTTP status that is not a success and not a redirect."""
     if status in (401, 402, 403, 451):

@@ -47,10 +47,6 @@ class DeadlineSocket:
         assert mode == "rb"
         return io.BufferedReader(_DeadlineReader(self._connection, self._deadline), 65536)
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
 
 class _DeadlineReader(io.RawIOBase):
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:

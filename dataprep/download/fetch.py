@@ -31,6 +31,7 @@ from dataprep.download.robots import opted_out, retry_after
 from dataprep.image import ImageError, ImageLimits, inspect
 
 CHUNK = 65536
+_SAFE = "/%:=&?~#+!$,;'@()*[]|"
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
 
 
@@ -42,7 +43,6 @@ class FetchPolicy:
     """Seconds for one wait: connect, TLS, next bytes."""
     total_timeout: float = 60.0
     """Seconds for one attempt, redirects and body included."""
-    max_bytes: int = 20_000_000
     max_redirects: int = 5
     retries: int = 2
     """Further attempts after a failure that may pass."""
@@ -55,6 +55,7 @@ class FetchPolicy:
     agent: str = "switchpoint"
     """Token of the User-Agent, which directives may address."""
     image: ImageLimits = field(default_factory=ImageLimits)
+    """Its cap on bytes holds while the body is read."""
 
 
 class Fetched(io.BytesIO):
@@ -102,8 +103,7 @@ class Fetcher:
         deadline = Deadline(self._policy.total_timeout, self._policy.timeout)
         try:
             for _ in range(self._policy.max_redirects + 1):
-                with contextlib.closing(self._request(url, deadline)) as connection:
-                    response = connection.getresponse()
+                with self._response(url, deadline) as response:
                     if response.status not in _REDIRECTS:
                         return self._accept(response)
                     target = response.headers.get("Location")
@@ -117,42 +117,35 @@ class Fetcher:
             raise FetchError(Reason.TLS, str(error)) from None
         except OSError as error:
             raise FetchError(Reason.CONNECT, str(error)) from None
+        except http.client.InvalidURL as error:
+            raise FetchError(Reason.BAD_URL, str(error)) from None
         except http.client.HTTPException as error:
             raise FetchError(Reason.PROTOCOL, f"{type(error).__name__}: {error}") from None
-        except ValueError as error:  # urlsplit and http.client refuse malformed URLs and header values so
+        except ValueError as error:  # urlsplit and IDNA refuse malformed URLs so
             raise FetchError(Reason.BAD_URL, str(error)) from None
 
-    def _request(self, url: str, deadline: Deadline) -> http.client.HTTPConnection:
-        """Send the request for `url` over a connection to a judged address."""
+    @contextlib.contextmanager
+    def _response(self, url: str, deadline: Deadline) -> Iterator[http.client.HTTPResponse]:
+        """The answer for `url`, headers read, over a connection to a judged address; closed on exit."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https"):
             raise FetchError(Reason.SCHEME, parts.scheme)
         if not parts.hostname:
             raise FetchError(Reason.BAD_URL, "no host")
         port = parts.port or (443 if parts.scheme == "https" else 80)
+        request = _request(parts, self._policy.agent)
         raw = self._guard.connect(parts.hostname, port, deadline)
         try:
             if parts.scheme == "https":
                 raw.settimeout(deadline.left())
                 raw = self._tls.wrap_socket(raw, server_hostname=parts.hostname)
-            connection = http.client.HTTPConnection(parts.hostname, port)
-            connection.sock = DeadlineSocket(raw, deadline)
-            path = urllib.parse.quote(parts.path or "/", safe="/%:=&?~#+!$,;'@()*[]")
-            query = urllib.parse.quote(parts.query, safe="/%:=&?~#+!$,;'@()*[]")
-            host = parts.netloc.rpartition("@")[2].encode("idna" if not parts.netloc.isascii() else "ascii").decode()
-            connection.putrequest("GET", f"{path}?{query}" if query else path, skip_host=True)
-            for name, value in (
-                ("Host", host),
-                ("User-Agent", f"Mozilla/5.0 (compatible; {self._policy.agent})"),
-                ("Accept", "image/*,*/*;q=0.5"),
-                ("Connection", "close"),
-            ):
-                connection.putheader(name, value)
-            connection.endheaders()
-        except BaseException:
+            connection = DeadlineSocket(raw, deadline)
+            connection.sendall(request)
+            response = http.client.HTTPResponse(connection, method="GET")  # type: ignore[arg-type]
+            response.begin()
+            yield response
+        finally:
             raw.close()
-            raise
-        return connection
 
     def _accept(self, response: http.client.HTTPResponse) -> Fetched:
         """Judge status and headers, read the body under its cap, check the image's header."""
@@ -171,19 +164,37 @@ class Fetcher:
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
         announced = response.length
-        if announced is not None and announced > self._policy.max_bytes:
+        if announced is not None and announced > self._policy.image.max_bytes:
             raise FetchError(Reason.BODY_TOO_LARGE, f"{announced:,} bytes announced")
         body = bytearray()
         try:
             while chunk := response.read1(CHUNK):
                 body += chunk
-                if len(body) > self._policy.max_bytes:
-                    raise FetchError(Reason.BODY_TOO_LARGE, f"more than {self._policy.max_bytes:,} bytes")
+                if len(body) > self._policy.image.max_bytes:
+                    raise FetchError(Reason.BODY_TOO_LARGE, f"more than {self._policy.image.max_bytes:,} bytes")
         except http.client.IncompleteRead:
             raise FetchError(Reason.BODY_TRUNCATED, f"{len(body):,} bytes came") from None
         if announced is not None and len(body) < announced:
             raise FetchError(Reason.BODY_TRUNCATED, f"{len(body):,} of {announced:,} bytes")
         return bytes(body)
+
+
+def _request(parts: urllib.parse.SplitResult, agent: str) -> bytes:
+    """The request's bytes. What is not plain ASCII is quoted as browsers do; user names in a URL are not sent."""
+    path = urllib.parse.quote(parts.path or "/", safe=_SAFE)
+    query = f"?{urllib.parse.quote(parts.query, safe=_SAFE)}" if parts.query else ""
+    host = (parts.netloc.rpartition("@")[2]).encode("idna").decode()
+    lines = (
+        f"GET {path}{query} HTTP/1.1",
+        f"Host: {host}",
+        f"User-Agent: Mozilla/5.0 (compatible; {agent})",
+        "Accept: image/*,*/*;q=0.5",
+        "Accept-Encoding: identity",
+        "Connection: close",
+    )
+    if any(not line.isprintable() for line in lines):
+        raise FetchError(Reason.BAD_URL, "control characters")
+    return "\r\n".join((*lines, "", "")).encode("ascii")
 
 
 @contextlib.contextmanager

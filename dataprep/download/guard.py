@@ -28,6 +28,7 @@ _ALSO_REFUSED = tuple(
     ipaddress.ip_network(text)
     for text in (
         "168.63.129.16/32",  # a cloud's host agent, reachable from its machines only
+        "192.0.0.0/24",  # protocol assignments, a cloud's metadata among them
         "192.88.99.0/24",  # 6to4 relays
         "2002::/16",  # 6to4: carries any IPv4 address inside
         "2001::/32",  # Teredo: likewise

@@ -50,8 +50,8 @@ def _judge(row: PairRow, tar: BinaryIO, job: PairsJob, refused: Rejects) -> tupl
         if row.image.size > job.images.max_bytes:
             raise RejectError("image_too_large", f"{row.image.size:,} bytes")
         data = row.image.read(tar)
-        info = inspect(data, job.images.limits())
-        if job.images.decode:
+        info = inspect(data, job.images)
+        if job.decode:
             verify(data, info)
     except RejectError as rejected:
         refused.add(row.uid, rejected.reason, rejected.detail)

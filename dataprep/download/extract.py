@@ -1,0 +1,117 @@
+"""First stage of a download: every input file, Parquet or tar, to one form (uid, URL, captions, hash).
+
+DataComp's Parquet files and DataComp-DR's tars say different things about the same uids. Each is brought to the same
+Arrow schema by one task per file, so that a damaged input is a message with its name, and the join that follows reads
+one kind of file. Of a tar only `.json`, `.syn.json` and `.url.txt` are read, under caps: `.npz` and `.pth.gz` are
+skipped by their headers alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dataprep import files
+from dataprep.download.account import Reason
+from dataprep.tasks import Receipt, Scratch
+from dataprep.webdataset import Member, samples
+from schemas.errors import InputError
+
+Source = Literal["metadata", "dr"]
+SCHEMA = pa.schema(
+    [
+        ("uid", pa.string()),
+        ("url", pa.string()),
+        ("caption", pa.string()),
+        ("syn_text", pa.list_(pa.string())),
+        ("expected_sha256", pa.string()),
+        ("clip_b32_similarity_score", pa.float64()),
+        ("clip_l14_similarity_score", pa.float64()),
+    ]
+)
+_PARQUET_NAMES = {"caption": "text", "expected_sha256": "sha256"}
+BATCH = 8192
+MAX_MEMBER_BYTES = 1 << 20
+MAX_URL = 8192
+
+
+def extract(payload: tuple[Source, str, str], scratch: Scratch) -> Receipt:
+    """Read the input `payload[1]` and publish its rows as `payload[2]`; rows without uid or URL are counted."""
+    source, path, name = payload
+    local = scratch.path("rows.parquet")
+    rows = written = 0
+    with pq.ParquetWriter(local, SCHEMA, compression="zstd") as writer:
+        for batch in _parquet(path) if source == "metadata" else _tar(path):
+            table = pa.Table.from_pylist([row for row in batch if _usable(row, source)], SCHEMA)
+            rows, written = rows + len(batch), written + table.num_rows
+            writer.write_table(table)
+    scratch.publish(local, name)
+    rejected = Counter({str(Reason.BAD_ROW): rows - written})
+    return {"rows": rows, "written": written, "rejected": dict(+rejected), "file": name}
+
+
+def _usable(row: dict[str, Any], source: Source) -> bool:
+    """A row of the metadata needs uid and URL; one of a tar the uid (its URL matters where there is no metadata)."""
+    url = row.get("url")
+    return bool(row["uid"]) and (source == "dr" or bool(url)) and len(url or "") <= MAX_URL
+
+
+def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
+    try:
+        with files.open_input(path) as stream:
+            parquet = pq.ParquetFile(stream)
+            names = {name: _PARQUET_NAMES.get(name, name) for name in SCHEMA.names}
+            present = {ours: theirs for ours, theirs in names.items() if theirs in parquet.schema_arrow.names}
+            if missing := {"uid", "url"} - present.keys():
+                raise InputError(
+                    f"no column {', '.join(sorted(missing))}", file=path, remedy="give DataComp's metadata"
+                )
+            for batch in parquet.iter_batches(BATCH, columns=list(present.values())):
+                columns = {ours: batch.column(theirs).cast(SCHEMA.field(ours).type) for ours, theirs in present.items()}
+                yield pa.table(columns).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"not a readable Parquet file ({str(error).splitlines()[0][:200]})", file=path) from None
+
+
+def _tar(path: str) -> Iterator[list[dict[str, Any]]]:
+    rows: list[dict[str, Any]] = []
+    with files.open_input(path) as tar:
+        for sample in samples(tar, path):
+            meta = {**_json(tar, sample.members.get("syn.json")), **_json(tar, sample.members.get("json"))}
+            url = _bytes(tar, sample.members.get("url.txt"))
+            captions = meta.get("syn_text")
+            rows.append(
+                {
+                    "uid": _text(meta.get("uid")) or sample.key.rpartition("/")[2],
+                    "url": None if url is None else url.decode("utf-8", "replace").strip(),
+                    "syn_text": [c for c in map(_text, captions) if c] if isinstance(captions, list) else [],
+                    "expected_sha256": _text(meta.get("sha256")),
+                }
+            )
+            if len(rows) == BATCH:
+                yield rows
+                rows = []
+    yield rows
+
+
+def _text(value: object) -> str | None:
+    """A JSON string as valid Unicode (JSON can spell lone surrogates), anything else as None."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+
+
+def _json(tar: Any, member: Member | None) -> dict[str, Any]:
+    """The object in `member`; a damaged or oversized one counts as absent: the uid is in the name as well."""
+    try:
+        value = orjson.loads(_bytes(tar, member) or b"{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _bytes(tar: Any, member: Member | None) -> bytes | None:
+    return None if member is None or member.size > MAX_MEMBER_BYTES else member.read(tar)

@@ -1,0 +1,15 @@
+"""`spark-submit dataprep/jobs/download.py JOB.yaml`: images behind DataComp's URLs, as tars (`dataprep.download`)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a bare checkout works without installing it
+
+from dataprep.command import run_job
+from dataprep.download import job
+from dataprep.download.config import DownloadJob
+
+if __name__ == "__main__":
+    sys.exit(run_job(DownloadJob, job.describe, job.main))

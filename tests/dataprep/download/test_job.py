@@ -1,0 +1,222 @@
+"""The download job against a hostile loopback server: every row accounted for, canonical bytes, nothing done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from dataprep.download import shard
+from dataprep.download.config import DownloadJob
+from dataprep.download.job import run
+from dataprep.tasks import Scratch
+from dataprep.webdataset import samples, write_tar
+from schemas.errors import InputError
+
+Picture = Callable[..., bytes]
+GOOD, HOSTILE = 60, {
+    "status/404": "http_gone",
+    "html/a.jpg": "not_an_image",
+    "truncated/a": "body_truncated",
+    "cut/a": "image_truncated",
+    "redirect/http://169.254.169.254/": "address",
+    "redirect/http://127.0.0.2/": "address",
+    "redirect/file:///etc/passwd": "scheme",
+    "endless/a": "body_too_large",
+    "optout/a": "opted_out",
+    "garbage/a": "protocol",
+}  # fmt: skip
+
+
+def uid(number: int) -> str:
+    return hashlib.md5(str(number).encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory, stranger: Any, picture: Picture) -> Path:
+    """60 good rows, 10 hostile, one duplicate, two unusable, three that no tar has; the tars have five more."""
+    folder = tmp_path_factory.mktemp("inputs")
+    urls = [stranger.url(f"good/{i}") for i in range(GOOD)] + [stranger.url(path) for path in HOSTILE]
+    rows = [
+        {"uid": uid(i), "url": url, "text": f"web {i}", "sha256": None, "clip_l14_similarity_score": 0.5}
+        for i, url in enumerate(urls)
+    ]
+    rows[0]["sha256"] = hashlib.sha256(picture(0)).hexdigest()
+    rows[1]["sha256"] = "0" * 64
+    rows += [{**rows[5], "url": "http://zzz.example/"}, {**rows[5], "uid": ""}, {**rows[5], "uid": "x", "url": None}]
+    rows += [{**rows[5], "uid": uid(1000 + i)} for i in range(3)]
+    schema = pa.schema(
+        [(n, pa.string()) for n in ("uid", "url", "text", "sha256")] + [("clip_l14_similarity_score", pa.float32())]
+    )
+    for part in range(2):
+        pq.write_table(pa.Table.from_pylist(rows[part::2], schema), folder / f"{part}.parquet")
+    in_tars = [*range(len(urls)), *range(2000, 2005)]
+    for part in range(2):
+        members: list[tuple[str, bytes]] = []
+        for i in in_tars[part::2]:
+            members += [
+                (f"{uid(i)}.url.txt", b"http://elsewhere.example/"),
+                (f"{uid(i)}.syn.json", json.dumps({"syn_text": [f"syn {i} {n}" for n in range(5)]}).encode()),
+                (f"{uid(i)}.pth.gz", b"cos\nsystem\n(S'exit 1'\ntR."),
+                (f"{uid(i)}.json", json.dumps({"uid": uid(i), "sha256": ""}).encode()),
+            ]
+        with open(folder / f"{part}.tar", "wb") as out:
+            write_tar(out, members)
+    return folder
+
+
+def settings(inputs: Path, out: Path, **more: Any) -> DownloadJob:
+    base = {"metadata": str(inputs / "*.parquet"), "dr": str(inputs / "*.tar"), "out": str(out), "rows_per_shard": 30}
+    limits = {"max_bytes": 300_000}
+    times = {"timeout": 1, "total_timeout": 2, "retries": 1, "backoff": 0.01, "threads": 8}
+    return DownloadJob.model_validate({**base, **times, "images": limits, "allow_addresses": ["127.0.0.1"], **more})
+
+
+@pytest.fixture(scope="module")
+def finished(
+    spark: SparkSession, inputs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("download") / "out"
+    return out, run(spark, settings(inputs, out))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def table(out: Path) -> dict[str, dict[str, Any]]:
+    rows = [row for path in sorted(out.glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+    assert len({row["uid"] for row in rows}) == len(rows)
+    return {row["uid"]: row for row in rows}
+
+
+def test_every_row_ends_in_exactly_one_place(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, report = finished
+    reasons = list(HOSTILE.values())
+    assert report["uids"] == {
+        "read": GOOD + len(HOSTILE),
+        "success": GOOD,
+        "failed": {reason: reasons.count(reason) for reason in sorted(set(reasons))},
+        "unaccounted": 0,
+    }
+    assert report["input_rows"] == {
+        "read": GOOD + len(HOSTILE) + 6 + GOOD + len(HOSTILE) + 5,
+        "rejected": {"bad_row": 2, "duplicate_uid": 1, "not_in_dr": 3, "not_in_metadata": 5},
+    }
+    rows = table(out)
+    for number, (path, reason) in enumerate(HOSTILE.items()):
+        row = rows[uid(GOOD + number)]
+        assert (row["status"], row["reason"]) == ("failed", reason), path
+    assert report["hosts"]["127.0.0.1"]["success"] == GOOD
+    assert report["hashes"] == {"match": 1, "mismatch": 1, "unknown": GOOD - 2}
+    assert rows[uid(0)]["hash_match"] is True
+    assert rows[uid(1)]["hash_match"] is False
+
+
+def test_tars_hold_untouched_images_with_both_captions(finished: tuple[Path, dict[str, Any]], picture: Picture) -> None:
+    seen = set()
+    for path in sorted(finished[0].glob("*.tar")):
+        with open(path, "rb") as tar:
+            found = list(samples(tar, str(path)))
+            metas = [orjson.loads(sample.members["json"].read(tar)) for sample in found]
+            assert [meta["uid"] for meta in metas] == sorted(meta["uid"] for meta in metas)
+            for sample, meta in zip(found, metas, strict=True):
+                number = int(meta["url"].rpartition("/")[2])
+                assert meta["uid"] == uid(number)
+                assert sample.members["jpg"].read(tar) == picture(number)
+                assert sample.members["txt"].read(tar) == f"web {number}".encode()
+                assert meta["syn_text"] == [f"syn {number} {n}" for n in range(5)]
+                assert (meta["width"], meta["height"], meta["key"]) == (64, 48, sample.key)
+                seen.add(number)
+    assert seen == set(range(GOOD))
+
+
+def test_a_killed_job_fetches_only_what_is_missing_and_ends_with_the_same_bytes(
+    spark: SparkSession,
+    finished: tuple[Path, dict[str, Any]],
+    inputs: Path,
+    tmp_path: Path,
+    stranger: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from dataprep.download import job as module
+
+    job = settings(inputs, tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "make_report", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(spark, job)
+    receipts = sorted((tmp_path / "out" / ".switchpoint" / "download").glob("*.json"))
+    assert len(receipts) == 3
+    lost = receipts[0].stem
+    receipts[0].unlink()
+    (tmp_path / "out" / f"{lost}.tar").unlink()
+    stranger.requests.clear()
+    run(spark, job)
+    in_lost = len(pq.read_table(tmp_path / "out" / f"{lost}.parquet"))
+    assert len({path for path in stranger.requests if not path.startswith("/garbage")}) <= in_lost
+    assert contents(tmp_path / "out") == contents(finished[0])
+    stranger.requests.clear()
+    run(spark, job)
+    assert stranger.requests == []
+
+
+def test_rows_that_img2dataset_drops_silently_are_found(
+    finished: tuple[Path, dict[str, Any]], inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer fails once for every third row, for one row always: the former come back, the latter has a reason."""
+    monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
+    from img2dataset.writer import WebDatasetSampleWriter
+
+    rows = pa.concat_tables(pq.read_table(path) for path in sorted(finished[0].glob("*.parquet")))
+    pq.write_table(rows.select(shard.SCHEMA.names), tmp_path / "rows.parquet")
+    monkeypatch.setattr(shard, "shard_file", lambda _: "rows.parquet")
+    write, calls = WebDatasetSampleWriter.write, list[str]()
+
+    def failing(self: Any, image: Any, key: str, caption: Any, meta: dict[str, Any]) -> None:
+        calls.append(meta["uid"])
+        if (calls.count(meta["uid"]) == 1 and len(calls) % 3 == 0) or meta["uid"] == uid(7):
+            raise OSError("disk")
+        write(self, image, key, caption, meta)
+
+    monkeypatch.setattr(WebDatasetSampleWriter, "write", failing)
+    (tmp_path / "scratch").mkdir()
+    receipt = shard.download(0, Scratch(str(tmp_path), tmp_path / "scratch"), settings(inputs, tmp_path))
+    assert receipt["rows"] == GOOD + len(HOSTILE)
+    assert receipt["written"] == GOOD - 1
+    assert receipt["rejected"]["dropped"] == 1
+
+
+@pytest.mark.parametrize("side", ["metadata", "dr"])
+def test_either_input_alone_is_enough(
+    spark: SparkSession, inputs: Path, tmp_path: Path, side: str, stranger: Any
+) -> None:
+    other = "dr" if side == "metadata" else "metadata"
+    only = tmp_path / "one.tar"
+    with open(only, "wb") as out:
+        write_tar(out, [(f"{uid(1)}.url.txt", stranger.url("good/1").encode()), (f"{uid(1)}.json", b"{}")])
+    more = {other: [], "dr": str(only)} if side == "dr" else {other: []}
+    report = run(spark, settings(inputs, tmp_path / "out", **more))
+    assert report["uids"]["success"] == (1 if side == "dr" else GOOD + 3)
+
+
+def test_a_hash_that_differs_can_be_a_reject(spark: SparkSession, inputs: Path, tmp_path: Path) -> None:
+    report = run(spark, settings(inputs, tmp_path / "out", on_hash_mismatch="reject"))
+    assert report["uids"]["failed"]["hash_mismatch"] == 1
+
+
+def test_inputs_that_are_not_what_they_should_be_are_named(spark: SparkSession, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"url": ["http://a.example/"]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: no column uid"):
+        run(spark, settings(tmp_path, tmp_path / "out", dr=[]))
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet"):
+        run(spark, settings(tmp_path, tmp_path / "out2", dr=[]))
