@@ -79,17 +79,17 @@ def losses(schedule: Schedule, steps: Sequence[Step]) -> Figure:
 def accuracy(seeing: Scores, text_only: Scores) -> Figure:
     """Held-out accuracy by kind of question, with 99 % intervals and chance."""
     figure, axes = _canvas("Held-out questions", "accuracy")
-    names = ["overall", *seeing.kinds]
+    names = ["overall", *seeing.by_kind]
     runs = (("with images", seeing, COLOURS[0]), ("text only", text_only, COLOURS[5]))
     for offset, (label, scores, colour) in zip((-0.2, 0.2), runs, strict=True):
-        values = [scores.overall, *(scores.kinds[name] for name in names[1:])]
+        values = [scores, *(scores.by_kind[name] for name in names[1:])]
         y = [score.accuracy for score in values]
         spread = [[v - interval(s)[0] for v, s in zip(y, values, strict=True)]]
         spread.append([interval(s)[1] - v for v, s in zip(y, values, strict=True)])
         x = [number + offset for number in range(len(names))]
         axes.bar(x, y, width=0.36, color=colour, label=label, yerr=spread, error_kw={"linewidth": 0.8})
     for number, name in enumerate(names):
-        chance = (seeing.overall if name == "overall" else seeing.kinds[name]).chance
+        chance = (seeing if name == "overall" else seeing.by_kind[name]).chance
         legend = "_" if number else "chance"  # matplotlib leaves out labels that begin with an underscore
         axes.hlines(chance, number - 0.42, number + 0.42, color="#b00020", linestyle="--", linewidth=1, label=legend)
     axes.set_xticks(range(len(names)), names)

@@ -18,7 +18,7 @@ from demo import figures, page
 from demo.verdict import Verdict, compare, interval
 from schemas.errors import InputError
 from schemas.manifest import Manifest
-from schemas.run_log import KindScore, Scores, Step, steps
+from schemas.run_log import Scores, Step, Tally, steps
 from schemas.schedule import Schedule
 
 DATASETS = ("text", "pairs", "conversations")
@@ -38,7 +38,7 @@ class Findings:
     @property
     def verdict(self) -> Verdict:
         """The comparison on all held-out questions."""
-        return compare(self.seeing.overall, self.text_only.overall)
+        return compare(self.seeing, self.text_only)
 
 
 def write(work: Path, console: Console) -> bool:
@@ -114,12 +114,12 @@ def tables(found: Findings) -> dict[str, tuple[Row, list[Row]]]:
 
 
 def _question_rows(seeing: Scores, text_only: Scores) -> tuple[Row, list[Row]]:
-    def cell(score: KindScore) -> str:
+    def cell(score: Tally) -> str:
         low, high = interval(score)
         return f"{score.accuracy:.1%} [{low:.1%}, {high:.1%}]"
 
-    kinds = {"overall": (seeing.overall, text_only.overall)}
-    kinds |= {name: (score, text_only.kinds[name]) for name, score in seeing.kinds.items()}
+    kinds: dict[str, tuple[Tally, Tally]] = {"overall": (seeing, text_only)}
+    kinds |= {name: (score, text_only.by_kind[name]) for name, score in seeing.by_kind.items()}
     rows: list[Row] = [
         (name, f"{mine.questions:,}", cell(mine), cell(other), f"{mine.chance:.1%}")
         for name, (mine, other) in kinds.items()

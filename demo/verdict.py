@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from schemas.run_log import KindScore
+from schemas.run_log import Tally
 
 _Z = 2.576  # 99 %, two-sided
 
 
-def interval(score: KindScore) -> tuple[float, float]:
+def interval(score: Tally) -> tuple[float, float]:
     """Wilson's 99 % interval for an accuracy (E. B. Wilson, 1927)."""
     n, p = score.questions, score.accuracy
     centre = p + _Z**2 / (2 * n)
@@ -27,7 +27,7 @@ class Verdict:
     sentence: str
 
 
-def compare(seeing: KindScore, text_only: KindScore) -> Verdict:
+def compare(seeing: Tally, text_only: Tally) -> Verdict:
     """Better means: its interval lies wholly above the text-only model's interval and above chance."""
     low, _ = interval(seeing)
     _, high = interval(text_only)

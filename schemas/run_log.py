@@ -46,31 +46,41 @@ class Step(Strict):
     """Over all ranks, padding included."""
 
 
-class KindScore(Strict):
-    """Accuracy on one kind of question."""
+class Tally(Strict):
+    """Accuracy on a group of questions."""
 
     questions: int = Field(ge=1)
-    correct: int = Field(ge=0)
+    accuracy: float = Field(ge=0, le=1)
+    """Share answered correctly."""
     chance: float = Field(ge=0, le=1)
     """Expected accuracy of guessing evenly among the choices."""
-
-    @property
-    def accuracy(self) -> float:
-        """Share answered correctly."""
-        return self.correct / self.questions
+    standard_error: float = Field(ge=0)
+    """Of `accuracy`."""
 
 
-class Scores(Strict):
+class Answer(Strict):
+    """What a model made of one question."""
+
+    question_id: int | str
+    kind: str
+    chosen: str
+    answer: str
+    correct: bool
+    log_probabilities: list[float]
+    """Of each choice, in the order of the question's choices."""
+
+
+class Scores(Tally):
     """Result of multiple-choice question answering."""
 
-    schedule: str
-    """Hash of the schedule that trained the model."""
+    checkpoint: str
     position: int
     """Samples that the model has seen."""
+    questions_file: str
     blind: bool
     """Whether images were left out of the prompts."""
-    overall: KindScore
-    kinds: dict[str, KindScore]
+    by_kind: dict[str, Tally]
+    answers: list[Answer]
 
 
 def steps(path: str | Path) -> Iterator[Step]:
