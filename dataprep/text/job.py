@@ -59,10 +59,24 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         write = functools.partial(write_shard, shards=shards)
         written = run_tasks(spark, shards.tasks(), write, out=out, stage=shards.stage, progress=progress)
         committed[split] = manifest = _manifest(plan, job, spec, shards, tokenized, written)
-        publish.put(out, provenance.index_file(split), provenance.index(split, uris, tokenized))
+        index = provenance.index(split, job.seq_len, shards.windows.key, uris, tokenized)
+        publish.put(out, provenance.index_file(split), index)
         publish.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written])
     publish.sweep(out)
     return committed["train"]
+
+
+def main(spark: SparkSession, job: TextJob, progress: Progress) -> str:
+    """Run the job for a command line; returns a summary to print."""
+    manifest = run(spark, job, progress=progress)
+    rows, tokens = manifest.rows, manifest.tokens
+    rejected = ", ".join(f"{count:,} {reason}" for reason, count in rows.rejected.items()) or "none rejected"
+    lines = [
+        f"{job.out}: {manifest.samples:,} samples of {manifest.seq_len:,} in {len(manifest.shards):,} shards",
+        f"{rows.written:,} of {rows.read:,} rows written ({rejected})",
+        f"{tokens.text:,} tokens, {tokens.pad:,} padding",
+    ]
+    return "\n".join([*lines, *(f"warning: {warning}" for warning in manifest.warnings)])
 
 
 def plan_job(spark: SparkSession, job: TextJob, spec: TokenizerSpec) -> Plan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep import files
+from schemas.strict import Strict
 
 FOLDER = "provenance"
 
@@ -55,10 +56,36 @@ def index_file(split: str) -> str:
     return f"{FOLDER}/{split}.json"
 
 
-def index(split: str, uris: Sequence[str], receipts: Sequence[dict[str, Any]]) -> bytes:
-    """That list: for each input its path, its part, and how many documents and ids of the split it gave."""
+class Part(Strict):
+    """What one input file gave to a split."""
+
+    input: str
+    part: str
+    """The Parquet file: below the dataset's root in the file, a full URI after `Index.below`."""
+    documents: int
+    tokens: int
+
+
+class Index(Strict):
+    """All parts of a split, and what it takes to find a sample's ids in them."""
+
+    version: Literal[1] = 1
+    seq_len: int
+    key: int | None
+    """Key of the permutation of windows (`schemas.permutation`): sample p is window permute(p). None: in order."""
+    parts: list[Part]
+    """In plan order; their ids end to end are the token stream."""
+
+    def below(self, root: str) -> Index:
+        """The same, with the parts' full URIs."""
+        parts = [part.model_copy(update={"part": files.join(root, part.part)}) for part in self.parts]
+        return self.model_copy(update={"parts": parts})
+
+
+def index(split: str, seq_len: int, key: int | None, uris: Sequence[str], receipts: Sequence[dict[str, Any]]) -> bytes:
+    """The index of `split` from the inputs and the receipts of their tasks, as JSON."""
     parts = [
-        {"input": uri, "part": part_file(split, number), **receipt["splits"][split]}
+        Part(input=uri, part=part_file(split, number), **receipt["splits"][split])
         for number, (uri, receipt) in enumerate(zip(uris, receipts, strict=True))
     ]
-    return files.to_json({"version": 1, "parts": parts})
+    return files.to_json(Index(seq_len=seq_len, key=key, parts=parts).model_dump())

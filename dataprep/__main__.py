@@ -1,0 +1,77 @@
+"""`python -m dataprep`: look at a job before it runs and at a dataset after; nothing here needs Spark.
+
+plan JOB.yaml        files, bytes, estimated tokens, core-hours and shards, from a sample of the inputs
+verify DIR           re-hash every shard, count every id, compare with the manifest
+why DIR SAMPLE       the documents behind a sample of a text dataset
+sweep-orphans DIR    remove what killed attempts left beside a finished dataset
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from dataprep import files, publish, verify
+from dataprep.text import estimate, why
+from dataprep.text.config import TextJob
+from schemas import yaml_file
+from schemas.errors import exit_code
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; exit status 2 for a user's mistake, 1 for a dataset that does not verify."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dataprep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "plan", _plan, "estimate a text job from a sample of its inputs", "JOB.yaml")
+    _add(commands, "verify", _verify, "check a dataset against its manifest", "DIR")
+    _add(commands, "why", _why, "the documents behind a sample", "DIR", "SAMPLE")
+    _add(commands, "sweep-orphans", _sweep, "remove staging files of a finished dataset", "DIR")
+    options = vars(parser.parse_args(arguments))
+    run: Callable[..., int | None] = options.pop("run")
+    return exit_code(lambda: run(*options.values()))
+
+
+def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, *about: str) -> None:
+    command = commands.add_parser(name, help=about[0], description=about[0])
+    for argument in about[1:]:
+        command.add_argument(argument, type=int if argument == "SAMPLE" else str)
+    command.set_defaults(run=run)
+
+
+def _plan(job: str) -> None:
+    print(estimate.describe(yaml_file.load(job, TextJob)))
+
+
+def _verify(dataset: str) -> int:
+    manifest, problems = verify.verify(dataset)
+    for problem in problems[:20]:
+        print(problem)
+    if problems:
+        print(f"{dataset}: {len(problems)} problems")
+        return 1
+    tokens = manifest.tokens
+    print(
+        f"{dataset}: sound: {len(manifest.shards):,} shards, {manifest.samples:,} samples, {tokens.total:,} ids "
+        f"({tokens.text:,} text, {tokens.caption:,} caption, {tokens.visual:,} visual, {tokens.pad:,} pad), "
+        f"{manifest.rows.written:,} of {manifest.rows.read:,} rows"
+    )
+    return 0
+
+
+def _why(dataset: str, sample: int) -> None:
+    for source in why.why(dataset, sample):
+        fields = "  ".join(f"{name}={value}" for name, value in source.fields.items() if value is not None)
+        print(f"ids {source.start}-{source.stop - 1}: {source.input}:{source.line}  {fields}")
+
+
+def _sweep(dataset: str) -> None:
+    verify.load_manifest(files.absolute(dataset))
+    removed = publish.sweep(files.absolute(dataset))
+    print(f"{dataset}: {len(removed)} files removed")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

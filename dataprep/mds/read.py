@@ -1,0 +1,81 @@
+"""Read an MDS shard's samples, for checks: numpy views, no `streaming`, nothing that runs code from the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from dataprep.mds.encodings import column
+from dataprep.mds.index import ShardEntry
+
+
+def raw_bytes(stored: bytes, entry: ShardEntry) -> bytes:
+    """The shard's uncompressed bytes.
+
+    Raises:
+        ValueError: damaged, or not of the size that the index says.
+    """
+    expected = int(entry["raw_data"]["bytes"])
+    if entry["compression"] is None:
+        raw = stored
+    else:
+        try:
+            raw = zstandard.ZstdDecompressor().decompress(stored, max_output_size=expected)
+        except zstandard.ZstdError as error:
+            raise ValueError(f"cannot be decompressed ({error})") from None
+    if len(raw) != expected:
+        raise ValueError(f"{len(raw):,} bytes, the index says {expected:,}")
+    return raw
+
+
+def offsets(raw: bytes, samples: int) -> npt.NDArray[np.int64]:
+    """Start of each sample in `raw`, and the end of the last: shape (samples + 1,).
+
+    Raises:
+        ValueError: the shard's own table does not fit.
+    """
+    if len(raw) < 4 * (samples + 2):
+        raise ValueError("too short for its table of samples")
+    if (count := int(np.frombuffer(raw, np.uint32, 1)[0])) != samples:
+        raise ValueError(f"holds {count:,} samples, the index says {samples:,}")
+    table = np.frombuffer(raw, np.uint32, samples + 1, 4).astype(np.int64)
+    if table[-1] != len(raw) or table[0] < 4 * (samples + 2) or (np.diff(table) < 0).any():
+        raise ValueError("its table of samples is damaged")
+    return table
+
+
+def fixed_column(raw: bytes, entry: ShardEntry, name: str) -> Iterator[npt.NDArray[Any]]:
+    """Values of the fixed array column `name`, in runs of samples: arrays of shape (samples in the run, values).
+
+    One run for the whole shard where all columns are fixed, one for each sample otherwise.
+
+    Raises:
+        ValueError: no such column, not an array of fixed shape, or a damaged shard.
+    """
+    table = offsets(raw, int(entry["samples"]))
+    columns = [column(*pair) for pair in zip(entry["column_names"], entry["column_encodings"], strict=True)]
+    sizes: Sequence[int | None] = [one.size for one in columns]
+    at = [one.name for one in columns].index(name)
+    size = sizes[at]
+    if size is None:
+        raise ValueError(f"column {name} has no fixed size")
+    dtype = np.dtype(columns[at].encoding.split(":")[1])
+    if None not in sizes:
+        start, width = sum(s or 0 for s in sizes[:at]), sum(s or 0 for s in sizes)
+        if (np.diff(table) != width).any():
+            raise ValueError("a sample has the wrong size")
+        grid = np.frombuffer(raw, np.uint8, offset=int(table[0])).reshape(-1, width)[:, start : start + size]
+        yield np.ascontiguousarray(grid).view(dtype)
+        return
+    variable = sum(1 for one in sizes if one is None)
+    for low, high in zip(table[:-1].tolist(), table[1:].tolist(), strict=True):
+        lengths = iter(np.frombuffer(raw, np.uint32, variable, low).tolist())
+        actual = [one if one is not None else next(lengths) for one in sizes]
+        if 4 * variable + sum(actual) != high - low:
+            raise ValueError("a sample has the wrong size")
+        start = low + 4 * variable + sum(actual[:at])
+        yield np.frombuffer(raw[start : start + size], dtype).reshape(1, -1)

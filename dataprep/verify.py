@@ -1,0 +1,136 @@
+"""Check a finished dataset against its manifest: every byte by hash, every id by count.
+
+Hashes show that files are as written. Counts show that what was written is what was read: pad and placeholder ids are
+ids that text never produces, so counting them proves the manifest's token counts, and each document, pair or
+conversation ends with exactly one end-of-text id, so counting those proves its row count.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from dataprep import files
+from dataprep.mds import read
+from dataprep.mds.index import ShardEntry
+from dataprep.publish import INDEX_NAME
+from schemas.errors import InputError
+from schemas.manifest import MANIFEST_NAME, Manifest, ShardReceipt, TokenizerIdentity
+
+
+@dataclass(frozen=True)
+class Census:
+    """Ids of special meaning in a shard or a dataset."""
+
+    end_of_text: int = 0
+    pad: int = 0
+    image: int = 0
+    unknown: int = 0
+    """Ids that neither the tokenizer nor the contract knows."""
+
+    def __add__(self, other: Census) -> Census:
+        return Census(
+            self.end_of_text + other.end_of_text,
+            self.pad + other.pad,
+            self.image + other.image,
+            self.unknown + other.unknown,
+        )
+
+
+def verify(dataset: str) -> tuple[Manifest, list[str]]:
+    """The manifest of `dataset`, and every problem found (none: the dataset is sound).
+
+    Raises:
+        InputError: there is no finished dataset.
+    """
+    root = files.absolute(dataset)
+    manifest = load_manifest(root)
+    entries, problems = _index(root, manifest)
+    if problems:
+        return manifest, problems
+    census = Census()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(functools.partial(_shard, root, manifest), manifest.shards, entries):
+            if isinstance(found, str):
+                problems.append(found)
+            else:
+                census += found
+    return manifest, problems or list(_balance(census, manifest))
+
+
+def load_manifest(root: str) -> Manifest:
+    """The manifest of the dataset at any URI.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    if files.is_local(root):
+        return Manifest.load(root)
+    uri = files.join(root, MANIFEST_NAME)
+    if not files.exists(uri):
+        raise InputError("no manifest.json, so this is not a finished dataset", file=root, remedy="run the job again")
+    try:
+        return Manifest.model_validate_json(files.read_bytes(uri))
+    except ValueError as error:
+        raise InputError(f"damaged manifest: {error}", file=uri) from None
+
+
+def _index(root: str, manifest: Manifest) -> tuple[list[ShardEntry], list[str]]:
+    uri = files.join(root, INDEX_NAME)
+    try:
+        entries: list[ShardEntry] = json.loads(files.read_bytes(uri))["shards"]
+        stored = [(entry["zip_data"] or entry["raw_data"])["basename"] for entry in entries]
+        samples = [entry["samples"] for entry in entries]
+    except (InputError, ValueError, KeyError, TypeError) as error:
+        return [], [f"{uri}: missing or damaged ({error})"]
+    if stored != [shard.name for shard in manifest.shards] or samples != [shard.samples for shard in manifest.shards]:
+        return [], [f"{uri}: does not list the shards of the manifest"]
+    return entries, []
+
+
+def _shard(root: str, manifest: Manifest, shard: ShardReceipt, entry: ShardEntry) -> Census | str:
+    uri = files.join(root, shard.name)
+    try:
+        stored = files.read_bytes(uri)
+        if len(stored) != shard.bytes or xxhash.xxh3_64_hexdigest(stored) != shard.digest:
+            return f"{uri}: its bytes are not those that the manifest's digest is of"
+        raw = read.raw_bytes(stored, entry)
+        for algorithm, expected in entry["raw_data"]["hashes"].items():
+            if algorithm == "xxh64" and xxhash.xxh64_hexdigest(raw) != expected:
+                return f"{uri}: its bytes are not those that the index's hash is of"
+        census = Census()
+        for ids in read.fixed_column(raw, entry, "tokens"):
+            if ids.shape[1] != manifest.seq_len:
+                return f"{uri}: samples of {ids.shape[1]} ids, the manifest says {manifest.seq_len}"
+            census += _count(ids, manifest.tokenizer)
+        return census
+    except (InputError, ValueError, KeyError) as error:
+        return f"{uri}: {error}" if not isinstance(error, InputError) else str(error)
+
+
+def _count(ids: npt.NDArray[Any], tokenizer: TokenizerIdentity) -> Census:
+    special = (tokenizer.end_of_text_id, tokenizer.pad_id, tokenizer.image_id)
+    end, pad, image = (int(np.count_nonzero(ids == one)) for one in special)
+    beyond = int(np.count_nonzero(ids >= tokenizer.vocabulary_size))
+    return Census(end, pad, image, beyond - image)
+
+
+def _balance(census: Census, manifest: Manifest) -> Iterator[str]:
+    pairs = {
+        "end-of-text ids and rows written": (census.end_of_text, manifest.rows.written),
+        "pad ids": (census.pad, manifest.tokens.pad),
+        "image placeholders": (census.image, manifest.tokens.visual),
+        "ids outside the vocabulary": (census.unknown, 0),
+    }
+    for what, (found, expected) in pairs.items():
+        if found != expected:
+            yield f"{what}: {found:,} in the shards, {expected:,} in the manifest"

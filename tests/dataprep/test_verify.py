@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dataprep.mds.index import index_json
+from dataprep.mds.shard import Layout, Shard, encode_samples
+from dataprep.verify import verify
+from schemas.errors import InputError
+from schemas.manifest import Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
+
+TOKENIZER = TokenizerIdentity(digest="d", vocabulary_size=100, end_of_text_id=0, pad_id=1, image_id=100)
+ROWS = [[5, 6, 0, 7, 0, 8, 9, 4], [100, 100, 3, 0, 1, 1, 1, 1]]
+
+
+def dataset(folder: Path, compression: str | None = None, images: bool = False, **changes: Any) -> Path:
+    columns = {"tokens": "ndarray:uint16:8"} | ({"images": "bytes"} if images else {})
+    layout = Layout(columns, compression)
+    rows = [{"tokens": np.array(row, np.uint16), "images": b"x" * n} for n, row in enumerate(ROWS)]
+    shards = [encode_samples(layout, n, [row]) for n, row in enumerate(rows)]
+    settings: dict[str, Any] = {
+        "kind": "pairs",
+        "plan": "p",
+        "seed": 0,
+        "seq_len": 8,
+        "samples": 2,
+        "tokens": TokenCounts(text=8, visual=2, caption=2, pad=4),
+        "tokenizer": TOKENIZER,
+        "rows": Rows(read=3, written=3),
+        "inputs": [],
+        "shards": [receipt(shard) for shard in shards],
+    }
+    folder.mkdir(exist_ok=True)
+    for shard in shards:
+        (folder / shard.basename).write_bytes(shard.data)
+    (folder / "index.json").write_bytes(index_json([shard.entry for shard in shards]))
+    (folder / "manifest.json").write_text(Manifest.model_validate(settings | changes).model_dump_json())
+    return folder
+
+
+def receipt(shard: Shard) -> ShardReceipt:
+    return ShardReceipt(name=shard.basename, samples=1, bytes=len(shard.data), digest=shard.digest)
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+@pytest.mark.parametrize("images", [False, True])
+def test_a_sound_dataset(tmp_path: Path, compression: str | None, images: bool) -> None:
+    manifest, problems = verify(str(dataset(tmp_path / "d", compression, images)))
+    assert problems == []
+    assert manifest.samples == 2
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+def test_one_changed_bit_is_found(tmp_path: Path, compression: str | None) -> None:
+    folder = dataset(tmp_path / "d", compression)
+    path = next(folder.glob("shard.00001.*"))
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert [problem.partition(": ")[2] for problem in verify(str(folder))[1]] == [
+        "its bytes are not those that the manifest's digest is of"
+    ]
+    path.unlink()
+    assert "cannot read the file" in verify(str(folder))[1][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"rows": Rows(read=4, written=4)}, "end-of-text ids and rows written: 3 in the shards, 4 in the manifest"),
+        ({"tokens": TokenCounts(text=9, visual=2, caption=2, pad=3)}, "pad ids: 4 in the shards, 3 in the manifest"),
+        ({"tokens": TokenCounts(text=9, visual=1, caption=2, pad=4)}, "image placeholders: 2 in the shards, 1 in"),
+        (
+            {"tokenizer": TOKENIZER.model_copy(update={"vocabulary_size": 9})},
+            "ids outside the vocabulary: 1 in the shards, 0 in the manifest",
+        ),
+    ],
+)
+def test_tokens_in_are_tokens_out(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+    problems = verify(str(dataset(tmp_path / "d", **changes)))[1]
+    assert any(one.startswith(problem) for one in problems), problems
+
+
+def test_index_and_manifest_must_agree(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "d")
+    index = json.loads((folder / "index.json").read_text())
+    index["shards"].pop()
+    (folder / "index.json").write_text(json.dumps(index))
+    assert "does not list the shards of the manifest" in verify(str(folder))[1][0]
+    (folder / "index.json").write_text("{")
+    assert "missing or damaged" in verify(str(folder))[1][0]
+
+
+def test_an_unfinished_dataset_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a finished dataset"):
+        verify(str(tmp_path))
