@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -43,6 +44,9 @@ class Mixer(Protocol):
     def sources(self, start: int, stop: int) -> SourceIds:
         """Source of each sample in [start, stop)."""
 
+    def draw(self, k: int) -> tuple[int, int]:
+        """Source of sample k, and how many of that source came before it in the stream."""
+
     def error_bound(self, inherited: Fraction) -> Fraction:
         """Largest |received - integral| of any source, where the stream itself may be off by `inherited`."""
 
@@ -59,6 +63,9 @@ class Leaf:
     def sources(self, start: int, stop: int) -> SourceIds:
         return np.full(stop - start, self.source, np.int32)
 
+    def draw(self, k: int) -> tuple[int, int]:
+        return self.source, k
+
     def error_bound(self, inherited: Fraction) -> Fraction:
         return inherited
 
@@ -73,7 +80,7 @@ class Split:
     weight: int
     carry: Fraction = Fraction(0)
 
-    @property
+    @cached_property
     def _offset(self) -> int:
         """1/2 - carry, in units of 1 / weight, rounded down."""
         return int((Fraction(1, 2) - self.carry) * self.weight // 1)
@@ -81,18 +88,33 @@ class Split:
     def _left_of(self, k: int) -> int:
         return min(max((k * self.left_weight + self._offset) // self.weight, 0), k)
 
-    def _left_of_many(self, k: NDArray[np.int64]) -> NDArray[np.int64]:
-        turns, rest = np.divmod(k, self.weight)
-        line = turns * self.left_weight + (rest * self.left_weight + self._offset) // self.weight
+    def _left_of_range(self, start: int, stop: int) -> NDArray[np.int64]:
+        """`_left_of` each k in [start, stop)."""
+        turns, rest = divmod(start, self.weight)
+        k = np.arange(stop - start, dtype=np.int64)
+        line = (k + rest) * self.left_weight
+        line += self._offset
+        line //= self.weight
+        line += turns * self.left_weight
+        if self._offset_is_plain:
+            return line  # a line of slope below 1 that starts between 0 and 1 stays within 0 and k by itself
+        k += start
         return np.minimum(np.maximum(line, 0), k)
+
+    @cached_property
+    def _offset_is_plain(self) -> bool:
+        return 0 <= self._offset < self.weight
 
     def counts(self, k: int) -> dict[int, int]:
         left = self._left_of(k)
         return add_counts(self.left.counts(left), self.right.counts(k - left))
 
     def sources(self, start: int, stop: int) -> SourceIds:
-        line = self._left_of_many(np.arange(start, stop + 1, dtype=np.int64))
-        return scatter(line, start, stop, self.left, self.right)
+        return scatter(self._left_of_range(start, stop + 1), start, stop, self.left, self.right)
+
+    def draw(self, k: int) -> tuple[int, int]:
+        left = self._left_of(k)
+        return self.left.draw(left) if self._left_of(k + 1) > left else self.right.draw(k - left)
 
     def error_bound(self, inherited: Fraction) -> Fraction:
         own = max(Fraction(1, 2), abs(self.carry)) + Fraction(1, self.weight)
@@ -110,6 +132,8 @@ def scatter(line: NDArray[np.int64], start: int, stop: int, left: Mixer, right: 
     """
     goes_left = line[1:] > line[:-1]
     first, last = int(line[0]), int(line[-1])
+    if isinstance(left, Leaf) and isinstance(right, Leaf):
+        return np.where(goes_left, np.int32(left.source), np.int32(right.source))
     ids = np.empty(stop - start, np.int32)
     ids[goes_left] = left.sources(first, last)
     ids[~goes_left] = right.sources(start - first, stop - last)

@@ -1,18 +1,28 @@
 """A keyed permutation of [0, n), evaluated point by point: a shuffle without an array of n indices.
 
-A Feistel network permutes the smallest power of two that holds n, whatever its round function; points that land outside
-[0, n) are walked on until they fall inside, which keeps it a permutation and takes fewer than two walks on average. All
-arithmetic is on 64-bit unsigned integers, so equal keys give equal orders on every platform. Not for secrets.
+A number below n is written as high * width + low, with width about sqrt(n), and a Feistel network adds to each half in
+turn a hash of the other (modulo the half's size), which is a permutation of the rectangle whatever the hash is. The
+rectangle has fewer than `width` points more than n; what lands on one of those is walked on until it falls below n.
+All arithmetic is on unsigned integers that wrap, so equal keys give equal orders on every platform. Not for secrets.
+
+Halves below 2**16 (all n up to 2**32) fit into 32-bit lanes, which is what makes it fast on arrays; a few points at a
+time go through plain integers, which is what makes it fast on one. Both do the same arithmetic.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDS = 6
+_FEW = 16
+"""Up to so many points, integers are faster than arrays."""
+_M32 = 0xFFFFFFFF
 
 
 def derive_key(*parts: str | int) -> int:
@@ -21,40 +31,99 @@ def derive_key(*parts: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+@lru_cache(maxsize=4096)
+def _round_keys(key: int) -> tuple[int, ...]:
+    return tuple(derive_key("feistel", key, turn) & _M32 for turn in range(_ROUNDS))
+
+
 def permute(index: NDArray[np.int64], size: int, key: int) -> NDArray[np.int64]:
     """Image of each `index` in [0, size) under the permutation that `key` names.
 
     Shape and dtype: int64, as `index`.
     """
+    if len(index) <= _FEW:
+        return np.array([permute_one(one, size, key) for one in index.tolist()], np.int64)
+    width, height = _rectangle(size)
+    keys = _round_keys(key)
+    image = _network(index, width, height, keys)
+    outside = np.flatnonzero(image >= size) if width * height > size else ()
+    while len(outside):
+        walked = _network(image[outside], width, height, keys)
+        image[outside] = walked
+        outside = outside[walked >= size]
+    return image
+
+
+def permute_one(index: int, size: int, key: int) -> int:
+    """`permute` for a single index."""
+    width, height = _rectangle(size)
+    keys = _round_keys(key)
+    narrow = width <= 1 << 16
+    while True:
+        high, low = divmod(index, width)
+        for turn, round_key in enumerate(keys):
+            if turn % 2:
+                high = (high + _hash_one(low, round_key, height, narrow)) % height
+            else:
+                low = (low + _hash_one(high, round_key, width, narrow)) % width
+        index = high * width + low
+        if index < size:
+            return index
+
+
+def _rectangle(size: int) -> tuple[int, int]:
+    """Width and height of the smallest near-square that holds `size` points."""
     if size < 1:
         raise ValueError(f"a permutation of {size} items does not exist")
-    bits = max(2, (size - 1).bit_length())
-    low_bits = bits // 2
-    keys = [np.uint64(derive_key("feistel", key, turn)) for turn in range(_ROUNDS)]
-    values = _network(index.astype(np.uint64), bits, low_bits, keys)
-    outside = np.flatnonzero(values >= np.uint64(size))
-    while len(outside):
-        walked = _network(values[outside], bits, low_bits, keys)
-        values[outside] = walked
-        outside = outside[walked >= np.uint64(size)]
-    return values.astype(np.int64)
+    width = math.isqrt(size - 1) + 1
+    return width, -(-size // width)
 
 
-def _network(values: NDArray[np.uint64], bits: int, low_bits: int, keys: list[np.uint64]) -> NDArray[np.uint64]:
-    low_mask, high_mask = np.uint64((1 << low_bits) - 1), np.uint64((1 << (bits - low_bits)) - 1)
-    low, high = values & low_mask, values >> np.uint64(low_bits)
+def _network(index: NDArray[np.int64], width: int, height: int, keys: tuple[int, ...]) -> NDArray[np.int64]:
+    lane: Any = np.uint32 if width <= 1 << 16 else np.uint64
+    values = index.astype(lane)
+    high = values // lane(width)
+    low = values - high * lane(width)
     for turn, key in enumerate(keys):
         if turn % 2:
-            low = low ^ (_scramble(high, key) & low_mask)
+            high = _add_modulo(high, _hash_below(low, key, height), lane(height))
         else:
-            high = high ^ (_scramble(low, key) & high_mask)
-    return (high << np.uint64(low_bits)) | low
+            low = _add_modulo(low, _hash_below(high, key, width), lane(width))
+    image: NDArray[np.int64] = high.astype(np.int64)
+    image *= width
+    image += low.astype(np.int64)
+    return image
 
 
-def _scramble(values: NDArray[np.uint64], key: np.uint64) -> NDArray[np.uint64]:
-    """Round function: two multiply-xorshift steps, wrapping modulo 2**64."""
-    mixed = (values + key) * np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xD6E8FEB86659FD93)
-    mixed ^= mixed >> np.uint64(32)
-    return mixed
+def _add_modulo(values: NDArray[Any], more: NDArray[Any], size: Any) -> NDArray[Any]:
+    """(values + more) % size for terms below size: where the sum is below, subtracting wraps to something larger."""
+    more += values
+    return np.minimum(more, more - size)
+
+
+def _hash_below(values: NDArray[Any], key: int, size: int) -> NDArray[Any]:
+    """A hash in [0, size) of each value and the key, in the dtype of `values`."""
+    mixed = values.astype(np.uint32)
+    mixed += np.uint32(key)
+    mixed *= np.uint32(0x9E3779B1)
+    mixed ^= mixed >> np.uint32(15)
+    mixed *= np.uint32(0x85EBCA77)
+    mixed ^= mixed >> np.uint32(13)
+    mixed *= np.uint32(0xC2B2AE3D)
+    if values.dtype == np.uint32:
+        mixed >>= np.uint32(16)
+        mixed *= np.uint32(size)
+        mixed >>= np.uint32(16)
+        return mixed
+    wide = mixed.astype(np.uint64)
+    wide *= np.uint64(size)
+    wide >>= np.uint64(32)
+    return wide
+
+
+def _hash_one(value: int, key: int, size: int, narrow: bool) -> int:
+    """`_hash_below` for a single value; `narrow` where the array would have 32-bit lanes."""
+    mixed = ((value + key) * 0x9E3779B1) & _M32
+    mixed = ((mixed ^ (mixed >> 15)) * 0x85EBCA77) & _M32
+    mixed = ((mixed ^ (mixed >> 13)) * 0xC2B2AE3D) & _M32
+    return ((mixed >> 16) * size) >> 16 if narrow else (mixed * size) >> 32

@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -97,7 +97,7 @@ class Fade:
     inherited: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
     """Errors that the sides start with, where a side is a mix of its own."""
 
-    @property
+    @cached_property
     def _offset(self) -> int:
         return int((Fraction(1, 2) - self.carry) * SHARE_UNIT // 1)
 
@@ -113,6 +113,11 @@ class Fade:
         k = np.arange(start, stop + 1, dtype=np.int64)
         line = np.minimum(np.maximum(self.table.floors(k, self._offset), 0), k)
         return scatter(line, start, stop, self.left, self.right)
+
+    def draw(self, k: int) -> tuple[int, int]:
+        left = self.left_of(k)
+        source, _ = self.left.draw(left) if self.left_of(k + 1) > left else self.right.draw(k - left)
+        return source, self.counts(k)[source]  # a source may be on both sides
 
     def error_bound(self, inherited: Fraction) -> Fraction:
         own = max(Fraction(1, 2), abs(self.carry)) + Fraction(1, SHARE_UNIT)

@@ -95,8 +95,16 @@ class Timeline:
         laid = self._find(position)
         return _integrals_in(laid, position - laid.segment.start)
 
-    def draws(self, start: int, stop: int) -> tuple[SourceIds, NDArray[np.int64]]:
-        """Source of each position in [start, stop), and how many of that source came before it in the run."""
+    def draw(self, position: int) -> tuple[int, int]:
+        """Source of `position`, and how many of that source came before it in the run."""
+        if not 0 <= position < self._stop:
+            raise IndexError(f"position {position:,} is outside the run, 0 to {self._stop:,}")
+        laid = self._find(position)
+        source, ordinal = laid.mixer.draw(position - laid.segment.start)
+        return source, laid.counts[source] + ordinal
+
+    def sources(self, start: int, stop: int) -> SourceIds:
+        """Source of each position in [start, stop)."""
         if not 0 <= start <= stop <= self._stop:
             raise IndexError(f"[{start:,}, {stop:,}) is outside the run, 0 to {self._stop:,}")
         ids = np.empty(stop - start, np.int32)
@@ -105,6 +113,11 @@ class Timeline:
             if low < high:
                 origin = laid.segment.start
                 ids[low - start : high - start] = laid.mixer.sources(low - origin, high - origin)
+        return ids
+
+    def draws(self, start: int, stop: int) -> tuple[SourceIds, NDArray[np.int64]]:
+        """Source of each position in [start, stop), and how many of that source came before it in the run."""
+        ids = self.sources(start, stop)
         before = self.counts(start)
         ordinals = np.empty(stop - start, np.int64)
         for source in range(self._sources):
