@@ -28,17 +28,20 @@ class Piece(Strict):
     """Ignored by `constant`; the floor of `inverse_sqrt`."""
     over: int = Field(ge=1)
     """Samples. For `inverse_sqrt`: after this many the rate has fallen to first / sqrt(2)."""
+    drawn_from: int | None = Field(default=None, ge=0)
+    """Where the curve has its first value, if that lies before `start`: an amended run takes up a curve on its way."""
 
     def at(self, position: int) -> float:
         """Learning rate at `position`."""
-        x = min(max((position - self.start) / self.over, 0.0), 1.0)
+        done = max(position - (self.start if self.drawn_from is None else self.drawn_from), 0)
+        x = min(done / self.over, 1.0)
         if self.shape == "constant":
             return self.first
         if self.shape == "linear":
             return self.first + (self.last - self.first) * x
         if self.shape == "cosine":
             return self.last + (self.first - self.last) * 0.5 * (1.0 + math.cos(math.pi * x))
-        return max(self.last, self.first / math.sqrt(1.0 + max(position - self.start, 0) / self.over))
+        return max(self.last, self.first / math.sqrt(1.0 + done / self.over))
 
 
 def rate_at(pieces: Sequence[Piece], position: int) -> float:

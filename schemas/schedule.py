@@ -23,6 +23,7 @@ from schemas.learning_rate import Piece, rate_at
 from schemas.manifest import ImageGeometry, TokenCounts, TokenizerIdentity
 from schemas.mixing import SHARE_UNIT, SourceIds
 from schemas.pass_order import PassOrder, pass_order
+from schemas.past import past
 from schemas.ramp import Shape
 from schemas.strict import Strict
 from schemas.timeline import Segment, Timeline
@@ -47,6 +48,12 @@ class Source(Strict):
     """Run lengths (samples in a shard, how many such shards follow each other), in the dataset's order."""
     tokens: TokenCounts
     """Of one pass."""
+
+    @cached_property
+    def identity(self) -> str:
+        """Names the samples and their places in shards, wherever they lie."""
+        text = json.dumps([self.plan, self.shards], separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -240,16 +247,25 @@ class Schedule(Strict):
         """
         if not 0 <= position <= self.total_samples:
             raise IndexError(f"position {position:,} is outside the run, 0 to {self.total_samples:,}")
-        past = {
-            "version": self.version,
-            "seed": self.seed,
-            "seq_len": self.seq_len,
-            "tokenizer": self.tokenizer.digest,
-            "phases": _past_phases(self, position),
-            "learning_rate": [piece.model_dump() for piece in self.learning_rate if piece.start < position],
-        }
-        text = json.dumps(past, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(past(self, position), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def cut(self, stop: int) -> Schedule:
+        """The run's first `stop` samples as a run of their own: the same past, and so the same `prefix_hash`."""
+        if not 0 < stop <= self.total_samples:
+            raise IndexError(f"position {stop:,} is outside the run, 1 to {self.total_samples:,}")
+        phases = []
+        for phase in self.phases:
+            if phase.start < stop < phase.stop:
+                points = {
+                    key: [p for p in getattr(phase, key) if p <= stop] for key in ("evaluate_at", "checkpoint_at")
+                }
+                over = {"ramp_over": phase.ramp_over or phase.stop - phase.start} if phase.ramp else {}
+                phases.append(phase.model_copy(update={"stop": stop, **over, **points}))
+            elif phase.start < stop:
+                phases.append(phase)
+        pieces = [piece for piece in self.learning_rate if piece.start < stop]
+        return self.model_copy(update={"phases": phases, "learning_rate": pieces})
 
     def save(self, path: str | Path) -> None:
         """Write the schedule as JSON, atomically."""
@@ -258,32 +274,3 @@ class Schedule(Strict):
         partial = target.with_name(f".{target.name}.partial")
         partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
         partial.replace(target)
-
-
-def _past_phases(schedule: Schedule, position: int) -> list[dict[str, Any]]:
-    """Phases that began before `position`, each without what only its end would tell; equal neighbours are joined."""
-    past: list[dict[str, Any]] = []
-    for phase in schedule.phases:
-        if phase.start >= position:
-            break
-        entry: dict[str, Any] = {
-            "shares": _named(schedule, phase.shares),
-            "freeze": sorted(phase.freeze),
-        }
-        if phase.ramp is not None and phase.shares_to is not None:
-            length = phase.ramp_over or phase.stop - phase.start  # a ramp's slope depends on its length
-            entry |= {"ramp": phase.ramp, "to": _named(schedule, phase.shares_to), "length": length}
-        elif past and not phase.reset_optimizer and _goes_on(past[-1], entry):
-            continue
-        past.append({**entry, "start": phase.start, "reset_optimizer": phase.reset_optimizer})
-    return past
-
-
-def _goes_on(before: dict[str, Any], entry: dict[str, Any]) -> bool:
-    return "ramp" not in before and all(before[key] == value for key, value in entry.items())
-
-
-def _named(schedule: Schedule, shares: list[int]) -> dict[str, list[Any]]:
-    """Shares by source, with what identifies the source's samples: sources that are not drawn do not count."""
-    pairs = zip(schedule.sources, shares, strict=True)
-    return {source.name: [share, source.plan, source.shards] for source, share in pairs if share}

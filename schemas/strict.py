@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -9,3 +11,10 @@ class Strict(BaseModel):
     """A pydantic model that refuses unknown keys (a typing mistake must not become a default) and mutation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    def __copy__(self) -> Self:
+        """A copy without cached properties: `model_copy(update=...)` must not keep what the old values led to."""
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
