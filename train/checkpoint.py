@@ -136,6 +136,26 @@ def find(path: Path) -> Path:
     return found[-1]
 
 
+def branching_point(path: Path, schedule: Schedule) -> Path:
+    """Where a run under `schedule` leaves the run at `path`: the newest of its checkpoints whose past they share.
+
+    Raises:
+        InputError: there is none. (A single checkpoint at `path` is returned as it is; the caller checks its past.)
+    """
+    if (path / "state.json").is_file():
+        return path
+    for candidate in reversed(complete(path / FOLDER) or complete(path)):
+        saved = read(candidate)
+        if saved.position <= schedule.total_samples and schedule.prefix_hash(saved.position) == saved.past:
+            return candidate
+    raise InputError(
+        "no checkpoint here shares its past with the schedule",
+        file=path,
+        field="branch_from",
+        remedy="branch at a switch point that both schedules have: a run always keeps those checkpoints",
+    )
+
+
 def read(path: Path) -> Saved:
     """The `state.json` of a checkpoint.
 

@@ -90,4 +90,5 @@ class RunConfig(Strict):
     cache_limit: int | None = Field(default=None, gt=0)
     """Bytes of shards to keep in `cache`."""
     branch_from: Path | None = None
-    """Start from this run's (or checkpoint's) weights, optimizer and position: the schedules must share their past."""
+    """Start from another run's weights, optimizer and position: from its newest checkpoint whose past this schedule
+    shares. A single checkpoint may be named instead."""

@@ -94,7 +94,7 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
     own = checkpoint.complete(run.out / checkpoint.FOLDER)
     if not own and run.branch_from is None:
         return None
-    path = own[-1] if own else checkpoint.find(Path(str(run.branch_from)))
+    path = own[-1] if own else checkpoint.branching_point(Path(str(run.branch_from)), schedule)
     saved = checkpoint.read(path)
     check_past(schedule, saved.position, saved.past)
     return path, saved
