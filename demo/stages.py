@@ -46,14 +46,15 @@ def stages(recipes: Path) -> list[Stage]:
     world = recipes / "world.yaml"
     generate = (python, "-m", "demo.world", "world", *_options(world))
     found = [Stage("world", "generate the sample world", generate, world)]
-    for job, says in (
+    for name, says in (
         ("text", "Spark tokenizes and packs the text"),
         ("download", "Spark downloads the images"),
         ("pairs", "Spark packs the image-text pairs"),
         ("conversations", "Spark packs the conversations"),
+        ("conversations-text", "Spark packs the conversations without their images, for the baseline"),
     ):
-        recipe = recipes / f"{job}.yaml"
-        found.append(Stage(job, says, spark(job, recipe), recipe, needs_images=job == "download"))
+        recipe, job = recipes / f"{name}.yaml", name.partition("-")[0]
+        found.append(Stage(name, says, spark(job, recipe), recipe, needs_images=job == "download"))
     for run, says in (("curriculum", "with images"), ("baseline", "text only, the same trunk")):
         recipe, train = recipes / f"{run}.yaml", recipes / f"{run}-run.yaml"
         schedule = f"runs/{run}/schedule.json"
@@ -75,6 +76,13 @@ def _options(world: Path) -> list[str]:
 
 def stamp(stage: Stage, before: str) -> str:
     """Identity of a stage's work, given the stamp of the stage before it."""
-    recipe = stage.recipe.read_text() if stage.recipe else ""
+    recipe = _texts(stage.recipe) if stage.recipe else []
     text = json.dumps([before, stage.name, [Path(part).name for part in stage.argv], recipe])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _texts(recipe: Path) -> list[str]:
+    """The recipe, and what it extends."""
+    text = recipe.read_text(encoding="utf-8")
+    base = yaml.safe_load(text).get("extends")
+    return [text, *(_texts(recipe.parent / base) if base else [])]

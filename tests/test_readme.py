@@ -70,7 +70,7 @@ def test_a_second_demo_reuses_everything_and_writes_the_same_report(work: Path) 
     before = (work / "report.html").read_bytes()
     env = environment(WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
     done = subprocess.run(["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
-    assert done.stderr.count("done before") == 11, done.stderr
+    assert done.stderr.count("done before") == 12, done.stderr
     assert (work / "report.html").read_bytes() == before
 
 

@@ -8,6 +8,19 @@ import pytest
 from demo.stages import ROOT, Stage, stages, stamp
 
 
+def test_what_a_recipe_extends_counts(tmp_path: Path) -> None:
+    for folder in ("demo", "smoke"):
+        shutil.copytree(ROOT / "recipes" / folder, tmp_path / folder)
+    before = stamps(stages(tmp_path / "smoke"))
+    with open(tmp_path / "demo/curriculum.yaml", "a") as recipe:
+        recipe.write("# changed\n")
+    after = stamps(stages(tmp_path / "smoke"))
+    names = [stage.name for stage in stages(tmp_path / "smoke")]
+    assert [n for n, a, b in zip(names, before, after, strict=True) if a != b] == names[
+        names.index("curriculum-compile") :
+    ]
+
+
 @pytest.fixture
 def recipes(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "recipes/demo", tmp_path / "recipes"))

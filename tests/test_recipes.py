@@ -1,0 +1,36 @@
+"""Every recipe is parsed by the model that reads it; a typing mistake in one is caught here."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curriculum.document import Document
+from curriculum.language import Curriculum
+from dataprep.conversations.config import ConversationsJob
+from dataprep.download.config import DownloadJob
+from dataprep.pairs.config import PairsJob
+from dataprep.text.config import TextJob
+from demo.world.world import Options
+from schemas import yaml_file
+from train.config import RunConfig
+
+ROOT = Path(__file__).parents[1]
+JOBS = {"text": TextJob, "download": DownloadJob, "pairs": PairsJob, "conversations": ConversationsJob}
+RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: str(path.relative_to(ROOT / "recipes")))
+def test_is_what_its_name_says(recipe: Path) -> None:
+    if recipe.parent.name == "paper":
+        return  # tests/curriculum compiles these
+    name = recipe.stem
+    if name.endswith("-run"):
+        yaml_file.load(recipe, RunConfig)
+    elif name == "world":
+        keys = {key.replace("-", "_"): value for key, value in yaml.safe_load(recipe.read_text()).items()}
+        Options.model_validate(keys)
+    elif name.partition("-")[0] in JOBS:
+        yaml_file.load(recipe, JOBS[name.partition("-")[0]])
+    else:
+        assert isinstance(Document.read(recipe).model(Curriculum), Curriculum)
