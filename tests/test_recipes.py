@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from curriculum.document import Document
+from curriculum.document import Template
 from curriculum.language import Curriculum
 from dataprep.conversations.config import ConversationsJob
 from dataprep.download.config import DownloadJob
@@ -33,4 +33,4 @@ def test_is_what_its_name_says(recipe: Path) -> None:
     elif name.partition("-")[0] in JOBS:
         yaml_file.load(recipe, JOBS[name.partition("-")[0]])
     else:
-        assert isinstance(Document.read(recipe).model(Curriculum), Curriculum)
+        assert Template.read(recipe).fill().load(Curriculum).phases
