@@ -9,7 +9,7 @@ from importlib import import_module
 
 from schemas.errors import exit_code
 
-COMMANDS = ["compile", "json-schema"]
+COMMANDS = ["compile", "check", "plot", "explain", "diff", "amend", "json-schema"]
 
 
 def parser() -> argparse.ArgumentParser:

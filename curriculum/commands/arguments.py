@@ -7,13 +7,22 @@ from pathlib import Path
 
 import yaml
 
+from curriculum.amounts import parse_amount
+from curriculum.compiler import compile_curriculum
 from curriculum.document import Document, Template, setting
+from curriculum.layout import nearest
 from schemas.errors import InputError
+from schemas.schedule import Schedule
 
 
 def add_curriculum(parser: argparse.ArgumentParser) -> None:
     """A curriculum file and values for its parameters."""
     parser.add_argument("curriculum", type=Path, metavar="CURRICULUM.yaml")
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Values for a curriculum's parameters."""
     parser.add_argument(
         "--set",
         dest="settings",
@@ -37,4 +46,43 @@ def settings(given: list[str]) -> dict[str, yaml.Node]:
         if not equals or not name:
             raise InputError(f"--set {text} is not NAME=VALUE", remedy="write --set share=0.2")
         found[name] = setting(name, value)
+    return found
+
+
+def add_schedule(parser: argparse.ArgumentParser, name: str = "schedule") -> None:
+    """A compiled schedule, or a curriculum to compile on the way."""
+    parser.add_argument(name, type=Path, metavar=f"{name.upper()}", help="schedule.json, or a curriculum in YAML")
+
+
+def read_schedule(path: Path, given: list[str] | None = None) -> Schedule:
+    """The schedule at `path`; a YAML file is compiled first."""
+    if path.suffix in (".yaml", ".yml"):
+        return compile_curriculum(Template.read(path).fill(settings(given or []))).schedule
+    return Schedule.load(path)
+
+
+def positive(text: str) -> float:
+    """A positive number, for argparse."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return number
+
+
+def position(text: str, schedule: Schedule) -> int:
+    """A place in the run, in samples: `3.44T` tokens, `120000 steps`, `1000 samples` or `80%` of the run.
+
+    Raises:
+        InputError: it is no amount, or lies outside the run.
+    """
+    total = schedule.total_samples
+    try:
+        amount = parse_amount(text)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition("; ")
+        raise InputError(problem, remedy=remedy) from None
+    tokens = amount.tokens(whole=schedule.tokens(total), sample=schedule.seq_len, batch=schedule.global_batch)
+    found = nearest(tokens / schedule.seq_len)
+    if found > total:
+        raise InputError(f"{text} is sample {found:,}, outside the run", remedy=f"it has {total:,} samples")
     return found

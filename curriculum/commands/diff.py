@@ -1,0 +1,65 @@
+"""`diff`: where two runs part, and what changes after."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from curriculum.commands.arguments import add_schedule, read_schedule
+from curriculum.compare import compare
+from curriculum.report import amount, mix, phase_table, table
+from schemas.schedule import Schedule
+
+HELP = "find the first position where two schedules part, and show what changes after"
+EXAMPLE = """\
+Exit status: 0 the same run; 1 they part.
+
+example:
+  python -m curriculum diff running.json edited.yaml
+  python -m curriculum diff a.json b.json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_schedule(parser, "a")
+    add_schedule(parser, "b")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare and print."""
+    a, b = read_schedule(args.a), read_schedule(args.b)
+    parting = compare(a, b)
+    if parting.written is None:
+        print(f"the same run: {a.hash}")
+        return 0
+    print(f"equal before {_where(a, parting.written)}: {a.prefix_hash(parting.written)}")
+    searched = f"none before {_where(a, parting.compared)}"
+    print(f"first other sample: {_where(a, parting.sample) if parting.sample is not None else searched}")
+    print(f"first other learning rate: {_where(a, parting.rate) if parting.rate is not None else searched}")
+    for path, schedule in ((args.a, a), (args.b, b)):
+        print(f"\n{path} from there: {_ahead(schedule, parting.written, path)}\n{phase_table(schedule)}")
+    print(f"\n{_totals(a, b)}")
+    return 1
+
+
+def _where(schedule: Schedule, position: int) -> str:
+    step = position // schedule.global_batch
+    return f"sample {position:,} (token {amount(schedule.tokens(position))}, step {step:,})"
+
+
+def _ahead(schedule: Schedule, position: int, path: Path) -> str:
+    if position >= schedule.total_samples:
+        return "the run is at its end"
+    phase = schedule.phase(position)
+    return f"'{phase.name}', {mix(schedule, phase)}, learning rate {schedule.lr(position):.6g}"
+
+
+def _totals(a: Schedule, b: Schedule) -> str:
+    ends = a.counts(a.total_samples), b.counts(b.total_samples)
+    rows = [("samples in all", "a", "b", "change")]
+    for name in dict.fromkeys([*ends[0], *ends[1]]):
+        before, after = ends[0].get(name, 0), ends[1].get(name, 0)
+        rows.append((name, f"{before:,}", f"{after:,}", f"{after - before:+,}"))
+    rows.append(("total", f"{a.total_samples:,}", f"{b.total_samples:,}", f"{b.total_samples - a.total_samples:+,}"))
+    return table(rows, right=(1, 2, 3))
