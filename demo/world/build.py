@@ -51,7 +51,7 @@ def _write(root: Path, options: Options, port: int) -> World:
     pairs = datacomp.write(root, options.scenes, seed, port, excluded)
     conversations = llava.write(root, options.conversations, seed, excluded)
     questions = held_out.write(root, unseen, seed)
-    bpe = tokenizer.train([*dclm.texts(root, _TOKENIZER_DOCUMENTS), *pairs.captions])
+    bpe = tokenizer.train([*dclm.texts(root, _TOKENIZER_DOCUMENTS), *pairs.captions, *llava.prompts(root)])
     tokenizer.save(bpe, root / "tokenizer")
     return World(
         options=options,

@@ -78,6 +78,13 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
     return Written(defects, len(text_only), questions)
 
 
+def prompts(root: Path) -> list[str]:
+    """The conversations of `root` as a trainer spells them out, for the tokenizer to learn the speakers' names from."""
+    rows = json.loads((root / "conversations" / "llava.json").read_text(encoding="utf-8"))
+    speakers = {"human": "USER", "gpt": "ASSISTANT"}
+    return ["\n".join(f"{speakers[turn['from']]}: {turn['value']}" for turn in row["conversations"]) for row in rows]
+
+
 def _plant(number: int, seed: int) -> tuple[set[int], dict[int, DefectKind]]:
     """Choose the rows without a picture, and among the others the defective ones and how."""
     rng = stream(seed, "conversation defects")
