@@ -13,7 +13,7 @@ import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile
 from pydantic import Field
 
 from dataprep.rejects import RejectError
@@ -141,11 +141,9 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
             return Image.open(io.BytesIO(data), formats=(_DECODER[kind],))  # type: ignore[return-value]
     except Image.DecompressionBombError as error:
         raise ImageError(ImageFault.TOO_MANY_PIXELS, str(error)[:200]) from None
-    except UnidentifiedImageError:
-        fault = ImageFault.UNDECODABLE if _complete(data, kind) else ImageFault.TRUNCATED
-        raise ImageError(fault, f"{kind} without a readable header") from None
     except Exception as error:  # a header parser fed by strangers may raise anything
-        raise ImageError(ImageFault.UNDECODABLE, str(error)[:200]) from None
+        fault = ImageFault.UNDECODABLE if _complete(data, kind) else ImageFault.TRUNCATED
+        raise ImageError(fault, str(error)[:200]) from None
 
 
 def _orientation(image: Image.Image, kind: str) -> int:

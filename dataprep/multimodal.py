@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, JsonValue
 from pyspark.sql import SparkSession
 
@@ -27,6 +29,8 @@ from dataprep.windows import WindowSpec
 from schemas.manifest import ImageGeometry, InputFile, Manifest, Rows, ShardReceipt, TokenCounts
 from schemas.strict import Strict
 
+_CHECKED = 64
+"""Texts of a task on which gigatoken is compared with tokenizers, about."""
 _PACKAGES = ("gigatoken", "numpy", "pillow", "pyspark", "tokenizers")
 
 
@@ -94,6 +98,18 @@ class TaskSpec:
     windows: WindowSpec
     image_tokens: int
     """Placeholders for an image."""
+
+
+def encode_all(spec: TaskSpec, texts: Sequence[str]) -> tuple[list[npt.NDArray[Any]], list[str]]:
+    """Ids of every text, of the dataset's token type, and warnings for the manifest.
+
+    Encodes with gigatoken where it agrees with tokenizers on a sample of `texts`.
+    """
+    if not texts:
+        return [], []
+    encode, problem = tokenizers.encoder(spec.tokenizer).choose(texts[:: max(1, len(texts) // _CHECKED)])
+    flat, lengths = encode(texts)
+    return np.split(flat.astype(spec.windows.dtype), np.cumsum(lengths)[:-1]), [problem] if problem else []
 
 
 def task_spec(job: MultimodalJob, *, masked: bool) -> TaskSpec:
@@ -188,6 +204,7 @@ def _manifest(
         ],
         licences=job.licences,
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+        warnings=sorted({warning for receipt in receipts for warning in receipt["warnings"]}),
     )
 
 
@@ -201,4 +218,5 @@ def summary(outcome: Outcome, out: str) -> str:
         f"ids: text {tokens.text:,}, visual {tokens.visual:,}, caption {tokens.caption:,}, "
         f"padding {tokens.pad:,} ({tokens.pad / max(1, tokens.total):.2%})\n"
         f"rows: {manifest.rows.read:,} read, {manifest.rows.written:,} written, rejected: {rejected}; unaccounted: 0"
+        + "".join(f"\nwarning: {warning}" for warning in manifest.warnings)
     )

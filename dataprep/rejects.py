@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 FOLDER = "rejects"
 MAX_DETAIL = 300
+
+
+def part_file(task: int) -> str:
+    """Name of the rejects of task number `task`, below the dataset's root."""
+    return f"{FOLDER}/{task:05}.jsonl"
 
 
 class RejectError(Exception):
@@ -34,6 +40,10 @@ class Rejects:
         """Record that the row named `row` was rejected; long or unprintable details are shortened and cleaned."""
         self.counts[str(reason)] += 1
         self._lines.append(orjson.dumps({"row": _clean(row), "reason": str(reason), "detail": _clean(detail)}))
+
+    def account(self, written: int) -> dict[str, Any]:
+        """The receipt's row counts, `written` rows having got through."""
+        return {"rows": written + self.counts.total(), "written": written, "rejected": dict(self.counts)}
 
     def jsonl(self) -> bytes:
         """All records as JSON lines."""

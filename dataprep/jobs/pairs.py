@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a bare checkout works without installing it
+if __name__ == "__main__" and not __package__:  # run as a script: the repository's root replaces this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from dataprep.command import run_job
 from dataprep.pairs import job

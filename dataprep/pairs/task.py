@@ -7,25 +7,20 @@ encoded in batches; images are judged one at a time and read again when their wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from dataprep import files, rejects
+from dataprep import files
 from dataprep.image import inspect, verify
-from dataprep.multimodal import TaskSpec
+from dataprep.multimodal import TaskSpec, encode_all
 from dataprep.pairs.caption import Caption, choose
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.read import PairRow, read_rows
-from dataprep.rejects import RejectError, Rejects
+from dataprep.rejects import RejectError, Rejects, part_file
 from dataprep.tasks import Receipt, Scratch
-from dataprep.tokenizer import Encoder, encoder
 from dataprep.webdataset import Member
 from dataprep.windows import Item, write
-
-CHECKED = 64
-"""Captions of a task on which gigatoken is compared with tokenizers."""
 
 
 def work(payload: tuple[int, str], scratch: Scratch, spec: TaskSpec) -> Receipt:
@@ -35,12 +30,11 @@ def work(payload: tuple[int, str], scratch: Scratch, spec: TaskSpec) -> Receipt:
     with files.open_input(path) as tar:
         rows = sorted(read_rows(tar, path, refused), key=lambda row: row.uid)
         chosen = [pair for row in rows if (pair := _judge(row, tar, spec.job, refused)) is not None]
-        items = pair_items(chosen, spec, path, refused)
+        items, warnings = pair_items(chosen, spec, path, refused)
         receipt = write(items, lambda member: member.read(tar), spec.windows, scratch, number)
     if refused.counts:
-        scratch.publish_bytes(refused.jsonl(), f"{rejects.FOLDER}/{number:05}.jsonl")
-    written = len(items)
-    return {**receipt, "rows": written + refused.counts.total(), "written": written, "rejected": dict(refused.counts)}
+        scratch.publish_bytes(refused.jsonl(), part_file(number))
+    return {**receipt, **refused.account(len(items)), "warnings": warnings}
 
 
 def _judge(row: PairRow, tar: BinaryIO, job: PairsJob, refused: Rejects) -> tuple[PairRow, Caption] | None:
@@ -61,13 +55,13 @@ def _judge(row: PairRow, tar: BinaryIO, job: PairsJob, refused: Rejects) -> tupl
 
 def pair_items(
     chosen: Sequence[tuple[PairRow, Caption]], spec: TaskSpec, path: str, refused: Rejects
-) -> list[Item[Member]]:
-    """Pairs as items: `image_id` x image tokens, caption ids, end of text. Too long ones go to `refused`."""
+) -> tuple[list[Item[Member]], list[str]]:
+    """Pairs as items (`image_id` x image tokens, caption ids, end of text) and warnings; too long ones are refused."""
     tokens, identity = spec.windows, spec.tokenizer.identity
     head = np.full(spec.image_tokens, identity.image_id, tokens.dtype)
     tail = np.array([identity.end_of_text_id], tokens.dtype)
     items: list[Item[Member]] = []
-    ids_of_captions = encode_all(encoder(spec.tokenizer), [caption.text for _, caption in chosen], tokens.dtype)
+    ids_of_captions, warnings = encode_all(spec, [caption.text for _, caption in chosen])
     for (row, caption), ids in zip(chosen, ids_of_captions, strict=True):
         length = len(head) + len(ids) + 1
         if length > tokens.seq_len:
@@ -88,13 +82,4 @@ def pair_items(
                 },
             )
         )
-    return items
-
-
-def encode_all(encode: Encoder, texts: Sequence[str], dtype: np.dtype[Any]) -> list[npt.NDArray[Any]]:
-    """Ids of every text, as arrays of `dtype`; a sample is checked against tokenizers first."""
-    if not texts:
-        return []
-    encode_batch, _ = encode.choose(texts[:: max(1, len(texts) // CHECKED)])
-    flat, lengths = encode_batch(texts)
-    return np.split(flat.astype(dtype), np.cumsum(lengths)[:-1])
+    return items, warnings

@@ -1,0 +1,59 @@
+"""The conversations job, driver side: cut the files into ranges of rows, one task each, then the manifest."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+from pyspark.sql import SparkSession
+
+from dataprep import files, multimodal
+from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.read import Span, spans
+from dataprep.conversations.task import work
+from dataprep.multimodal import Outcome
+from dataprep.plan import describe_inputs
+from dataprep.progress import Progress
+from dataprep.tasks import Task
+
+
+def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = None) -> Outcome:
+    """Make the dataset `job.out`, or finish what an earlier run of the same plan began.
+
+    Images are not part of the plan (there are hundreds of thousands); a changed image under an unchanged path goes
+    unnoticed until its row is read again.
+
+    Raises:
+        InputError: an input is missing or damaged, the tokenizer does not fit, or `out` belongs to another plan.
+    """
+    paths = files.expand(job.inputs)
+    spec = multimodal.task_spec(job, masked=True)
+    inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
+    tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
+    return multimodal.run(
+        spark, job, "conversations", inputs, spec, tasks, functools.partial(work, spec=spec), progress
+    )
+
+
+def _spans(paths: list[str], rows: int) -> Iterator[tuple[str, Span]]:
+    for path in paths:
+        with files.open_input(path) as stream:
+            for span in spans(stream, path, rows):
+                yield path, span
+
+
+def describe(job: ConversationsJob) -> str:
+    """What a run would do. Raises InputError for missing or damaged inputs, or an unusable tokenizer."""
+    paths = files.expand(job.inputs)
+    spec = multimodal.task_spec(job, masked=True)
+    tasks = sum(1 for _ in _spans(paths, job.rows_per_task))
+    return (
+        f"conversations: {len(paths):,} files in {tasks:,} tasks -> {job.out}\n"
+        f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; images below {job.image_root}\n"
+        f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}"
+    )
+
+
+def main(spark: SparkSession, job: ConversationsJob, progress: Progress) -> str:
+    """Run and summarise."""
+    return multimodal.summary(run(spark, job, progress), job.out)

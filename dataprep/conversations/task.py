@@ -1,0 +1,100 @@
+"""One task of the conversations job: a byte range of one JSON file to its shards."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from dataprep import files
+from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.read import Span, elements
+from dataprep.conversations.template import Conversation, conversation, image_path
+from dataprep.image import inspect, verify
+from dataprep.multimodal import TaskSpec, encode_all
+from dataprep.rejects import RejectError, Rejects, part_file
+from dataprep.tasks import Receipt, Scratch
+from dataprep.windows import Item, write
+from schemas.errors import InputError
+
+
+def work(payload: tuple[int, str, Span], scratch: Scratch, spec: TaskSpec) -> Receipt:
+    """Pack the rows `payload[2]` of the file `payload[1]`; the task's number is `payload[0]`."""
+    number, path, span = payload
+    job: ConversationsJob = spec.job
+    root, refused = files.absolute(job.image_root), Rejects()
+    with files.open_input(path) as stream:
+        stream.seek(span.offset)
+        data = b"[" + stream.read(span.length) + b"]"
+    good = []
+    for offset, (start, end) in enumerate(elements(io.BytesIO(data), path)):
+        name = f"row {span.first + offset}"
+        try:
+            good.append(_judge(data[start:end], name, root, job))
+        except RejectError as rejected:
+            refused.add(name, rejected.reason, rejected.detail)
+    items, warnings = conversation_items(good, spec, path, refused)
+    receipt = write(items, lambda image: files.read_bytes(files.join(root, image)), spec.windows, scratch, number)
+    if refused.counts:
+        scratch.publish_bytes(refused.jsonl(), part_file(number))
+    return {**receipt, **refused.account(len(items)), "warnings": warnings}
+
+
+def _judge(data: bytes, name: str, root: str, job: ConversationsJob) -> tuple[Conversation, str]:
+    """The row's conversation, its images looked at, and its id."""
+    try:
+        row = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise RejectError("bad_json", str(error)) from None
+    found = conversation(row, name)
+    for image in found.images:
+        _check_image(image, root, job)
+    return found, str(row.get("id", ""))
+
+
+def _check_image(image: str, root: str, job: ConversationsJob) -> None:
+    uri = files.join(root, image_path(image))
+    try:
+        size = files.size(uri)
+        if size > job.images.max_bytes:
+            raise RejectError("image_too_large", f"{image}: {size:,} bytes")
+        data = files.read_bytes(uri)
+    except InputError:
+        raise RejectError("missing_image", image) from None
+    try:
+        info = inspect(data, job.images)
+        if job.decode:
+            verify(data, info)
+    except RejectError as refused:
+        raise RejectError(refused.reason, f"{image}: {refused.detail}") from None
+
+
+def conversation_items(
+    good: Sequence[tuple[Conversation, str]], spec: TaskSpec, path: str, refused: Rejects
+) -> tuple[list[Item[str]], list[str]]:
+    """Conversations as items with their loss mask, and warnings; too long ones are refused."""
+    segments = [found.segments for found, _ in good]
+    encoded, warnings = encode_all(spec, [text for one in segments for text, _ in one])
+    ids, items = iter(encoded), list[Item[str]]()
+    dtype, identity = spec.windows.dtype, spec.tokenizer.identity
+    end = np.array([identity.end_of_text_id], dtype)
+    for (found, row_id), parts in zip(good, segments, strict=True):
+        visual = len(found.images) * spec.image_tokens
+        pieces: list[Any] = [np.full(visual, identity.image_id, dtype)]
+        masks: list[Any] = [np.zeros(visual, np.uint8)]
+        for _, bears_loss in parts:
+            pieces.append(next(ids))
+            masks.append(np.full(len(pieces[-1]), bears_loss, np.uint8))
+        tokens, mask = np.concatenate([*pieces, end]), np.concatenate([*masks, np.ones(1, np.uint8)])
+        if len(tokens) > spec.windows.seq_len:
+            refused.add(
+                found.name, "conversation_too_long", f"{len(tokens):,} ids in a window of {spec.windows.seq_len:,}"
+            )
+            continue
+        origin = {"id": row_id, "input": path, "image": "\n".join(found.images)}
+        counts = {"visual": visual, "text": len(tokens) - visual}
+        items.append(Item(found.name, tokens, counts, found.images, mask, origin))
+    return items, warnings

@@ -1,0 +1,134 @@
+r"""A conversation's text, exactly: which characters, which of them bear loss, and where the images stand.
+
+    [image]USER: {question}\nASSISTANT: {answer}\nUSER: {question}\nASSISTANT: {answer}<end of text>
+
+The image block stands before everything, whether the marker `<image>` was written before or after the first question.
+Loss is borne by " {answer}" and by what closes it: the line break, or the end of text after the last answer. Prompt and
+answer are encoded apart, so that the ids of a prompt are those that evaluation gives the model.
+
+A row that breaks the format's rules is rejected with a reason; nothing is repaired by guessing, but for the leading
+non-human turn that LLaVA's own reader drops.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dataprep.rejects import RejectError
+
+MARKER = "<image>"
+PROMPT = "USER: {question}\nASSISTANT:"
+ANSWER = " {answer}"
+BETWEEN = "\n"
+"""Closes every answer but the last, which the end-of-text id closes."""
+_LEADING = re.compile(rf"(?:\s*{MARKER})+\s*")
+_TRAILING = re.compile(rf"\s*(?:{MARKER}\s*)+\Z")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A row that keeps the rules."""
+
+    name: str
+    images: tuple[str, ...]
+    """Paths below the image root."""
+    rounds: tuple[tuple[str, str], ...]
+    """(question, answer) pairs, without markers."""
+
+    @property
+    def segments(self) -> list[tuple[str, bool]]:
+        """Text after the image block, as (text, whether it bears loss); each is encoded by itself."""
+        found: list[tuple[str, bool]] = []
+        for question, answer in self.rounds:
+            if found:
+                found.append((BETWEEN, True))
+            found += [(PROMPT.format(question=question), False), (ANSWER.format(answer=answer), True)]
+        return found
+
+
+def conversation(row: Any, name: str) -> Conversation:
+    """The conversation in `row`, a parsed JSON value.
+
+    Raises:
+        RejectError: bad_row, turns_do_not_alternate, empty_turn, marker_without_image, image_without_marker,
+            more_markers_than_images, more_images_than_markers, marker_misplaced.
+    """
+    if not isinstance(row, dict):
+        raise RejectError("bad_row", f"{type(row).__name__} instead of an object")
+    images = _images(row.get("image"))
+    turns = _turns(row.get("conversations"))
+    markers = sum(text.count(MARKER) for _, text in turns)
+    _check_markers(markers, len(images))
+    values = [text for _, text in turns]
+    if markers:
+        values[0], found = _without_markers(values[0])
+        if found != markers:
+            raise RejectError("marker_misplaced", "not at the start or end of the first human turn")
+    values = [value.strip() for value in values]
+    if not all(values):
+        raise RejectError("empty_turn", f"turn {values.index('')}")
+    return Conversation(name, images, tuple(zip(values[::2], values[1::2], strict=True)))
+
+
+def _images(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) and one for one in listed):
+        raise RejectError("bad_row", "`image` is neither a path nor a list of paths")
+    return tuple(listed)
+
+
+def _turns(value: Any) -> list[tuple[str, str]]:
+    """(speaker, text) turns: human and gpt in turn, human first, gpt last."""
+    if not isinstance(value, list):
+        raise RejectError("bad_row", "`conversations` is not a list")
+    turns = []
+    for turn in value:
+        if not (isinstance(turn, dict) and isinstance(turn.get("value"), str) and isinstance(turn.get("from"), str)):
+            raise RejectError("bad_row", "a turn is no object with `from` and `value`")
+        turns.append((turn["from"], clean(turn["value"])))
+    if turns and turns[0][0] != "human":
+        turns = turns[1:]
+    speakers = [speaker for speaker, _ in turns]
+    if not turns or speakers != ["human", "gpt"] * (len(turns) // 2):
+        raise RejectError("turns_do_not_alternate", ", ".join(speakers[:8]) or "no human turn")
+    return turns
+
+
+def _check_markers(markers: int, images: int) -> None:
+    if markers and not images:
+        raise RejectError("marker_without_image", f"{markers} markers")
+    if images and not markers:
+        raise RejectError("image_without_marker", f"{images} images")
+    if markers != images:
+        more = "more_markers_than_images" if markers > images else "more_images_than_markers"
+        raise RejectError(more, f"{markers} markers, {images} images")
+
+
+def _without_markers(text: str) -> tuple[str, int]:
+    """`text` without the markers at its start and end, and how many there were."""
+    rest = text
+    if leading := _LEADING.match(rest):
+        rest = rest[leading.end() :]
+    if trailing := _TRAILING.search(rest):
+        rest = rest[: trailing.start()]
+    return rest, text.count(MARKER) - rest.count(MARKER)
+
+
+def clean(text: str) -> str:
+    """`text` as valid Unicode with plain line breaks; other controls (NUL among them) become spaces."""
+    valid = text.encode("utf-8", "replace").decode().replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROLS.sub(" ", valid)
+
+
+def image_path(path: str) -> str:
+    """`path`, if it stays below the image root. Raises RejectError(unsafe_image_path)."""
+    parts: Sequence[str] = path.replace("\\", "/").split("/")
+    if ".." in parts or not parts[0] or ":" in parts[0] or "\0" in path:
+        raise RejectError("unsafe_image_path", path)
+    return path

@@ -1,0 +1,143 @@
+"""The conversations job from LLaVA's JSON to what a stock StreamingDataset reads."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tokenizers
+from pyspark.sql import SparkSession
+
+from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.job import describe, run
+from schemas.errors import InputError
+from schemas.manifest import Manifest
+
+Picture = Callable[..., bytes]
+SPECIAL = "a <|endoftext|> b 日本 é"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+    """40 rows with a picture (some of another kind than their name), 10 of text alone, and bad ones."""
+    root = tmp_path_factory.mktemp("llava")
+    (root / "images" / "coco").mkdir(parents=True)
+    rows: list[dict[str, Any]] = []
+    for i in range(40):
+        name = f"coco/{i:03}.jpg"
+        (root / "images" / name).write_bytes(picture(i, ("JPEG", "PNG", "GIF", "WEBP")[i % 4]))
+        turns = [("human", f"<image>\nWhat is {i}?"), ("gpt", f"It is {i}."), ("human", "And?"), ("gpt", SPECIAL)]
+        rows.append({"id": f"{i}", "image": name, "conversations": [{"from": f, "value": v} for f, v in turns]})
+    for i in range(10):
+        turns = [("human", f"Say {i}"), ("gpt", f"{i}")]
+        rows.append({"id": f"t{i}", "model": "", "conversations": [{"from": f, "value": v} for f, v in turns]})
+    (root / "images" / "coco" / "cut.jpg").write_bytes(picture(1)[:200])
+    one = rows[0]["conversations"]
+    rows += [
+        {"id": "m", "image": "coco/none.jpg", "conversations": one},
+        {"id": "c", "image": "coco/cut.jpg", "conversations": one},
+        {"id": "u", "image": "../llava.json", "conversations": one},
+        {"id": "a", "image": "coco/000.jpg", "conversations": one[:1]},
+        {"id": "l", "conversations": [{"from": "human", "value": "long " * 200}, {"from": "gpt", "value": "no"}]},
+    ]
+    (root / "llava.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1))
+    return root
+
+
+def settings(world: Path, out: Path, tokenizer_dir: Path, **more: Any) -> ConversationsJob:
+    base = {"inputs": str(world / "llava.json"), "image_root": str(world / "images"), "tokenizer": str(tokenizer_dir)}
+    shape = {"seq_len": 160, "geometry": {"size": 32, "patch": 16}, "rows_per_task": 30, "shard_bytes": 20_000}
+    return ConversationsJob.model_validate({**base, **shape, "out": str(out), **more})
+
+
+@pytest.fixture(scope="module")
+def dataset(spark: SparkSession, world: Path, tokenizer_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("conversations") / "out"
+    run(spark, settings(world, out, tokenizer_dir))
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_stock_reader_gets_every_conversation_with_its_mask_and_picture(
+    dataset: Path, tokenizer_dir: Path, picture: Picture
+) -> None:
+    from streaming import StreamingDataset
+
+    manifest = Manifest.load(dataset)
+    identity = manifest.tokenizer
+    decode = tokenizers.Tokenizer.from_file(str(tokenizer_dir / "tokenizer.json")).decode
+    found: dict[str, tuple[str, bytes]] = {}
+    for row in StreamingDataset(local=str(dataset), batch_size=1, shuffle=False):
+        ids, mask = row["tokens"].astype(int), row["loss_mask"].astype(bool)
+        assert len(ids) == len(mask) == 160
+        images = iter(np.split(np.frombuffer(row["images"], np.uint8), np.cumsum(row["image_lengths"])[:-1]))
+        start = 0
+        for end in np.flatnonzero(ids == identity.end_of_text_id) + 1:
+            one, bears = ids[start:end], mask[start:end]
+            visual = int((one == identity.image_id).sum())
+            assert visual in (0, 4)
+            assert (one[:visual] == identity.image_id).all()
+            assert bears[-1]
+            text = decode(one[visual:-1].tolist(), skip_special_tokens=False)
+            found[text] = (
+                decode(one[:-1][bears[:-1]].tolist(), skip_special_tokens=False),
+                next(images).tobytes() if visual else b"",
+            )
+            start = end
+        assert (ids[start:] == identity.pad_id).all()
+        assert not mask[start:].any()
+    special = unicodedata.normalize("NFC", SPECIAL)
+    expected = {
+        f"USER: What is {i}?\nASSISTANT: It is {i}.\nUSER: And?\nASSISTANT: {special}": (
+            f" It is {i}.\n {special}",
+            picture(i, ("JPEG", "PNG", "GIF", "WEBP")[i % 4]),
+        )
+        for i in range(40)
+    }
+    expected |= {f"USER: Say {i}\nASSISTANT: {i}": (f" {i}", b"") for i in range(10)}
+    assert found == expected
+
+
+def test_the_manifest_accounts_for_every_row(dataset: Path) -> None:
+    manifest = Manifest.load(dataset)
+    assert (manifest.rows.read, manifest.rows.written, manifest.images) == (55, 50, 40)
+    codes = ("conversation_too_long", "image_truncated", "missing_image", "turns_do_not_alternate", "unsafe_image_path")
+    assert manifest.rows.rejected == dict.fromkeys(codes, 1)
+    assert manifest.tokens.visual == 160
+    lines = [json.loads(line) for line in (dataset / "rejects" / "00001.jsonl").read_text().splitlines()]
+    assert {line["row"] for line in lines} == {f"row {number}" for number in range(50, 55)}
+
+
+def test_a_second_run_with_a_lost_receipt_gives_the_same_bytes(
+    spark: SparkSession,
+    dataset: Path,
+    world: Path,
+    tokenizer_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from dataprep import multimodal
+
+    job = settings(world, tmp_path / "out", tokenizer_dir)
+    with monkeypatch.context() as patched:
+        patched.setattr(multimodal.publish, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(spark, job)
+    (tmp_path / "out" / ".switchpoint" / "conversations" / "00001.json").unlink()
+    assert run(spark, job).resumed == "resumed"
+    assert contents(tmp_path / "out") == contents(dataset)
+
+
+def test_a_dry_run_finds_a_damaged_input(world: Path, tokenizer_dir: Path, tmp_path: Path) -> None:
+    assert "2 tasks" in describe(settings(world, tmp_path, tokenizer_dir))
+    (tmp_path / "cut.json").write_bytes((world / "llava.json").read_bytes()[:-20])
+    with pytest.raises(InputError, match="cut off"):
+        describe(settings(world, tmp_path, tokenizer_dir, inputs=str(tmp_path / "cut.json")))
