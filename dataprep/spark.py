@@ -38,6 +38,8 @@ REQUIRED = {
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
 }
 _PACKAGES = ("dataprep", "schemas")
+_STORAGE_SETTINGS = {"AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EC2_METADATA_DISABLED"}
+"""Environment that executors share with the driver. Credentials do not travel: executors have their own."""
 _LOGGING = """rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
@@ -65,6 +67,8 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
     if conf.get("spark.master", "").startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
+    for name in _STORAGE_SETTINGS & os.environ.keys():
+        conf.setIfMissing(f"spark.executorEnv.{name}", os.environ[name])
     for key, value in {**DEFAULTS, **(settings or {})}.items():
         conf.setIfMissing(key, value)
     for key, value in REQUIRED.items():

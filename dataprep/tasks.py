@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyspark import Accumulator, InheritableThread, SparkFiles
+from pyspark import RDD, Accumulator, InheritableThread, SparkContext, SparkFiles
 from pyspark.sql import SparkSession
 
 from dataprep import files
@@ -81,6 +81,7 @@ class Scratch:
 
 
 Work = Callable[[Any, Scratch], Receipt]
+Deliver = Callable[[SparkContext, list[Task]], "RDD[Task]"]
 
 
 def receipts_of(out: str, stage: str) -> dict[str, Receipt]:
@@ -100,6 +101,7 @@ def run_tasks(
     out: str,
     stage: str,
     progress: Progress | None = None,
+    deliver: Deliver | None = None,
 ) -> list[Receipt]:
     """Run `work(payload, scratch)` for every task without a receipt; return all receipts in task order.
 
@@ -108,6 +110,7 @@ def run_tasks(
         out: the dataset's root, as `files.absolute` gives it; `plan.begin` must have claimed it.
         stage: names the receipts' folder.
         progress: where to show progress; None is silent.
+        deliver: brings the missing tasks to the executors, where their data has to be shuffled together first.
 
     Raises:
         InputError: raised by `work` on an executor; the stage is stopped.
@@ -121,22 +124,27 @@ def run_tasks(
     missing = [task for task in tasks if task.name not in done]
     if missing:
         run = functools.partial(_attempt, work=work, out=out, stage=stage)
-        done |= _run_on_spark(spark, missing, run, stage, len(tasks), progress)
+        delivered = (deliver or _one_partition_each)(spark.sparkContext, missing)
+        done |= _run_on_spark(delivered, len(missing), run, stage, len(tasks), progress)
         _check_shared(out, stage, missing[-1].name)
     return [done[name] for name in names]
 
 
+def _one_partition_each(context: SparkContext, tasks: list[Task]) -> RDD[Task]:
+    return context.parallelize(tasks, len(tasks))
+
+
 def _run_on_spark(
-    spark: SparkSession,
-    missing: list[Task],
+    delivered: RDD[Task],
+    missing: int,
     run: Callable[[Task], Receipt],
     stage: str,
     total: int,
     progress: Progress | None,
 ) -> dict[str, Receipt]:
-    context = spark.sparkContext
+    context = delivered.context
     tally = context.accumulator(Tally(), TallyParam())
-    jobs = context.parallelize(missing, len(missing)).mapPartitions(functools.partial(_partition, run=run, tally=tally))
+    jobs = delivered.mapPartitions(functools.partial(_partition, run=run, tally=tally))
     group, results, failures = f"{stage}-{uuid.uuid4().hex}", dict[str, Receipt](), list[BaseException]()
 
     def collect() -> None:
@@ -155,7 +163,7 @@ def _run_on_spark(
                 break
             if progress:
                 seconds = time.monotonic() - began
-                progress.update(stage, total, total - len(missing), tally.value, seconds, last=not thread.is_alive())
+                progress.update(stage, total, total - missing, tally.value, seconds, last=not thread.is_alive())
     finally:
         if thread.is_alive():
             context.cancelJobGroup(group)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,24 @@ def permute(index: NDArray[np.int64], size: int, key: int) -> NDArray[np.int64]:
         return np.array([permute_one(one, size, key) for one in index.tolist()], np.int64)
     width, height = _rectangle(size)
     keys = _round_keys(key)
-    image = _network(index, width, height, keys)
-    outside = np.flatnonzero(image >= size) if width * height > size else ()
+    return _walk(index, size, partial(_network, width=width, height=height, keys=keys))
+
+
+def unpermute(image: NDArray[np.int64], size: int, key: int) -> NDArray[np.int64]:
+    """The inverse: `unpermute(permute(index, size, key), size, key)` is `index`."""
+    width, height = _rectangle(size)
+    keys = _round_keys(key)
+    return _walk(image, size, partial(_network_inverse, width=width, height=height, keys=keys))
+
+
+def _walk(
+    points: NDArray[np.int64], size: int, step: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Apply `step`, and again to the points that it took out of [0, size)."""
+    image = step(points)
+    outside = np.flatnonzero(image >= size)
     while len(outside):
-        walked = _network(image[outside], width, height, keys)
+        walked = step(image[outside])
         image[outside] = walked
         outside = outside[walked >= size]
     return image
@@ -80,15 +95,35 @@ def _rectangle(size: int) -> tuple[int, int]:
 
 
 def _network(index: NDArray[np.int64], width: int, height: int, keys: tuple[int, ...]) -> NDArray[np.int64]:
-    lane: Any = np.uint32 if width <= 1 << 16 else np.uint64
-    values = index.astype(lane)
-    high = values // lane(width)
-    low = values - high * lane(width)
+    high, low, lane = _split(index, width)
     for turn, key in enumerate(keys):
         if turn % 2:
             high = _add_modulo(high, _hash_below(low, key, height), lane(height))
         else:
             low = _add_modulo(low, _hash_below(high, key, width), lane(width))
+    return _join(high, low, width)
+
+
+def _network_inverse(image: NDArray[np.int64], width: int, height: int, keys: tuple[int, ...]) -> NDArray[np.int64]:
+    """Each turn changes one half by the other, so the turns are undone last to first."""
+    high, low, lane = _split(image, width)
+    for turn, key in reversed(list(enumerate(keys))):
+        if turn % 2:
+            high = _subtract_modulo(high, _hash_below(low, key, height), lane(height))
+        else:
+            low = _subtract_modulo(low, _hash_below(high, key, width), lane(width))
+    return _join(high, low, width)
+
+
+def _split(index: NDArray[np.int64], width: int) -> tuple[NDArray[Any], NDArray[Any], Any]:
+    """Row, column, and their dtype."""
+    lane: Any = np.uint32 if width <= 1 << 16 else np.uint64
+    values = index.astype(lane)
+    high = values // lane(width)
+    return high, values - high * lane(width), lane
+
+
+def _join(high: NDArray[Any], low: NDArray[Any], width: int) -> NDArray[np.int64]:
     image: NDArray[np.int64] = high.astype(np.int64)
     image *= width
     image += low.astype(np.int64)
@@ -99,6 +134,12 @@ def _add_modulo(values: NDArray[Any], more: NDArray[Any], size: Any) -> NDArray[
     """(values + more) % size for terms below size: where the sum is below, subtracting wraps to something larger."""
     more += values
     return np.minimum(more, more - size)
+
+
+def _subtract_modulo(values: NDArray[Any], less: NDArray[Any], size: Any) -> NDArray[Any]:
+    """(values - less) % size for terms below size: a negative difference wraps to something larger, and back."""
+    difference = values - less
+    return np.minimum(difference, difference + size)
 
 
 def _hash_below(values: NDArray[Any], key: int, size: int) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from dataprep.progress import Progress
 from dataprep.tasks import Receipt, run_tasks
 from dataprep.text import provenance, tokenize
 from dataprep.text.config import TextJob
-from dataprep.text.shards import SplitShards, plan_shards, write_shard
+from dataprep.text.shards import SplitShards, plan_shards, run_shards
 from dataprep.text.windows import TokenStream
 from dataprep.tokenizer import TokenizerSpec, load
 from schemas.errors import InputError
@@ -56,8 +56,7 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         if not stream.total:
             raise InputError(f"no document for the split {split!r}", file=out, remedy=_why_empty(tokenized))
         shards = plan_shards(split, stream, job, spec)
-        write = functools.partial(write_shard, shards=shards)
-        written = run_tasks(spark, shards.tasks(), write, out=out, stage=shards.stage, progress=progress)
+        written = run_shards(spark, shards, out, progress)
         committed[split] = manifest = _manifest(plan, job, spec, shards, tokenized, written)
         index = provenance.index(split, job.seq_len, shards.windows.key, uris, tokenized)
         publish.put(out, provenance.index_file(split), index)

@@ -1,18 +1,26 @@
 """Second stage: one task per shard gathers its windows from the token files and writes the shard.
 
-A shard's bytes depend on the plan and the token counts alone. Where the token files are on a file system, a task maps
-them and copies its rows; nothing is moved between executors.
+A shard's bytes depend on the plan and the token counts alone. Three ways to get at its windows give the same bytes:
+in stream order they are one range; shuffled, from local token files, rows are picked from memory maps; shuffled, from
+an object store, where a thousand small reads are slow and cost money, Spark brings them together (`exchange`).
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from pyspark.sql import SparkSession
 
+from dataprep import files
 from dataprep.mds.shard import Layout, encode_matrix
-from dataprep.tasks import Receipt, Scratch, Task
+from dataprep.progress import Progress
+from dataprep.tasks import Receipt, Scratch, Task, run_tasks
+from dataprep.text import exchange
 from dataprep.text.config import TextJob
 from dataprep.text.windows import TokenStream, Windows, shard_bounds, shuffle_key
 from dataprep.tokenizer import TokenizerSpec
@@ -51,13 +59,33 @@ def plan_shards(split: str, stream: TokenStream, job: TextJob, spec: TokenizerSp
     return SplitShards(split, "" if split == "train" else split, windows, layout, per_shard)
 
 
+def run_shards(spark: SparkSession, shards: SplitShards, out: str, progress: Progress | None = None) -> list[Receipt]:
+    """Write the shards of a split that have no receipt yet; the receipts of all, in order."""
+    exchanged = shards.windows.key is not None and not files.is_local(out)
+    work = functools.partial(write_matrix if exchanged else write_shard, shards=shards)
+    deliver = functools.partial(exchange.deliver, windows=shards.windows) if exchanged else None
+    tasks = shards.tasks()
+    return run_tasks(spark, tasks, work, out=out, stage=shards.stage, progress=progress, deliver=deliver)
+
+
 def write_shard(payload: tuple[int, int, int], scratch: Scratch, *, shards: SplitShards) -> Receipt:
-    """Write one shard. The receipt has: tokens, entry (for the index), shard (for the manifest)."""
+    """Read the windows of samples [low, high) and write them as shard `number`; see `write_matrix`."""
     number, low, high = payload
-    windows = shards.windows.at(np.arange(low, high, dtype=np.int64))
-    matrix = shards.windows.gather(windows)
+    windows = shards.windows
+    if windows.key is None:
+        return write_matrix((number, windows.block(low, high)), scratch, shards=shards)
+    picked = windows.gather(windows.at(np.arange(low, high, dtype=np.int64)))
+    return write_matrix((number, picked), scratch, shards=shards)
+
+
+def write_matrix(payload: tuple[int, npt.NDArray[Any]], scratch: Scratch, *, shards: SplitShards) -> Receipt:
+    """Write one shard from its samples, shape (samples, seq_len).
+
+    The receipt has: tokens, entry (for the index), shard (for the manifest).
+    """
+    number, matrix = payload
     shard = encode_matrix(shards.layout, number, {"tokens": matrix})
     name = f"{shards.folder}/{shard.basename}" if shards.folder else shard.basename
     scratch.publish_bytes(shard.data, name)
-    about = ShardReceipt(name=shard.basename, samples=high - low, bytes=len(shard.data), digest=shard.digest)
+    about = ShardReceipt(name=shard.basename, samples=len(matrix), bytes=len(shard.data), digest=shard.digest)
     return {"tokens": matrix.size, "entry": shard.entry, "shard": about.model_dump()}

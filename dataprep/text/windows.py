@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep import files
-from schemas.permutation import derive_key, permute
+from schemas.permutation import derive_key, permute, unpermute
 
 Positions = npt.NDArray[np.int64]
 
@@ -83,12 +83,29 @@ class Windows:
         """Pad ids in the last window."""
         return self.count * self.seq_len - self.stream.total
 
+    def block(self, low: int, high: int) -> npt.NDArray[Any]:
+        """The ids of windows [low, high), read in one go: shape (high - low, seq_len)."""
+        ids = self.stream.read(low * self.seq_len, high * self.seq_len)
+        if len(ids) < (high - low) * self.seq_len:
+            padding = np.full((high - low) * self.seq_len - len(ids), self.pad_id, self.stream.dtype)
+            ids = np.concatenate([ids, padding])
+        return ids.reshape(high - low, self.seq_len)
+
+    def starting_in(self, file: int) -> tuple[int, int]:
+        """Windows [low, high) whose first id is in `file`."""
+        low, high = (-(-int(start) // self.seq_len) for start in self.stream.starts[file : file + 2])
+        return low, high
+
     def at(self, positions: Positions) -> Positions:
         """The window that stands at each sample position."""
         return positions if self.key is None else permute(positions, self.count, self.key)
 
+    def positions(self, windows: Positions) -> Positions:
+        """The sample position of each window: the inverse of `at`."""
+        return windows if self.key is None else unpermute(windows, self.count, self.key)
+
     def gather(self, windows: Positions) -> npt.NDArray[Any]:
-        """The ids of `windows`, in that order: shape (len(windows), seq_len).
+        """The ids of `windows`, in that order, from local files: shape (len(windows), seq_len).
 
         Windows that lie inside one file are picked as rows of that file's mapping; the few that span files or need
         padding are put together one by one.

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.permutation import derive_key, permute, permute_one
+from schemas.permutation import derive_key, permute, permute_one, unpermute
 
 
 @settings(max_examples=100, deadline=None)
@@ -12,6 +12,7 @@ from schemas.permutation import derive_key, permute, permute_one
 def test_visits_everything_once(size: int, key: int) -> None:
     image = permute(np.arange(size, dtype=np.int64), size, key)
     assert np.array_equal(np.sort(image), np.arange(size))
+    assert np.array_equal(unpermute(image, size, key), np.arange(size))
 
 
 @settings(max_examples=50, deadline=None)
@@ -21,6 +22,7 @@ def test_large_sizes_stay_inside_and_apart(size: int, key: int, where: list[floa
     image = permute(index, size, key)
     assert ((image >= 0) & (image < size)).all()
     assert len(set(image.tolist())) == len(index)
+    assert np.array_equal(unpermute(image, size, key), index)
 
 
 def test_golden_values_hold_on_every_platform() -> None:
