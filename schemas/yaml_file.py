@@ -100,6 +100,16 @@ def place_of(node: yaml.Node | None, loc: Location) -> tuple[str, int] | None:
     return mark.name, mark.line + 1
 
 
+def node_at(node: yaml.Node, loc: Location) -> yaml.Node | None:
+    """The node at `loc`, if there is one."""
+    for part in loc:
+        step = _step(node, part)
+        if step is None:
+            return None
+        node = step[1]
+    return node
+
+
 def _written(node: yaml.Node, loc: Location) -> Location:
     """`loc` as the file's author knows it: without the tags that unions put in between."""
     known: list[str | int] = []

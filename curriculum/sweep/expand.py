@@ -1,0 +1,164 @@
+"""From a sweep file to its runs: every combination of every grid, compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curriculum.compiler import Compiled, compile_curriculum
+from curriculum.datasets import Shelf
+from curriculum.document import Document, Template
+from curriculum.sweep.language import Sweep
+from schemas import yaml_file
+from schemas.errors import InputError
+from schemas.schedule import Schedule
+
+MAX_RUNS = 20_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a sweep."""
+
+    name: str
+    settings: dict[str, Any]
+    """Parameters as plain data."""
+    schedule: Schedule
+    train: dict[str, Any] | None
+    """The run config, but for what the launcher fills in."""
+    identities: tuple[str, str]
+    """What the run config has to say about weights before the first image, and from it on."""
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One value of an axis."""
+
+    label: str
+    nodes: dict[str, yaml.Node]
+
+
+def read_sweep(path: Path) -> tuple[Sweep, Document]:
+    """The sweep file and where its values stand."""
+    document = Template.read(path).fill()
+    return document.load(Sweep), document
+
+
+def expand(sweep: Sweep, document: Document, shelf: Shelf | None = None) -> list[Run]:
+    """Compile every run.
+
+    Raises:
+        InputError: an axis names no parameter, two runs have one name, or a run cannot be compiled; the error then says
+            which run.
+    """
+    shelf = shelf or Shelf()
+    curriculum = Template.read(document.path.parent / sweep.curriculum)
+    train = Template.read(document.path.parent / sweep.train) if sweep.train else None
+    runs: dict[str, Run] = {}
+    for number in range(len(sweep.grids)):
+        for name, nodes in _combinations(sweep, document, number):
+            if name in runs or len(runs) >= MAX_RUNS:
+                problem = f"two runs are named '{name}'" if name in runs else f"more than {MAX_RUNS:,} runs"
+                document.refuse(problem, "grids", number, remedy="give grids other names and values other labels")
+            runs[name] = _run(name, nodes, curriculum, train, sweep, document, number, shelf)
+    return list(runs.values())
+
+
+def _combinations(sweep: Sweep, document: Document, number: int) -> Iterator[tuple[str, dict[str, yaml.Node]]]:
+    grid = sweep.grids[number]
+    fixed = {key: _node(document, "grids", number, "set", key) for key in grid.set}
+    axes = [
+        [_point(axis, value, _node(document, "grids", number, "axes", axis, i)) for i, value in enumerate(values)]
+        for axis, values in grid.axes.items()
+    ]
+    for points in product(*axes):
+        parts = [f"{axis}={point.label}" for axis, point in zip(grid.axes, points, strict=True)]
+        nodes = dict(fixed)
+        for point in points:
+            nodes |= point.nodes
+        yield re.sub(r"[^\w.=+-]", "", "_".join([grid.name, *parts])), nodes
+
+
+def _node(document: Document, *loc: str | int) -> yaml.Node:
+    node = yaml_file.node_at(document.node, loc)
+    assert node is not None
+    return node
+
+
+def _point(axis: str, value: Any, node: yaml.Node) -> _Point:
+    if not isinstance(value, dict):
+        return _Point(str(value), {axis: node})
+    if "label" not in value:
+        mark = node.start_mark
+        problem = f"a value of axis '{axis}' that sets several parameters needs a label"
+        raise InputError(problem, file=mark.name, line=mark.line + 1, remedy="write {label: late, ...}")
+    found = {str(key.value): child for key, child in node.value if key.value != "label"}
+    return _Point(str(value["label"]), found)
+
+
+def _run(
+    name: str,
+    nodes: dict[str, yaml.Node],
+    curriculum: Template,
+    train: Template | None,
+    sweep: Sweep,
+    document: Document,
+    grid: int,
+    shelf: Shelf,
+) -> Run:
+    known = curriculum.parameters().keys()
+    known_to_train = train.parameters().keys() if train else {}.keys()
+    for key in nodes:
+        if key not in known and key not in known_to_train:
+            both = ", ".join(sorted({*known, *known_to_train})) or "none"
+            problem = f"'{key}' is a parameter of neither the curriculum nor the run config"
+            document.refuse(problem, "grids", grid, remedy=f"parameters are: {both}")
+    compiled = _compile(name, curriculum, {key: node for key, node in nodes.items() if key in known}, shelf)
+    config: dict[str, Any] | None = None
+    if train is not None:
+        filled = train.fill({key: node for key, node in nodes.items() if key in known_to_train})
+        config = yaml_file.construct(filled.node)
+        for key in ("schedule", "out", "branch_from"):
+            if key in (config or {}):
+                filled.refuse("the sweep fills this in", key, remedy="remove it from the sweep's run config")
+    settings = {key: yaml_file.construct(node) for key, node in nodes.items()}
+    return Run(name, settings, compiled.schedule, config, _identities(config or {}, sweep.idle_before_images))
+
+
+def _compile(name: str, curriculum: Template, nodes: dict[str, yaml.Node], shelf: Shelf) -> Compiled:
+    try:
+        return compile_curriculum(curriculum.fill(nodes), shelf)
+    except InputError as error:
+        raise InputError(
+            f"{error.problem} (in run '{name}')",
+            file=error.file,
+            line=error.line,
+            field=error.field,
+            remedy=error.remedy,
+        ) from None
+
+
+def _identities(config: dict[str, Any], idle: list[str]) -> tuple[str, str]:
+    """Hashes of the run config without its idle keys, and whole."""
+    before = json.loads(json.dumps(config, default=str))
+    whole = json.dumps(before, sort_keys=True)
+    for dotted in idle:
+        *path, last = dotted.split(".")
+        inner = before
+        for part in path:
+            inner = inner.get(part, {}) if isinstance(inner, dict) else {}
+        if isinstance(inner, dict):
+            inner.pop(last, None)
+    return _digest(json.dumps(before, sort_keys=True)), _digest(whole)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,112 @@
+"""A sweep's files: for every node a schedule and a run config, and two ways to launch them in the right order.
+
+Both ways skip what is finished (a node leaves a file `done`), so either is started again after an interruption. Slurm
+gets one array for all children of a node, which waits for that node alone: a branch starts as soon as its trunk is
+done.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curriculum.sweep.tree import Node
+
+_SHELL = """\
+#!/usr/bin/env bash
+# Trains every node of the sweep on this machine, trunks before branches. Start it again to go on.
+#   GPUS=8 bash {out}/launch.sh
+set -euo pipefail
+node() {{
+  local folder={out}/nodes/$1
+  if [[ -e $folder/done ]]; then echo "$1 is finished"; return; fi
+  composer -n "${{GPUS:-{gpus}}}" train/main.py "$folder/run.yaml"
+  touch "$folder/done"
+}}
+"""
+
+_JOB = """\
+#!/usr/bin/env bash
+#SBATCH --job-name=sweep
+#SBATCH --nodes=1
+#SBATCH --gpus-per-node={gpus}
+#SBATCH --output={out}/logs/%A_%a.txt
+# One task of an array: the children of one node, listed in the file that is the argument.
+set -euo pipefail
+node=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" "$1")
+folder={out}/nodes/$node
+if [[ -e $folder/done ]]; then echo "$node is finished"; exit 0; fi
+composer -n "${{SLURM_GPUS_ON_NODE:-{gpus}}}" train/main.py "$folder/run.yaml"
+touch "$folder/done"
+"""
+
+_SUBMIT = """\
+#!/usr/bin/env bash
+# Submits the sweep to Slurm: for every node one array of its children, which waits for that node alone.
+# Arguments go to sbatch: bash {out}/slurm/submit.sh --partition=gpu --time=24:00:00
+set -euo pipefail
+declare -A job=()
+options=("$@")
+array() {{  # array LIST PARENT: submit the nodes of the file LIST
+  local list={out}/slurm/$1.txt wait=() id index=0 node open=0
+  while read -r node; do [[ -e {out}/nodes/$node/done ]] || open=1; done < "$list"
+  if [[ $open == 0 ]]; then return; fi
+  if [[ -n ${{2:-}} && -n ${{job[$2]:-}} ]]; then wait=(--dependency="afterok:${{job[$2]}}"); fi
+  id=$(sbatch --parsable --array="0-$(($(wc -l < "$list") - 1))" "${{wait[@]}}" "${{options[@]}}" \\
+    {out}/slurm/job.sh "$list")
+  while read -r node; do job[$node]=${{id}}_$index; index=$((index + 1)); done < "$list"
+}}
+"""
+
+
+def write(nodes: Sequence[Node], summary: dict[str, Any], tree: str, out: Path, gpus: int) -> None:
+    """Write the sweep below `out`; files of finished nodes are left as they are."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "sweep.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    (out / "tree.txt").write_text(tree + "\n", encoding="utf-8")
+    for node in nodes:
+        _write_node(node, out)
+    if all(node.run.train is not None for node in nodes):
+        _write_shell(nodes, out, gpus)
+        _write_slurm(nodes, out, gpus)
+
+
+def _write_node(node: Node, out: Path) -> None:
+    folder = out / "nodes" / node.id
+    if (folder / "done").exists():
+        return
+    node.run.schedule.cut(node.stop).save(folder / "schedule.json")
+    if node.run.train is None:
+        return
+    config = node.run.train | {"schedule": str(folder / "schedule.json"), "out": str(folder / "out")}
+    if node.parent is not None:
+        config["branch_from"] = str(out / "nodes" / node.parent / "out")
+    (folder / "run.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def _write_shell(nodes: Sequence[Node], out: Path, gpus: int) -> None:
+    lines = [f"node {node.id}" for node in nodes]
+    text = _SHELL.format(out=shlex.quote(str(out)), gpus=gpus) + "\n".join(lines) + "\n"
+    (out / "launch.sh").write_text(text, encoding="utf-8")
+
+
+def _write_slurm(nodes: Sequence[Node], out: Path, gpus: int) -> None:
+    folder = out / "slurm"
+    folder.mkdir(exist_ok=True)
+    (out / "logs").mkdir(exist_ok=True)
+    quoted = shlex.quote(str(out))
+    children: dict[str | None, list[str]] = {}
+    for node in nodes:
+        children.setdefault(node.parent, []).append(node.id)
+    lines = []
+    for parent, ids in children.items():
+        name = f"after-{parent}" if parent else "roots"
+        (folder / f"{name}.txt").write_text("".join(f"{one}\n" for one in ids), encoding="utf-8")
+        lines.append(f"array {name} {parent or ''}".rstrip())
+    (folder / "job.sh").write_text(_JOB.format(out=quoted, gpus=gpus), encoding="utf-8")
+    (folder / "submit.sh").write_text(_SUBMIT.format(out=quoted) + "\n".join(lines) + "\n", encoding="utf-8")
