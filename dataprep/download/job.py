@@ -57,7 +57,8 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
     by_source: dict[str, list[str]] = {"metadata": [], "dr": []}
     for (source, _), receipt in zip(inputs, extracted, strict=True):
         by_source[source].append(receipt["file"])
-    joined = metadata.join(spark, out, by_source["metadata"], by_source["dr"], job.rows_per_shard)
+    total = sum(receipt["written"] for receipt in extracted)
+    joined = metadata.join(spark, out, by_source["metadata"], by_source["dr"], job.rows_per_shard, total)
     shards = [Task(f"{int(number):05}", int(number)) for number in joined["shards"]]
     work = functools.partial(shard.download, job=job)
     receipts = run_tasks(spark, shards, work, out=out, stage="download", progress=progress)

@@ -25,6 +25,7 @@ from dataprep.download.extract import SCHEMA
 from dataprep.plan import STAGING
 
 STAGE = "rows"
+ROWS_PER_PARTITION = 200_000
 _SPARK_SCHEMA = (
     "uid string, url string, caption string, syn_text array<string>, expected_sha256 string, "
     "clip_b32_similarity_score double, clip_l14_similarity_score double"
@@ -37,12 +38,13 @@ def shard_file(shard: int) -> str:
 
 
 def join(
-    spark: SparkSession, out: str, metadata: Sequence[str], dr: Sequence[str], rows_per_shard: int
+    spark: SparkSession, out: str, metadata: Sequence[str], dr: Sequence[str], rows_per_shard: int, total: int
 ) -> dict[str, Any]:
     """Join extracted files and publish each shard's rows; or the result of an earlier run, if there is one.
 
     Args:
         metadata, dr: files that `extract` published, as names below `out`; one of the two may be empty.
+        total: their rows, by which the shuffle is sized.
 
     Returns:
         `shards`: row count by shard number (as text); `rejected`: uids by reason; `rows`: uids to download.
@@ -50,6 +52,8 @@ def join(
     done = files.join(out, STAGING, STAGE, "done.json")
     if files.exists(done):
         return dict(files.read_json(done))
+    partitions = max(spark.sparkContext.defaultParallelism, -(-total // ROWS_PER_PARTITION))
+    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))  # the result does not depend on it
     sides = [_unique(_read(spark, out, names)) for names in (metadata, dr) if names]
     counted = [_count(side) for side in sides]
     uids, duplicates = [one[0] for one in counted], sum(copies - distinct for distinct, copies in counted)
