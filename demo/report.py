@@ -99,7 +99,7 @@ def render(found: Findings) -> str:
             parts.append(figures.svg(plots.pop(title)))
     for title, figure in plots.items():
         parts += [page.heading(title), figures.svg(figure)]
-    parts.append(page.note(f"schedule {found.schedule.hash[:16]}, {len(found.log):,} steps"))
+    parts.append(page.note(f"{len(found.log):,} steps of {found.schedule.global_batch} sequences"))
     return page.page("Switchpoint demo", parts)
 
 

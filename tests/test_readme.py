@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SMOKE = ROOT / "recipes/smoke"
+from tests.support import ROOT, SMOKE, FinishedDemo, command_environment
 
 
 def blocks() -> list[str]:
@@ -20,30 +16,23 @@ def blocks() -> list[str]:
     return re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-def environment(**more: str) -> dict[str, str]:
-    bin_ = str(Path(sys.executable).parent)
-    venv = {"VENV": str(Path(sys.prefix))}
-    return {**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), **venv, **more}
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a whole, small demo, made by the README's first command."""
-    work = tmp_path_factory.mktemp("readme") / "demo-run"
-    assert blocks()[0].strip() == "make demo"
-    env = environment(WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
-    done = subprocess.run(["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
-    # So small a model has not learnt to see: the demo must say so, and its exit status too (make shows it as an error).
-    assert (work / "report.html").is_file(), done.stdout[-3000:] + done.stderr[-6000:]
-    clear = "clearly beats" in done.stdout
-    assert clear or "does NOT clearly beat" in done.stdout
-    assert done.returncode == (0 if clear else 2)
-    return work
+def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = command_environment(**more)
+    return subprocess.run(shlex.split(command), cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.slow
-def test_the_report_is_self_contained(work: Path) -> None:
-    html = (work / "report.html").read_text(encoding="utf-8")
+def test_the_main_job_runs_and_says_what_it_found(finished_demo: FinishedDemo) -> None:
+    """So small a model has hardly learnt to see: the demo must say so, and so must its exit status (2 from make)."""
+    assert blocks()[0].strip() == "make demo"
+    clear = "clearly beats" in finished_demo.output
+    assert clear or "does NOT clearly beat" in finished_demo.output
+    assert finished_demo.status == (0 if clear else 2)
+
+
+@pytest.mark.slow
+def test_the_report_is_self_contained(finished_demo: FinishedDemo) -> None:
+    html = (finished_demo.work / "report.html").read_text(encoding="utf-8")
     assert html.count("<svg") == 4
     assert not re.search(r"""(src|href)\s*=\s*["']https?:""", html)
     for title in ("Held-out questions", "Target and realised mix", "Loss", "Learning rate", "Data"):
@@ -51,8 +40,9 @@ def test_the_report_is_self_contained(work: Path) -> None:
 
 
 @pytest.mark.slow
-def test_each_way_of_use_runs_as_written(work: Path) -> None:
+def test_each_way_of_use_runs_as_written(finished_demo: FinishedDemo) -> None:
     """In a finished folder each command finds its work done, or does it again, and says so with status 0."""
+    work = finished_demo.work
     for name in ("dataprep", "train"):
         (work / name).symlink_to(ROOT / name)
     (work / "recipes").mkdir()
@@ -60,24 +50,23 @@ def test_each_way_of_use_runs_as_written(work: Path) -> None:
     commands = blocks()[2].strip().splitlines()
     assert len(commands) == 7
     for command in commands:
-        env = environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable)
+        env = command_environment()
         done = subprocess.run(shlex.split(command), cwd=work, env=env, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
 
 
 @pytest.mark.slow
-def test_a_second_demo_reuses_everything_and_writes_the_same_report(work: Path) -> None:
+def test_a_second_demo_reuses_everything_and_writes_the_same_report(finished_demo: FinishedDemo) -> None:
+    work = finished_demo.work
     before = (work / "report.html").read_bytes()
-    env = environment(WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
-    done = subprocess.run(["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    done = run("make demo", WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
     assert done.stderr.count("done before") == 12, done.stderr
     assert (work / "report.html").read_bytes() == before
 
 
 def test_the_test_command_runs_tests() -> None:
     assert blocks()[1].strip() == "make test"
-    env = environment(ARGS="-q tests/schemas/test_permutation.py")
-    done = subprocess.run(["make", "test"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    done = run("make test", ARGS="-q tests/schemas/test_permutation.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\d+ passed", done.stdout)
 

@@ -1,0 +1,73 @@
+"""The demo as a command: it teaches, it refuses in one line, and it goes on after anything was killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from demo.processes import MARK
+from tests.support import ROOT, SMOKE, FinishedDemo, command_environment
+
+
+def demo(*args: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "demo", *args]
+    return subprocess.run(argv, cwd=ROOT, env=command_environment(), capture_output=True, text=True, timeout=120)
+
+
+def test_a_dry_run_shows_the_users_commands(tmp_path: Path) -> None:
+    done = demo(str(tmp_path / "work"), "--dry-run")
+    assert done.returncode == 0
+    for words in ("spark-submit", "-m curriculum compile", "composer -n 2", "-m train evaluate"):
+        assert words in done.stdout
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_folder_without_recipes_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = demo(str(tmp_path / "work"), "--recipes", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "world.yaml" in done.stderr
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, finished_demo: FinishedDemo) -> None:
+    """`kill -9` of any of its processes, or of the demo itself, several times; then undisturbed to the end."""
+    work = tmp_path / "demo-run"
+    argv = [sys.executable, "-m", "demo", str(work), "--recipes", str(SMOKE)]
+    chance = random.Random(os.getpid())  # another moment each time; the seed is in the failure message
+    story: list[str] = [f"seed {os.getpid()}"]
+    for attempt in range(5):
+        process = subprocess.Popen(argv, cwd=ROOT, env=command_environment(), stderr=subprocess.PIPE, text=True)
+        if attempt < 4:
+            time.sleep(chance.uniform(2, 25))
+            story.append(_kill_one(process.pid, work, chance))
+        _, err = process.communicate(timeout=600)
+        story.append(f"status {process.returncode}: {err[-300:]}")
+    assert process.returncode in (0, 3), "\n".join(story)
+    same = (work / "report.html").read_bytes() == (finished_demo.work / "report.html").read_bytes()
+    assert same, "\n".join(story)
+
+
+def _kill_one(demo_pid: int, work: Path, chance: random.Random) -> str:
+    """Kill one process of the demo, chosen at random; returns which."""
+    found = [demo_pid]
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(work.resolve()):
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    victim = psutil.Process(chance.choice(found))
+    try:
+        name = " ".join(victim.cmdline())[:120]
+        victim.kill()
+    except psutil.Error:
+        name = "one that had just ended"
+    return f"killed {name}"
