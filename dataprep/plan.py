@@ -109,6 +109,10 @@ def begin(out: str, plan: Plan, *, write: bool = True) -> Literal["new", "resume
         earlier = Plan.model_validate(files.read_json(path))
     except ValidationError as error:
         raise InputError(f"damaged plan ({error.error_count()} errors)", file=path, remedy="remove `out`") from None
+    if earlier.hash != plan.hash and files.list_files(out) == [path]:  # a mistake was mended before any work
+        if write:
+            files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
+        return "new"
     if earlier.hash != plan.hash:
         changes = " | ".join(difference(earlier, plan))
         raise InputError(

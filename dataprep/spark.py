@@ -58,6 +58,7 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     logging.getLogger("py4j").setLevel(logging.ERROR)
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # JVM stack traces of users' mistakes
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # plain python: this process starts the JVM
         os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-Dlog4j2.configurationFile={_quiet_logging()}")
     SparkContext._ensure_initialized()  # before it, a SparkConf does not see what spark-submit was told

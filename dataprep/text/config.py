@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
@@ -9,6 +10,13 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from dataprep.tokenizer import END_OF_TEXT, PAD
 from schemas.strict import Strict
 
+DCLM_FIELDS = (
+    "url string, language_id_whole_page_fasttext struct<en: double>, previous_word_count bigint, "
+    "bff_contained_ngram_count_before_dedupe bigint, "
+    "fasttext_openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train_prob double, "
+    "metadata struct<`Content-Type`: string, `WARC-Date`: string, `WARC-Target-URI`: string>"
+)
+"""DCLM-baseline's columns; declared, since inference breaks on its nulls."""
 _NO_EFFECT_ON_BYTES = {"inputs", "out", "input_digest"}
 
 
@@ -33,6 +41,12 @@ class TextJob(Strict):
     """Where a document's text is; dots lead into objects (`content.text`)."""
     provenance: list[str] = ["url", "metadata.WARC-Record-ID"]
     """Fields that the provenance sidecar keeps for each document, where they are strings."""
+    where: str | None = None
+    """Keep only documents for which this Spark SQL predicate over `fields` and `characters` is true."""
+    fields: str = DCLM_FIELDS
+    """Columns that `where` may use, as a Spark schema (`name type, ...`); `characters`, the text's length, is given."""
+    deduplicate: bool = False
+    """Keep only the first of documents with exactly the same text, over the whole input."""
     shuffle: bool = True
     """Permute windows over the whole dataset; false keeps the order of the inputs."""
     held_out: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -61,7 +75,30 @@ class TextJob(Strict):
             raise ValueError(f"shard_bytes is less than one sample; use at least {self.seq_len * 4}")
         return self
 
+    @property
+    def selects(self) -> bool:
+        """Whether documents are chosen before they are tokenized (`survey`, `select`)."""
+        return self.where is not None or self.deduplicate
+
+    @property
+    def columns(self) -> set[str]:
+        """Top-level columns that the job reads from Parquet."""
+        named = {path.partition(".")[0] for path in (self.text_field, *self.provenance)}
+        return named | set(top_level(self.fields)) if self.where else named
+
     def plan_config(self) -> dict[str, JsonValue]:
         """The settings that decide the output's bytes."""
         dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=_NO_EFFECT_ON_BYTES | {"tokenizer", "seed"})
         return dumped
+
+
+def top_level(schema: str) -> list[str]:
+    """Names of a Spark schema's columns, without asking Spark: the first word of each, or what is in backticks."""
+    names, depth, start = [], 0, 0
+    for at, char in enumerate(schema + ","):
+        depth += (char in "<(") - (char in ">)")
+        if char == "," and depth == 0:
+            if named := re.match(r"\s*(?:`([^`]*)`|([^\s:]+))", schema[start:at]):
+                names.append(named[1] or named[2])
+            start = at + 1
+    return names

@@ -17,7 +17,7 @@ from dataprep import files, publish
 from dataprep.plan import Plan, begin, code_version, describe_inputs
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, run_tasks
-from dataprep.text import provenance, tokenize
+from dataprep.text import inputs, provenance, select, tokenize
 from dataprep.text.config import TextJob
 from dataprep.text.shards import SplitShards, plan_shards, run_shards
 from dataprep.text.windows import TokenStream
@@ -38,13 +38,17 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
     out = files.absolute(job.out)
     spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
     plan = plan_job(spark, job, spec)
+    if job.selects:
+        select.check(spark, job)
     if begin(out, plan) == "finished":
         publish.sweep(out)
         return Manifest.model_validate(files.read_json(files.join(out, MANIFEST_NAME)))
 
     uris = [one.path for one in plan.inputs]
+    if job.selects:
+        select.run(spark, job, uris, out, progress)
     work = functools.partial(tokenize.tokenize, job=job, spec=spec)
-    tokenized = run_tasks(spark, tokenize.tasks(uris), work, out=out, stage=tokenize.STAGE, progress=progress)
+    tokenized = run_tasks(spark, inputs.tasks(uris), work, out=out, stage=tokenize.STAGE, progress=progress)
 
     committed: dict[str, Manifest] = {}
     for split in reversed(tokenize.splits(job)):  # the dataset itself is last: its manifest commits all

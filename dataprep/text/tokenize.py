@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,10 +18,11 @@ import xxhash
 
 from dataprep import files
 from dataprep.plan import STAGING
-from dataprep.tasks import Receipt, Scratch, Task
-from dataprep.text import provenance
+from dataprep.tasks import Receipt, Scratch
+from dataprep.text import provenance, select
 from dataprep.text.config import TextJob
-from dataprep.text.read import Document, Reject, documents
+from dataprep.text.inputs import Input
+from dataprep.text.read import Document, Reject, at, documents
 from dataprep.tokenizer import Encode, TokenizerSpec, encoder
 
 STAGE = "tokenize"
@@ -30,20 +30,6 @@ BATCH = 4 << 20
 """Characters of text encoded at a time."""
 CHECKED = 32 << 10
 """Characters of every input on which gigatoken is compared with `tokenizers`."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """A task's payload."""
-
-    number: int
-    """Position in the plan; names the task's files."""
-    uri: str
-
-
-def tasks(uris: list[str]) -> list[Task]:
-    """One task for each input file, in plan order."""
-    return [Task(f"{number:06}", Input(number, uri)) for number, uri in enumerate(uris)]
 
 
 def token_file(split: str, number: int) -> str:
@@ -64,14 +50,21 @@ def splits(job: TextJob) -> list[str]:
 def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerSpec) -> Receipt:
     """Encode one input file. The receipt has: rows, tokens, characters, rejected, warning, splits."""
     coder, encode, warning = encoder(spec), None, None
-    rejects: list[dict[str, Any]] = []
+    dropped = select.dropped(scratch.out, payload.number) if job.selects else {}
     rows = characters = 0
     with ExitStack() as open_files:
         sinks = {name: _Sink(name, payload, scratch, job, spec, open_files) for name in splits(job)}
+        rejects = _Rejects(payload, scratch, open_files)
         for batch in _batches(payload.uri, job):
             rows += len(batch)
-            kept = [row for row in batch if isinstance(row, Document)]
-            rejects += [_reject(payload.uri, row) for row in batch if isinstance(row, Reject)]
+            kept = []
+            for row in batch:
+                if isinstance(row, Reject):
+                    rejects.add(row)
+                elif (reason := dropped.get(row.line)) is not None:
+                    rejects.counts[reason] += 1
+                else:
+                    kept.append(row)
             if not kept:
                 continue
             characters += sum(len(row.text) for row in kept)
@@ -79,19 +72,39 @@ def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerS
                 encode, warning = coder.choose(_sample([row.text for row in kept]))
             for name, chosen in _by_split(kept, job).items():
                 sinks[name].add(chosen, encode)
+    rejects.publish()
     for sink in sinks.values():
         sink.publish()
-    if rejects:
-        lines = b"".join(files.to_json(reject) + b"\n" for reject in rejects)
-        scratch.publish_bytes(lines, rejects_file(payload.number))
     return {
         "rows": rows,
         "tokens": sum(sink.tokens for sink in sinks.values()),
         "characters": characters,
-        "rejected": Counter(reject["reason"] for reject in rejects),
+        "rejected": rejects.counts,
         "warning": warning,
         "splits": {name: {"documents": sink.documents, "tokens": sink.tokens} for name, sink in sinks.items()},
     }
+
+
+class _Rejects:
+    """The reject list of one input: one JSON line for every row that cannot be used, and counts by reason.
+
+    Rows that the job was told to leave out (`where`, `deduplicate`) are counted only: they may be most of the input.
+    """
+
+    def __init__(self, payload: Input, scratch: Scratch, stack: ExitStack) -> None:
+        self.payload, self.scratch = payload, scratch
+        self.counts: Counter[str] = Counter()
+        self.path = scratch.path("rejects.jsonl")
+        self.lines = stack.enter_context(self.path.open("wb"))
+
+    def add(self, row: Reject) -> None:
+        self.counts[row.reason] += 1
+        about = {"file": self.payload.uri, "line": row.line, "reason": row.reason, "detail": row.detail}
+        self.lines.write(files.to_json(about) + b"\n")
+
+    def publish(self) -> None:
+        if self.path.stat().st_size:
+            self.scratch.publish(self.path, rejects_file(self.payload.number))
 
 
 class _Sink:
@@ -102,6 +115,7 @@ class _Sink:
     ) -> None:
         self.split, self.payload, self.scratch = split, payload, scratch
         self.dtype, self.end = spec.dtype, spec.identity.end_of_text_id
+        self.paths = [field.split(".") for field in job.provenance]
         self.documents = self.tokens = 0
         self.ids_path, self.provenance_path = scratch.path(f"{split}.bin"), scratch.path(f"{split}.parquet")
         self.ids: BinaryIO = stack.enter_context(self.ids_path.open("wb"))
@@ -110,7 +124,7 @@ class _Sink:
     def add(self, chosen: list[Document], encode: Encode) -> None:
         ids, lengths = encode([row.text for row in chosen])
         self.ids.write(terminated(ids, lengths, self.end, self.dtype).data)
-        self.provenance.add([row.line for row in chosen], lengths + 1, [row.provenance for row in chosen])
+        self.provenance.add([row.line for row in chosen], lengths + 1, [_fields(row, self.paths) for row in chosen])
         self.documents += len(chosen)
         self.tokens += len(ids) + len(chosen)
 
@@ -164,5 +178,7 @@ def _sample(texts: list[str]) -> list[str]:
     return [text[: CHECKED // len(chosen)] for text in chosen]
 
 
-def _reject(uri: str, row: Reject) -> dict[str, Any]:
-    return {"file": uri, "line": row.line, "reason": row.reason, "detail": row.detail}
+def _fields(row: Document, paths: list[list[str]]) -> tuple[str | None, ...]:
+    """The row's provenance; None for what is absent or not a string."""
+    values = (at(row.row, path) for path in paths)
+    return tuple(value if isinstance(value, str) else None for value in values)

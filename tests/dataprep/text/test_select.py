@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from dataprep.text.config import DCLM_FIELDS, TextJob, top_level
+from dataprep.text.job import run
+from schemas.errors import InputError
+
+
+def write(folder: Path, rows_of_files: list[list[dict[str, Any]]]) -> None:
+    folder.mkdir()
+    for number, rows in enumerate(rows_of_files):
+        (folder / f"{number}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+
+def make(tmp_path: Path, tokenizer_dir: Path, **changes: Any) -> TextJob:
+    settings = {"inputs": [str(tmp_path / "in")], "out": str(tmp_path / "out"), "tokenizer": str(tokenizer_dir)}
+    return TextJob.model_validate({**settings, "seq_len": 16, **changes})
+
+
+def kept(out: Path) -> list[tuple[int, int]]:
+    parts = sorted((out / "provenance").glob("train.*.parquet"))
+    return [(number, line) for number, part in enumerate(parts) for line in pq.read_table(part)["line"].to_pylist()]
+
+
+def test_the_first_of_equal_texts_stays_whatever_file_it_is_in(
+    spark: SparkSession, tmp_path: Path, tokenizer_dir: Path
+) -> None:
+    texts = [["a", "b", "a", "c"], ["b", "d", "d "], ["a", "e"]]
+    write(tmp_path / "in", [[{"text": text} for text in file] for file in texts])
+    manifest = run(spark, make(tmp_path, tokenizer_dir, deduplicate=True))
+    assert kept(tmp_path / "out") == [(0, 1), (0, 2), (0, 4), (1, 2), (1, 3), (2, 2)]
+    assert manifest.rows.rejected == {"duplicate": 3}
+
+
+def test_a_predicate_comes_before_deduplication(spark: SparkSession, tmp_path: Path, tokenizer_dir: Path) -> None:
+    def row(text: str, english: float | None) -> dict[str, Any]:
+        return {"text": text, "language_id_whole_page_fasttext": {"en": english}, "number": "a field of theirs"}
+
+    write(tmp_path / "in", [[row("aaa", 0.2), row("aaa", 0.9), row("bbb", None)], [row("aaa", 0.9), row("c", 0.8)]])
+    where = "language_id_whole_page_fasttext.en > 0.65 and characters > 2 and number = 'a field of theirs'"
+    fields = f"{DCLM_FIELDS}, number string"
+    manifest = run(spark, make(tmp_path, tokenizer_dir, deduplicate=True, where=where, fields=fields))
+    assert kept(tmp_path / "out") == [(0, 2)]
+    assert manifest.rows.rejected == {"duplicate": 1, "where": 3}
+    assert not (tmp_path / "out/rejects").exists(), "what was asked to be left out is counted, not listed"
+
+
+def test_a_wrong_predicate_is_one_line(spark: SparkSession, tmp_path: Path, tokenizer_dir: Path) -> None:
+    write(tmp_path / "in", [[{"text": "a"}]])
+    for where in ("no_such_column > 1", "url >", "url"):
+        with pytest.raises(InputError, match="where: not a Spark SQL predicate") as caught:
+            run(spark, make(tmp_path, tokenizer_dir, where=where))
+        assert "\n" not in str(caught.value)
+
+
+def test_parquet_rows_are_documents(spark: SparkSession, tmp_path: Path, tokenizer_dir: Path) -> None:
+    (tmp_path / "in").mkdir()
+    table = pa.table({"text": ["a", None, "b"], "url": ["u", "v", None], "big": [b"x"] * 3, "en": [0.1, 0.9, 0.8]})
+    pq.write_table(table, tmp_path / "in/a.parquet")
+    bad = pa.array([b"ok", b"\xff"]).view(pa.string())
+    pq.write_table(pa.table({"text": bad}), tmp_path / "in/b.parquet")
+    manifest = run(spark, make(tmp_path, tokenizer_dir))
+    assert manifest.rows.rejected == {"invalid_utf8": 1, "missing_text": 1}
+    assert kept(tmp_path / "out") == [(0, 1), (0, 3), (1, 1)]
+    assert pq.read_table(tmp_path / "out/provenance/train.000000.parquet")["url"].to_pylist() == ["u", None]
+    where = make(tmp_path, tokenizer_dir, out=str(tmp_path / "w"), where="en > 0.5", fields="en double")
+    assert run(spark, where).rows.rejected == {"invalid_utf8": 1, "missing_text": 1, "where": 2}
+    assert kept(tmp_path / "w") == [(0, 3)]
+
+
+def test_column_names_of_a_schema() -> None:
+    assert top_level("a int, `b c` struct<x: int, y: array<int>>,d: decimal(10, 2)") == ["a", "b c", "d"]
+    assert top_level(DCLM_FIELDS)[:2] == ["url", "language_id_whole_page_fasttext"]
