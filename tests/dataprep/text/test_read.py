@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dataprep.text.config import TextJob
 from dataprep.text.read import Document, Reject, documents
@@ -88,20 +86,3 @@ def test_a_truncated_stream_fails_or_is_one_reject(tmp_path: Path, suffix: str) 
     assert all(isinstance(row, Document) for row in found[:-1])
     with pytest.raises(InputError):
         rows(path, b"not compressed at all, but long enough to try")
-
-
-@given(st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"x")), max_size=12), st.integers(1, 50))
-def test_lines_are_those_of_split_whatever_the_block_size(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], block: int
-) -> None:
-    path = tmp_path_factory.mktemp("lines") / "a.jsonl"
-    data = b"\n".join(lines)
-    path.write_bytes(data)
-    expected = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    expected = expected[:-1] if expected[-1] == b"" else expected
-    before, lines.BLOCK = lines.BLOCK, max(block, 4)
-    try:
-        found = list(lines.lines(str(path), 20))
-    finally:
-        lines.BLOCK = before
-    assert found == [line if len(line) <= 20 else None for line in expected]
