@@ -80,17 +80,22 @@ def parse_amount(value: object) -> Amount:
     return Amount(amount, unit)
 
 
-def parse_share(value: object) -> Fraction:
-    """Read a share: 0.15, `15%` or `1/3`, as an exact fraction from 0 to 1.
+Rest = Literal["rest"]
+
+
+def parse_share(value: object) -> Fraction | Rest:
+    """Read a share: 0.15, `15%` or `1/3`, as an exact fraction from 0 to 1; or `rest`, what the others leave.
 
     Raises:
         ValueError: it is none, or lies outside [0, 1].
     """
     text = _letters(value)
+    if text == "rest":
+        return "rest"
     try:
         share = Fraction(text[:-1].strip()) / 100 if text.endswith("%") else Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"'{value}' is not a share; write 0.15, 15% or 1/3") from None
+        raise ValueError(f"'{value}' is not a share; write 0.15, 15%, 1/3 or rest") from None
     if not 0 <= share <= 1:
         raise ValueError(f"a share of {value} is outside 0 to 1; shares of a mix sum to 1 (or 100%)")
     return share
@@ -130,7 +135,7 @@ AmountField = Annotated[
 """An amount in a YAML file."""
 
 ShareField = Annotated[
-    Fraction,
+    Fraction | Rest,
     PlainValidator(parse_share),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]}),
 ]

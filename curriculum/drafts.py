@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from curriculum.document import Document
 from curriculum.language import Curriculum, PhaseSpec, Ramp
 from curriculum.layout import MAX_SAMPLES, Draft, nearest
 from curriculum.scale import Scale
-from curriculum.shares import billionths, check_shares, sample_shares
+from curriculum.shares import billionths, check_shares, fill_rest, sample_shares
 from schemas.mixing import SHARE_UNIT
 from schemas.ramp import Shape
 
@@ -109,12 +109,13 @@ def _mixes(context: Context, number: int, phase: PhaseSpec) -> tuple[list[list[i
     return [billionths(shares, context.names) for shares in stairs], None
 
 
-def _shares(context: Context, phase: PhaseSpec, shares: dict[str, Fraction], *loc: str | int) -> list[int]:
+def _shares(context: Context, phase: PhaseSpec, written: Mapping[str, Fraction | str], *loc: str | int) -> list[int]:
     tokens = {name: dataset.source.tokens for name, dataset in context.datasets.items()}
     try:
+        shares = fill_rest(written)
         check_shares(shares, context.names)
         return billionths(sample_shares(shares, phase.unit, tokens), context.names)
     except ValueError as error:
         problem, _, remedy = str(error).partition("; ")
-        unknown = [name for name in shares if name not in context.names][:1]
+        unknown = [name for name in written if name not in context.names][:1]
         context.document.refuse(problem, *loc, *unknown, remedy=remedy)

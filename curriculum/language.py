@@ -157,8 +157,8 @@ class PhaseSpec(Strict):
     passes: dict[str, PassesField] | None = Field(default=None, min_length=1, max_length=1)
     """Length of the phase as epochs over one source: `{chat: 2}` ends it when two passes' worth of `chat` are drawn."""
     mix: Mix
-    """Share of every source, `{text: 0.85, pairs: 0.15}`, which sum to 1; or a ramp,
-    `{from: {...}, to: {...}, shape: linear}`."""
+    """Share of every source, `{text: 0.85, pairs: 0.15}`, which sum to 1; one may be `rest`, what the others leave.
+    Or a ramp, `{from: {...}, to: {...}, shape: linear}`."""
     unit: Literal["tokens", "visual_tokens", "samples"] = "tokens"
     """What shares are shares of. Samples have equal length, so a share of `samples` is one of `tokens`, padding
     included. With `visual_tokens`, the share of a source with images says which part of all tokens are its image

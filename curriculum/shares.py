@@ -16,6 +16,22 @@ TOLERANCE = Fraction(1, 10**9)
 """How far a sum of shares may be from 1: thirds written as 0.333333333 are meant to add up."""
 
 
+def fill_rest(shares: Mapping[str, Fraction | str]) -> dict[str, Fraction]:
+    """Shares as numbers: `rest` is what the others leave of 1.
+
+    Raises:
+        ValueError: two sources are the rest, or the others leave less than nothing, as `problem; remedy`.
+    """
+    open_ones = [name for name, share in shares.items() if isinstance(share, str)]
+    given = {name: share for name, share in shares.items() if not isinstance(share, str)}
+    if len(open_ones) > 1:
+        raise ValueError(f"{' and '.join(open_ones)} cannot both be the rest; give all but one a number")
+    left = 1 - sum(given.values(), Fraction(0))
+    if open_ones and left < 0:
+        raise ValueError(f"the other shares sum to {_decimal(1 - left)}, which leaves no rest; lower them")
+    return {name: given.get(name, left) for name in shares}
+
+
 def check_shares(shares: Mapping[str, Fraction], known: Sequence[str]) -> None:
     """Refuse shares that are no mix of the `known` sources.
 

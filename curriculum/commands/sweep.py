@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from curriculum.commands.arguments import add_settings, settings
+from curriculum.datasets import Shelf
+from curriculum.document import Template
 from curriculum.sweep import launch
-from curriculum.sweep.expand import expand, read_sweep
+from curriculum.sweep.expand import expand
 from curriculum.sweep.summary import as_json, drawn, sentence
 from curriculum.sweep.tree import tree
 
@@ -21,30 +24,31 @@ Compiles every combination, finds where runs share their past, and writes below 
 Everything can be started again: finished nodes are skipped.
 
 example:
-  python -m curriculum sweep recipes/paper/switch-point.yaml                 # what would it cost?
-  python -m curriculum sweep recipes/paper/switch-point.yaml -o runs/switch-point
+  python -m curriculum sweep recipes/paper/sweeps/switch-point.yaml          # what would it cost?
+  python -m curriculum sweep recipes/paper/sweeps/*.yaml -o runs/paper       # all of the paper, one tree
+  python -m curriculum sweep recipes/paper/sweeps/switch-point.yaml -o runs/switch-point
   bash runs/switch-point/slurm/submit.sh --partition=gpu
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("sweep", type=Path, metavar="SWEEP.yaml")
+    parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP.yaml", help="several become one tree")
+    add_settings(parser)
     parser.add_argument("-o", "--out", type=Path, help="write the tree below this directory; without it, only print")
     parser.add_argument("--no-tree", action="store_true", help="print the totals alone")
 
 
 def run(args: argparse.Namespace) -> int:
     """Expand, join, print, write."""
-    spec, document = read_sweep(args.sweep)
-    runs = expand(spec, document)
+    shelf, given = Shelf(), settings(args.settings)
+    runs = [run for path in args.sweeps for run in expand(Template.read(path).fill(given), shelf)]
     nodes = tree(runs)
     picture = drawn(nodes)
     if not args.no_tree:
         print(picture)
-    print(sentence(runs, nodes, spec.throughput))
+    print(sentence(runs, nodes))
     if args.out is not None:
-        gpus = spec.throughput.gpus if spec.throughput else 8
-        launch.write(nodes, as_json(runs, nodes, spec.throughput), picture, args.out, gpus)
+        launch.write(nodes, as_json(runs, nodes), picture, args.out)
         print(f"wrote {args.out}")
     return 0

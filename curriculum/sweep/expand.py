@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,7 +15,7 @@ import yaml
 from curriculum.compiler import Compiled, compile_curriculum
 from curriculum.datasets import Shelf
 from curriculum.document import Document, Template
-from curriculum.sweep.language import Sweep
+from curriculum.sweep.language import Sweep, Throughput
 from schemas import yaml_file
 from schemas.errors import InputError
 from schemas.schedule import Schedule
@@ -34,6 +33,7 @@ class Run:
     schedule: Schedule
     train: dict[str, Any] | None
     """The run config, but for what the launcher fills in."""
+    throughput: Throughput | None
     identities: tuple[str, str]
     """What the run config has to say about weights before the first image, and from it on."""
 
@@ -46,20 +46,15 @@ class _Point:
     nodes: dict[str, yaml.Node]
 
 
-def read_sweep(path: Path) -> tuple[Sweep, Document]:
-    """The sweep file and where its values stand."""
-    document = Template.read(path).fill()
-    return document.load(Sweep), document
-
-
-def expand(sweep: Sweep, document: Document, shelf: Shelf | None = None) -> list[Run]:
-    """Compile every run.
+def expand(document: Document, shelf: Shelf | None = None) -> list[Run]:
+    """Compile every run of a sweep file.
 
     Raises:
         InputError: an axis names no parameter, two runs have one name, or a run cannot be compiled; the error then says
             which run.
     """
     shelf = shelf or Shelf()
+    sweep = document.load(Sweep)
     curriculum = Template.read(document.path.parent / sweep.curriculum)
     train = Template.read(document.path.parent / sweep.train) if sweep.train else None
     runs: dict[str, Run] = {}
@@ -130,7 +125,8 @@ def _run(
             if key in (config or {}):
                 filled.refuse("the sweep fills this in", key, remedy="remove it from the sweep's run config")
     settings = {key: yaml_file.construct(node) for key, node in nodes.items()}
-    return Run(name, settings, compiled.schedule, config, _identities(config or {}, sweep.idle_before_images))
+    identities = _identities(config or {}, sweep.idle_before_images)
+    return Run(f"{document.path.stem}_{name}", settings, compiled.schedule, config, sweep.throughput, identities)
 
 
 def _compile(name: str, curriculum: Template, nodes: dict[str, yaml.Node], shelf: Shelf) -> Compiled:

@@ -17,6 +17,9 @@ import yaml
 
 from curriculum.sweep.tree import Node
 
+_GPUS = 8
+"""Of one run, where the sweep does not say."""
+
 _SHELL = """\
 #!/usr/bin/env bash
 # Trains every node of the sweep on this machine, trunks before branches. Start it again to go on.
@@ -64,7 +67,7 @@ array() {{  # array LIST PARENT: submit the nodes of the file LIST
 """
 
 
-def write(nodes: Sequence[Node], summary: dict[str, Any], tree: str, out: Path, gpus: int) -> None:
+def write(nodes: Sequence[Node], summary: dict[str, Any], tree: str, out: Path) -> None:
     """Write the sweep below `out`; files of finished nodes are left as they are."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "sweep.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
@@ -72,6 +75,7 @@ def write(nodes: Sequence[Node], summary: dict[str, Any], tree: str, out: Path, 
     for node in nodes:
         _write_node(node, out)
     if all(node.run.train is not None for node in nodes):
+        gpus = max(node.run.throughput.gpus if node.run.throughput else _GPUS for node in nodes)
         _write_shell(nodes, out, gpus)
         _write_slurm(nodes, out, gpus)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from curriculum.report import amount
@@ -15,37 +15,53 @@ from curriculum.sweep.tree import Node
 
 @dataclass(frozen=True)
 class Totals:
-    """Tokens to train with the tree, and run by run."""
+    """A sum over stretches of training; hours and price are None where a throughput or price is missing."""
 
-    shared: int
-    alone: int
-
-    @property
-    def saved(self) -> float:
-        """Part of the work that the tree does not do again."""
-        return 1 - self.shared / self.alone
+    tokens: int
+    gpu_hours: float | None
+    price: float | None
 
 
-def totals(runs: Sequence[Run], nodes: Sequence[Node]) -> Totals:
-    """Tokens with and without sharing."""
-    shared = sum((node.stop - node.start) * node.run.schedule.seq_len for node in nodes)
-    return Totals(shared, sum(run.schedule.tokens(run.schedule.total_samples) for run in runs))
+def _sum(parts: Iterable[tuple[int, Throughput | None]]) -> Totals:
+    tokens, hours, price = 0, 0.0, 0.0
+    timed = priced = True
+    for some, throughput in parts:
+        tokens += some
+        if throughput is None:
+            timed = priced = False
+            continue
+        spent = cost(some, throughput.tokens_per_second, throughput.gpus, throughput.price)
+        hours += spent.gpu_hours
+        priced &= spent.price is not None
+        price += spent.price or 0.0
+    return Totals(tokens, hours if timed else None, price if timed and priced else None)
 
 
-def sentence(runs: Sequence[Run], nodes: Sequence[Node], throughput: Throughput | None) -> str:
+def with_sharing(nodes: Sequence[Node]) -> Totals:
+    """What the tree takes."""
+    return _sum((_tokens(node), node.run.throughput) for node in nodes)
+
+
+def without_sharing(runs: Sequence[Run]) -> Totals:
+    """What the runs take one by one."""
+    return _sum((run.schedule.tokens(run.schedule.total_samples), run.throughput) for run in runs)
+
+
+def _tokens(node: Node) -> int:
+    return (node.stop - node.start) * node.run.schedule.seq_len
+
+
+def sentence(runs: Sequence[Run], nodes: Sequence[Node]) -> str:
     """Runs, nodes, tokens, GPU-hours, money."""
-    both = totals(runs, nodes)
+    tree, alone = with_sharing(nodes), without_sharing(runs)
     text = (
-        f"{len(runs):,} runs, {len(nodes):,} stretches of training: {amount(both.shared)} tokens with shared trunks, "
-        f"{amount(both.alone)} without ({100 * both.saved:.1f} % saved)"
+        f"{len(runs):,} runs, {len(nodes):,} stretches of training: {amount(tree.tokens)} tokens with shared trunks, "
+        f"{amount(alone.tokens)} without ({100 * (1 - tree.tokens / alone.tokens):.1f} % saved)"
     )
-    if throughput is None:
-        return text
-    speed, gpus, price = throughput.tokens_per_second, throughput.gpus, throughput.price
-    shared, alone = (cost(tokens, speed, gpus, price) for tokens in (both.shared, both.alone))
-    text += f"\n{shared.gpu_hours:,.4g} GPU-hours with, {alone.gpu_hours:,.4g} without"
-    if shared.price is not None and alone.price is not None:
-        text += f"; {shared.price:,.0f} against {alone.price:,.0f} at {price:g} a GPU-hour"
+    if tree.gpu_hours is not None and alone.gpu_hours is not None:
+        text += f"\n{tree.gpu_hours:,.0f} GPU-hours with, {alone.gpu_hours:,.0f} without"
+    if tree.price is not None and alone.price is not None:
+        text += f"; {tree.price:,.0f} against {alone.price:,.0f} in money"
     return text
 
 
@@ -70,19 +86,14 @@ def drawn(nodes: Sequence[Node]) -> str:
     return "\n".join(lines)
 
 
-def as_json(runs: Sequence[Run], nodes: Sequence[Node], throughput: Throughput | None) -> dict[str, Any]:
+def as_json(runs: Sequence[Run], nodes: Sequence[Node]) -> dict[str, Any]:
     """The sweep as plain data."""
-    both = totals(runs, nodes)
-    speed = throughput.tokens_per_second if throughput else None
-
-    def hours(tokens: int) -> float | None:
-        return None if speed is None else tokens / speed / 3600
-
+    tree, alone = with_sharing(nodes), without_sharing(runs)
     leaf = {name: node.id for node in nodes for name in node.ends}
     return {
         "version": 1,
-        "tokens": {"with_sharing": both.shared, "without": both.alone},
-        "gpu_hours": {"with_sharing": hours(both.shared), "without": hours(both.alone)},
+        "with_sharing": asdict(tree),
+        "without_sharing": asdict(alone),
         "runs": [
             {
                 "name": run.name,
@@ -99,8 +110,8 @@ def as_json(runs: Sequence[Run], nodes: Sequence[Node], throughput: Throughput |
                 "parent": node.parent,
                 "start": node.start,
                 "stop": node.stop,
-                "tokens": (node.stop - node.start) * node.run.schedule.seq_len,
-                "gpu_hours": hours((node.stop - node.start) * node.run.schedule.seq_len),
+                "tokens": _tokens(node),
+                "gpu_hours": _sum([(_tokens(node), node.run.throughput)]).gpu_hours,
                 "past": node.run.schedule.prefix_hash(node.stop),
                 "runs": list(node.runs),
                 "ends": list(node.ends),
