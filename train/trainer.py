@@ -74,15 +74,7 @@ class Steps:
 def build_model(run: RunConfig, schedule: Schedule) -> VisionLanguageModel:
     """The run's model with its initial weights, the same on every rank."""
     reproducibility.seed_all(run.seed)
-    encoder = run.model.encoder if schedule.geometry is not None else None
-    return VisionLanguageModel(
-        run.model.shape,
-        schedule.tokenizer,
-        encoder,
-        schedule.geometry,
-        z_loss=run.model.z_loss,
-        mask_documents=run.model.mask_documents,
-    )
+    return VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
 
 
 def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | None:

@@ -21,6 +21,7 @@ from train.models.decoder import INITIAL_STD, Decoder
 from train.models.documents import document_ids, positions
 from train.models.encoder import EncoderConfig, build_encoder
 from train.models.loss import cross_entropy
+from train.models.model_config import ModelConfig
 from train.models.projector import Projector
 from train.models.sizes import DecoderConfig, padded_vocabulary
 
@@ -57,6 +58,20 @@ class VisionLanguageModel(ComposerModel):
         if geometry is not None:
             self.encoder = build_encoder(encoder or EncoderConfig(), geometry)
             self.projector = Projector(self.encoder.width, decoder.width, INITIAL_STD)
+
+    @classmethod
+    def of(
+        cls, config: ModelConfig, tokenizer: TokenizerIdentity, geometry: ImageGeometry | None
+    ) -> VisionLanguageModel:
+        """The model that `config` describes; without a geometry it has no image side."""
+        return cls(
+            config.shape,
+            tokenizer,
+            config.encoder if geometry is not None else None,
+            geometry,
+            z_loss=config.z_loss,
+            mask_documents=config.mask_documents,
+        )
 
     def hidden(self, input_ids_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
         """Decoder states [B, L, D]; `pixels` holds all images of the rows in reading order (N may be 0)."""

@@ -1,0 +1,112 @@
+"""`python -m train evaluate`: how many questions a checkpoint answers, beside what guessing would."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from schemas.errors import InputError
+from train import checkpoint
+from train.evaluation.likelihood import score
+from train.evaluation.prompts import PromptEncoder
+from train.evaluation.questions import Question, load_questions
+from train.loader.decode import DamagedRowError, decode_image
+from train.models.vlm import VisionLanguageModel
+
+
+def evaluate(
+    path: Path, questions_file: Path, *, tokenizer: Path | None = None, blind: bool = False, batch_size: int = 64
+) -> dict[str, Any]:
+    """Answer every question with the checkpoint at `path` (or the latest of that run); returns the results.
+
+    Raises:
+        InputError: checkpoint, tokenizer, questions or an image cannot be used.
+    """
+    found = checkpoint.find(path)
+    saved = checkpoint.read(found)
+    tokenizer = tokenizer or saved.run.tokenizer
+    if tokenizer is None:
+        raise InputError("the run names no tokenizer", file=found, remedy="give --tokenizer tokenizer.json")
+    model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry)
+    checkpoint.load_weights(found, model)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    questions = load_questions(questions_file)
+    see = saved.geometry is not None and not blind
+    encoder = PromptEncoder(tokenizer, saved.tokenizer, saved.geometry, blind=not see)
+    prompts = [prompt for index, question in enumerate(questions) for prompt in encoder.prompts(index, question)]
+    size = saved.geometry.size if saved.geometry else 1
+
+    def pixels(index: int) -> NDArray[np.uint8]:
+        image = questions[index].image
+        if image is None or not see:
+            return np.empty((0, 3, size, size), np.uint8)
+        return _read_image(questions_file.parent / image, size)[None]
+
+    scores = score(model, prompts, pixels, pad_id=saved.tokenizer.pad_id, batch_size=batch_size)
+    return {
+        "checkpoint": str(found),
+        "position": saved.position,
+        "questions_file": str(questions_file),
+        "blind": not see,
+        **summarise(questions, scores),
+    }
+
+
+def summarise(questions: Sequence[Question], scores: dict[tuple[int, int], float]) -> dict[str, Any]:
+    """Accuracy, chance level and standard error, overall and by kind, and every answer."""
+    answers = []
+    groups: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for index, question in enumerate(questions):
+        by_choice = [scores[index, number] for number in range(len(question.choices))]
+        chosen = question.choices[int(np.argmax(by_choice))]
+        right = chosen == question.answer
+        groups[question.kind].append((right, question.chance))
+        answers.append(
+            {
+                "question_id": question.question_id,
+                "kind": question.kind,
+                "chosen": chosen,
+                "answer": question.answer,
+                "correct": right,
+                "log_probabilities": [round(value, 6) for value in by_choice],
+            }
+        )
+    everything = [one for group in groups.values() for one in group]
+    return {
+        **_tally(everything),
+        "by_kind": {kind: _tally(groups[kind]) for kind in sorted(groups)},
+        "answers": answers,
+    }
+
+
+def _tally(group: Sequence[tuple[bool, float]]) -> dict[str, Any]:
+    count = max(1, len(group))
+    accuracy = sum(right for right, _ in group) / count
+    return {
+        "questions": len(group),
+        "accuracy": accuracy,
+        "chance": sum(chance for _, chance in group) / count,
+        "standard_error": float(np.sqrt(accuracy * (1 - accuracy) / count)),
+    }
+
+
+def write(results: dict[str, Any], path: Path) -> None:
+    """Write results as JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _read_image(path: Path, size: int) -> NDArray[np.uint8]:
+    try:
+        return decode_image(path.read_bytes(), size)
+    except (OSError, DamagedRowError) as error:
+        raise InputError(f"cannot use the image ({error})", file=path) from None

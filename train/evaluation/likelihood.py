@@ -1,0 +1,42 @@
+"""The log-probability of every choice under the model; the likeliest one is the model's answer.
+
+Prompts are sorted by length and padded on the right, where causal attention never looks, so neither the batch size nor
+the company a prompt keeps has a say in its score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from train.evaluation.prompts import Prompt
+from train.models.vlm import VisionLanguageModel
+
+Pixels = Callable[[int], NDArray[np.uint8]]
+"""Question number -> pixels [images, 3, size, size] (0 or 1 image)."""
+
+
+@torch.inference_mode()
+def score(
+    model: VisionLanguageModel, prompts: Sequence[Prompt], pixels: Pixels, *, pad_id: int, batch_size: int
+) -> dict[tuple[int, int], float]:
+    """Sum of log-probabilities (nats) of the choice's ids, by (question, choice)."""
+    model.eval()
+    device = next(model.parameters()).device
+    scores: dict[tuple[int, int], float] = {}
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].ids))
+    for start in range(0, len(order), batch_size):
+        part = [prompts[i] for i in order[start : start + batch_size]]
+        longest = max(len(prompt.ids) for prompt in part)
+        ids = torch.tensor([prompt.ids + [pad_id] * (longest - len(prompt.ids)) for prompt in part])
+        images = torch.from_numpy(np.concatenate([pixels(prompt.question) for prompt in part]))
+        logits_BLV = model.logits(ids.to(device), images.to(device))
+        for prompt, logits_LV in zip(part, logits_BLV, strict=True):
+            end, length = len(prompt.ids), prompt.choice_length
+            log_probabilities = logits_LV[end - length - 1 : end - 1].log_softmax(-1)
+            targets = torch.tensor(prompt.ids[end - length :], device=device)
+            scores[prompt.question, prompt.choice] = log_probabilities.gather(1, targets[:, None]).sum().item()
+    return scores
