@@ -33,16 +33,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    results = evaluate(
+    scores = evaluate(
         options.checkpoint,
         options.questions,
         tokenizer=options.tokenizer,
         blind=options.blind,
         batch_size=options.batch_size,
     )
-    write(results, options.output)
-    kinds = ", ".join(f"{kind} {group['accuracy']:.1%}" for kind, group in results["by_kind"].items())
-    print(f"{results['accuracy']:.1%} of {results['questions']} (chance {results['chance']:.1%}): {kinds}")
+    write(scores, options.output)
+    kinds = ", ".join(f"{kind} {group.accuracy:.1%}" for kind, group in scores.by_kind.items())
+    print(f"{scores.accuracy:.1%} of {scores.questions} (chance {scores.chance:.1%}): {kinds}")
     return 0
 
 

@@ -47,6 +47,8 @@ class Saved(Strict):
     """`Schedule.prefix_hash(position)`."""
     schedule: str
     """Hash of the whole schedule, for the record."""
+    samples: dict[str, int]
+    """Samples of each source trained on, as counted."""
     lasting: bool
     """Whether pruning must leave it: a switch point, or the end."""
     run: RunConfig
@@ -74,7 +76,7 @@ class CheckpointStore:
         self.folder = out / FOLDER
         self._model, self._run, self._schedule = model, run, schedule
 
-    def save(self, state: State, *, lasting: bool) -> Path:
+    def save(self, state: State, samples: dict[str, int], *, lasting: bool) -> Path:
         """Write the checkpoint of `state`'s position; returns its directory. Call on rank 0 alone."""
         time = state.timestamp
         position = int(time.sample)
@@ -84,6 +86,7 @@ class CheckpointStore:
             tokens=int(time.token),
             past=self._schedule.prefix_hash(position),
             schedule=self._schedule.hash,
+            samples=samples,
             lasting=lasting,
             run=self._run,
             tokenizer=self._schedule.tokenizer,

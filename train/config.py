@@ -40,7 +40,7 @@ class RunConfig(Strict):
     """Directory for checkpoints and metrics.jsonl; a run that finds its own checkpoints there goes on from them."""
     model: ModelConfig
     tokenizer: Path | None = None
-    """tokenizer.json that made the data, checked by digest; evaluation needs it."""
+    """tokenizer.json that made the data (or its directory), checked by digest; evaluation needs it."""
     microbatch: int = Field(gt=0)
     """Rows of a rank in one forward and backward pass."""
     global_batch: int | None = Field(default=None, gt=0)
@@ -57,7 +57,7 @@ class RunConfig(Strict):
     workers: int = Field(default=0, ge=0)
     """Loader processes of a rank; 0 loads in the training process."""
     cache: Path | None = None
-    """Local directory for shards of remote sources."""
+    """Local directory for shards of remote and compressed sources; default: `out`/cache."""
     cache_limit: int | None = Field(default=None, gt=0)
     """Bytes of shards to keep in `cache`."""
     branch_from: Path | None = None

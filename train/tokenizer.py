@@ -9,12 +9,13 @@ from schemas.errors import InputError
 from schemas.manifest import TokenizerIdentity
 
 
-def check_tokenizer(path: Path, identity: TokenizerIdentity) -> None:
-    """Is the `tokenizer.json` at `path` the one that made the data?
+def checked_tokenizer(path: Path, identity: TokenizerIdentity) -> Path:
+    """The `tokenizer.json` at `path` (the file, or its directory), which must be the one that made the data.
 
     Raises:
         InputError: it is missing, or another one.
     """
+    path = path / "tokenizer.json" if path.is_dir() else path
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -26,3 +27,4 @@ def check_tokenizer(path: Path, identity: TokenizerIdentity) -> None:
             field="tokenizer",
             remedy=f"use the tokenizer.json whose sha256 is {identity.digest[:16]}...",
         )
+    return path

@@ -35,7 +35,7 @@ from train.loader.collate import collate
 from train.loader.dataset import ScheduleDataset, check_past
 from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
-from train.tokenizer import check_tokenizer
+from train.tokenizer import checked_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     if start >= stop:
         return None
     if run.tokenizer is not None:
-        check_tokenizer(run.tokenizer, schedule.tokenizer)
+        checked_tokenizer(run.tokenizer, schedule.tokenizer)
     precision = Precision(run.precision)
     if precision is not Precision.FP32 and device.name != "gpu":
         raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
@@ -117,7 +117,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         rows,
         start=start,
         stop=stop,
-        cache=str(run.cache) if run.cache else None,
+        cache=str(run.cache or run.out / "cache"),
         cache_limit=run.cache_limit,
     )
     model = build_model(run, schedule)
@@ -126,7 +126,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         checkpoint.load_weights(begin[0], model)
         checkpoint.load_optimizer(begin[0], model, optimizer)
 
-    record = StepRecord(schedule)
+    record = StepRecord(schedule, begin[1].samples if begin else None)
     rate = ScheduledRate(schedule)
     gradients = Gradients(model, schedule, record, run.optimizer.clip)
     metrics = Metrics(schedule, run.out, record, rate, gradients)

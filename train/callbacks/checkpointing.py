@@ -29,5 +29,6 @@ class Checkpointing(Callback):
         if not lasting and int(state.timestamp.batch) % self.config.every:
             return
         if dist.get_global_rank() == 0:
-            self.store.save(state, lasting=lasting)
+            names = (source.name for source in self.schedule.sources)
+            self.store.save(state, dict(zip(names, self.record.seen, strict=True)), lasting=lasting)
             self.store.prune(self.config.keep)

@@ -10,12 +10,13 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
+from schemas.run_log import Step
 from schemas.schedule import Schedule
 from train.callbacks.gradients import Gradients
 from train.callbacks.rate import ScheduledRate
@@ -32,7 +33,7 @@ class Metrics(Callback):
     ) -> None:
         self.schedule, self.path = schedule, out / METRICS_NAME
         self.record, self.rate, self.gradients = record, rate, gradients
-        self.last: dict[str, Any] = {}
+        self.last: Step | None = None
         self._file: TextIO | None = None
         self._clock = 0.0
 
@@ -47,25 +48,23 @@ class Metrics(Callback):
         seconds, self._clock = now - self._clock, now
         names = [source.name for source in self.schedule.sources]
         tokens = zip(names, record.loss_sums, record.loss_tokens, strict=True)
-        self.last = {
-            "step": int(state.timestamp.batch),
-            "position": record.stop,
-            "tokens": self.schedule.tokens(record.stop),
-            "phase": self.schedule.phase(record.start).name,
-            "lr": self.rate.rate,
-            "loss": record.loss,
-            "loss_by_source": {name: total / count for name, total, count in tokens if count},
-            "samples": self.schedule.counts(record.start) | {},
-            "images": record.images,
-            "real_tokens": record.real_tokens,
-            "gradient_norm": float(self.gradients.norm),
-            "seconds": round(seconds, 6),
-            "tokens_per_second": round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),
-        }
-        for name, drawn in zip(names, record.samples, strict=True):
-            self.last["samples"][name] += drawn
+        self.last = Step(
+            step=int(state.timestamp.batch),
+            position=record.stop,
+            tokens=self.schedule.tokens(record.stop),
+            phase=self.schedule.phase(record.start).name,
+            lr=self.rate.rate,
+            loss=record.loss,
+            loss_by_source={name: total / count for name, total, count in tokens if count},
+            samples=dict(zip(names, record.seen, strict=True)),
+            images=record.images,
+            real_tokens=record.real_tokens,
+            gradient_norm=float(self.gradients.norm),
+            seconds=round(seconds, 6),
+            tokens_per_second=round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),
+        )
         if self._file is not None:
-            self._file.write(json.dumps(self.last, separators=(",", ":")) + "\n")
+            self._file.write(self.last.model_dump_json() + "\n")
             self._file.flush()
 
     def close(self, state: State, logger: Logger) -> None:

@@ -10,6 +10,7 @@ from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
+from schemas.run_log import Step
 from train.callbacks.metrics import Metrics
 
 
@@ -24,32 +25,28 @@ class Progress(Callback):
     def fit_start(self, state: State, logger: Logger) -> None:
         position = int(state.timestamp.sample)
         self._since = (time.perf_counter(), position)
-        self._drawn = self.metrics.schedule.counts(position)
+        self._drawn = dict(zip((s.name for s in self.metrics.schedule.sources), self.metrics.record.seen, strict=True))
 
     def batch_end(self, state: State, logger: Logger) -> None:
-        line = self.metrics.last
-        if dist.get_global_rank() or (line["step"] % self.every and line["position"] < self.stop):
+        step = self.metrics.last
+        if step is None or dist.get_global_rank() or (step.step % self.every and step.position < self.stop):
             return
         now, (then, before) = time.perf_counter(), self._since
-        rate = (line["position"] - before) / (now - then)
-        drawn = {name: count - self._drawn[name] for name, count in line["samples"].items()}
-        self._since, self._drawn = (now, line["position"]), dict(line["samples"])
-        print(describe(line, drawn, rate, self.metrics.schedule.seq_len, self.stop), file=sys.stderr, flush=True)
+        rate = (step.position - before) / (now - then)
+        drawn = {name: count - self._drawn[name] for name, count in step.samples.items()}
+        self._since, self._drawn = (now, step.position), step.samples
+        print(describe(step, drawn, rate, self.metrics.schedule.seq_len, self.stop), file=sys.stderr, flush=True)
 
 
-def describe(line: dict[str, object], drawn: dict[str, int], rate: float, seq_len: int, stop: int) -> str:
-    """The text for a metrics line, the samples drawn since the last one by source, and samples a second."""
+def describe(step: Step, drawn: dict[str, int], rate: float, seq_len: int, stop: int) -> str:
+    """The line for `step`, with the samples by source since the last line, at `rate` samples a second."""
     total = max(1, sum(drawn.values()))
     mix = " ".join(f"{name} {count / total:.1%}" for name, count in drawn.items() if count)
-    by_source = line["loss_by_source"]
-    assert isinstance(by_source, dict)
-    losses = " ".join(f"{name} {value:.3f}" for name, value in by_source.items())
-    position = line["position"]
-    assert isinstance(position, int)
-    left = timedelta(seconds=round((stop - position) / max(rate, 1e-9)))
+    losses = " ".join(f"{name} {value:.3f}" for name, value in step.loss_by_source.items())
+    left = timedelta(seconds=round((stop - step.position) / max(rate, 1e-9)))
     return (
-        f"step {line['step']} | {position / stop:6.1%} | {line['phase']} | {_short(position * seq_len)} tokens | "
-        f"{_short(rate * seq_len)} tokens/s | lr {line['lr']:.2e} | mix {mix} | loss {losses} | {left} left"
+        f"step {step.step} | {step.position / stop:6.1%} | {step.phase} | {_short(step.tokens)} tokens | "
+        f"{_short(rate * seq_len)} tokens/s | lr {step.lr:.2e} | mix {mix} | loss {losses} | {left} left"
     )
 
 

@@ -24,8 +24,10 @@ class StepRecord(Callback):
     Must stand first among the callbacks: the others read what it has gathered.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, seen: dict[str, int] | None = None) -> None:
         self.schedule = schedule
+        self.seen = [(seen or {}).get(source.name, 0) for source in schedule.sources]
+        """Samples of each source since the run's start: counted, and carried from checkpoint to checkpoint."""
         self.start = 0
         """Position of the step's first sample."""
         self.loss_sums: list[float] = []
@@ -63,6 +65,7 @@ class StepRecord(Callback):
         self.loss_sums = values[:count]
         self.loss_tokens = [int(v) for v in values[count : 2 * count]]
         self.samples = [int(v) for v in values[2 * count : 3 * count]]
+        self.seen = [before + now for before, now in zip(self.seen, self.samples, strict=True)]
         self.images, self.real_tokens = int(values[-2]), int(values[-1])
 
     @property

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from schemas.errors import InputError
+from schemas.run_log import Answer, Scores, Tally
 from train import checkpoint
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import PromptEncoder
@@ -23,8 +23,8 @@ from train.models.vlm import VisionLanguageModel
 
 def evaluate(
     path: Path, questions_file: Path, *, tokenizer: Path | None = None, blind: bool = False, batch_size: int = 64
-) -> dict[str, Any]:
-    """Answer every question with the checkpoint at `path` (or the latest of that run); returns the results.
+) -> Scores:
+    """Answer every question with the checkpoint at `path` (or the latest of that run).
 
     Raises:
         InputError: checkpoint, tokenizer, questions or an image cannot be used.
@@ -50,58 +50,63 @@ def evaluate(
         return _read_image(questions_file.parent / image, size)[None]
 
     scores = score(model, prompts, pixels, pad_id=saved.tokenizer.pad_id, batch_size=batch_size)
-    return {
-        "checkpoint": str(found),
-        "position": saved.position,
-        "questions_file": str(questions_file),
-        "blind": not see,
-        **summarise(questions, scores),
-    }
+    answers, groups = choose(questions, scores)
+    return Scores(
+        checkpoint=str(found),
+        position=saved.position,
+        questions_file=str(questions_file),
+        blind=not see,
+        by_kind={kind: tally(groups[kind]) for kind in sorted(groups)},
+        answers=answers,
+        **tally([one for group in groups.values() for one in group]).model_dump(),
+    )
 
 
-def summarise(questions: Sequence[Question], scores: dict[tuple[int, int], float]) -> dict[str, Any]:
-    """Accuracy, chance level and standard error, overall and by kind, and every answer."""
+Outcomes = list[tuple[bool, float]]
+"""(whether right, chance) of each question of a group."""
+
+
+def choose(
+    questions: Sequence[Question], scores: dict[tuple[int, int], float]
+) -> tuple[list[Answer], dict[str, Outcomes]]:
+    """The likeliest choice of every question, and the outcomes by kind; `scores` is by (question, choice)."""
     answers = []
-    groups: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    groups: dict[str, Outcomes] = defaultdict(list)
     for index, question in enumerate(questions):
         by_choice = [scores[index, number] for number in range(len(question.choices))]
         chosen = question.choices[int(np.argmax(by_choice))]
         right = chosen == question.answer
         groups[question.kind].append((right, question.chance))
         answers.append(
-            {
-                "question_id": question.question_id,
-                "kind": question.kind,
-                "chosen": chosen,
-                "answer": question.answer,
-                "correct": right,
-                "log_probabilities": [round(value, 6) for value in by_choice],
-            }
+            Answer(
+                question_id=question.question_id,
+                kind=question.kind,
+                chosen=chosen,
+                answer=question.answer,
+                correct=right,
+                log_probabilities=[round(value, 6) for value in by_choice],
+            )
         )
-    everything = [one for group in groups.values() for one in group]
-    return {
-        **_tally(everything),
-        "by_kind": {kind: _tally(groups[kind]) for kind in sorted(groups)},
-        "answers": answers,
-    }
+    return answers, groups
 
 
-def _tally(group: Sequence[tuple[bool, float]]) -> dict[str, Any]:
-    count = max(1, len(group))
+def tally(group: Outcomes) -> Tally:
+    """Accuracy of a group, beside what guessing evenly would give."""
+    count = len(group)
     accuracy = sum(right for right, _ in group) / count
-    return {
-        "questions": len(group),
-        "accuracy": accuracy,
-        "chance": sum(chance for _, chance in group) / count,
-        "standard_error": float(np.sqrt(accuracy * (1 - accuracy) / count)),
-    }
+    return Tally(
+        questions=count,
+        accuracy=accuracy,
+        chance=sum(chance for _, chance in group) / count,
+        standard_error=math.sqrt(accuracy * (1 - accuracy) / count),
+    )
 
 
-def write(results: dict[str, Any], path: Path) -> None:
-    """Write results as JSON, whole or not at all."""
+def write(scores: Scores, path: Path) -> None:
+    """Write scores as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(scores.model_dump_json(indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
 
 

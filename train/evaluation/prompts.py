@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from train.evaluation.questions import Question
-from train.tokenizer import check_tokenizer
+from train.tokenizer import checked_tokenizer
 
 
 class Prompt(NamedTuple):
@@ -34,8 +34,7 @@ class PromptEncoder:
     def __init__(
         self, tokenizer: Path, identity: TokenizerIdentity, geometry: ImageGeometry | None, *, blind: bool
     ) -> None:
-        check_tokenizer(tokenizer, identity)
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer = Tokenizer.from_file(str(checked_tokenizer(tokenizer, identity)))
         self._tokenizer.encode_special_tokens = True
         self._image_block = [] if blind or geometry is None else [identity.image_id] * geometry.tokens
 

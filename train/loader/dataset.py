@@ -28,7 +28,7 @@ from schemas.errors import InputError
 from schemas.schedule import Schedule
 from train.loader.decode import DamagedRowError, Row, decode_row
 from train.loader.shards import ShardSearch
-from train.loader.sources import check_sources
+from train.loader.sources import check_sources, is_compressed
 from train.loader.work import LazyWork, SampleIds, Share
 
 
@@ -40,7 +40,7 @@ class ScheduleDataset(StreamingDataset):
         batch_size: rows of a rank in a step.
         start: position of the first sample, in samples since the start of the run.
         stop: position to end before; default: the schedule's end.
-        cache: directory for shards of remote sources; local sources are read where they are.
+        cache: directory for shards of remote and of compressed sources; others are read where they are.
         cache_limit: bytes of `cache` to keep, None for no limit.
 
     Raises:
@@ -52,9 +52,9 @@ class ScheduleDataset(StreamingDataset):
         schedule: Schedule,
         batch_size: int,
         *,
+        cache: str,
         start: int = 0,
         stop: int | None = None,
-        cache: str | None = None,
         cache_limit: int | None = None,
     ) -> None:
         self.schedule = schedule
@@ -153,11 +153,10 @@ def check_past(schedule: Schedule, position: int, past: str) -> None:
         )
 
 
-def _stream(path: str, name: str, cache: str | None) -> Stream:
-    if "://" not in path:
+def _stream(path: str, name: str, cache: str) -> Stream:
+    """Datasets are never written to: what has to be fetched or decompressed goes to the run's own cache."""
+    if "://" not in path and not is_compressed(path):
         return Stream(local=path)
-    if cache is None:
-        raise InputError("the source is remote", file=path, field="cache", remedy="set `cache` to a local directory")
     return Stream(remote=path, local=f"{cache}/{name}")
 
 

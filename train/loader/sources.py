@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from schemas.errors import InputError
 from schemas.manifest import Manifest
 from schemas.schedule import Schedule
@@ -23,3 +26,9 @@ def check_sources(schedule: Schedule) -> None:
                 file=source.path,
                 remedy="compile the schedule again, or point `path` at the dataset that it was compiled for",
             )
+
+
+def is_compressed(path: str) -> bool:
+    """Whether the local dataset at `path` holds compressed shards."""
+    index = json.loads((Path(path) / "index.json").read_bytes())
+    return any(shard.get("compression") for shard in index["shards"])
