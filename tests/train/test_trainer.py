@@ -29,7 +29,14 @@ def data(tmp_path_factory) -> Path:
 
 
 def config(data: Path, out: Path, **changes) -> RunConfig:
-    settings = {"schedule": "", "out": out, "model": MODEL, "microbatch": 3, "checkpoint": {"every": 3}, "log_every": 50}
+    settings = {
+        "schedule": "",
+        "out": out,
+        "model": MODEL,
+        "microbatch": 3,
+        "checkpoint": {"every": 3},
+        "log_every": 50,
+    }
     return RunConfig.model_validate({**settings, **changes})
 
 
