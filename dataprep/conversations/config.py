@@ -16,6 +16,8 @@ class ConversationsJob(MultimodalJob):
     """Directory that the rows' image paths are relative to."""
     rows_per_task: int = Field(default=5000, ge=1)
     """Rows that a task packs."""
+    text_only: bool = False
+    """Check the images, then leave them out: the same conversations for a text-only baseline."""
 
     @field_validator("inputs", mode="before")
     @classmethod

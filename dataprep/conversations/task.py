@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ def _judge(data: bytes, name: str, root: str, job: ConversationsJob) -> tuple[Co
     found = conversation(row, name)
     for image in found.images:
         _check_image(image, root, job)
+    if job.text_only:
+        found = replace(found, images=())
     return found, str(row.get("id", ""))
 
 
