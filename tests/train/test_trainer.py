@@ -113,6 +113,15 @@ def test_a_branch_goes_on_where_the_trunk_stood(whole, data, tmp_path):
     assert branch[-1].samples == longer.counts(136)
 
 
+def test_a_branch_finds_the_newest_checkpoint_that_it_shares(whole, data, tmp_path):
+    run, _, _ = whole
+    # A longer last phase draws its learning rate otherwise; another mix from sample 48 on shares the text phase alone.
+    assert checkpoint.branching_point(run.out, synthetic.schedule(data, lengths=(48, 40, 48))).name == f"{88:015d}"
+    assert checkpoint.branching_point(run.out, synthetic.schedule(data, pairs_share=200_000_000)).name == f"{48:015d}"
+    with pytest.raises(InputError, match="no checkpoint here shares its past"):
+        checkpoint.branching_point(run.out, synthetic.schedule(data, lengths=(40, 48, 64)))
+
+
 def test_a_changed_past_is_refused(whole, data):
     run, _, _ = whole
     with pytest.raises(InputError, match="past, before sample 120"):

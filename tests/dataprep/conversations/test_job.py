@@ -141,3 +141,14 @@ def test_a_dry_run_finds_a_damaged_input(world: Path, tokenizer_dir: Path, tmp_p
     (tmp_path / "cut.json").write_bytes((world / "llava.json").read_bytes()[:-20])
     with pytest.raises(InputError, match="cut off"):
         describe(settings(world, tmp_path, tokenizer_dir, inputs=str(tmp_path / "cut.json")))
+
+
+def test_text_only_keeps_the_conversations_and_leaves_the_images_out(
+    spark: SparkSession, world: Path, tokenizer_dir: Path, dataset: Path, tmp_path: Path
+) -> None:
+    run(spark, settings(world, tmp_path / "out", tokenizer_dir, text_only=True))
+    with_images, without = Manifest.load(dataset), Manifest.load(tmp_path / "out")
+    assert without.rows == with_images.rows
+    assert (without.images, without.tokens.visual) == (0, 0)
+    assert without.tokens.text == with_images.tokens.text
+    assert with_images.tokens.visual > 0
