@@ -64,7 +64,9 @@ def validate(data: Any, model: type[ModelT], *, path: str | Path, node: yaml.Nod
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is also a missing one: name what the user wrote, not what it left out.
+        found = error.errors(include_url=False)
+        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
         more = error.error_count() - 1
         loc = first["loc"]
         problem, remedy = _describe(first, model)
