@@ -2,10 +2,10 @@
 
     python benchmarks/pairs.py WORK --images 5000
 
-Generates photo-like JPEGs (smooth shapes with sensor noise, sizes as after the usual resizing to 512 on the longer side),
-serves them on loopback from a process of its own, and downloads them twice: with img2dataset's `download()` and with
-`dataprep/jobs/download.py`, same threads, same cores, no re-encoding. Then it packs our tars, in one process, to see what
-a core does. Prints a JSON object; wall times include the start of each program.
+Generates photo-like JPEGs (smooth shapes with sensor noise, sizes as after the usual resizing to 512 on the longer
+side), serves them on loopback from a process of its own, and downloads them twice: with img2dataset's `download()`
+and with `dataprep/jobs/download.py`, same threads, same cores, no re-encoding. Then it packs our tars, in one
+process, to see what a core does. Prints a JSON object; wall times include the start of each program.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def serve(pictures: list[bytes], port: Any) -> None:
 def metadata(path: Path, port: int, images: int, distinct: int) -> None:
     """DataComp's columns for URLs on the loopback server."""
     draw = np.random.default_rng(0)
-    words = ["a", "photo", "of", "the", "red", "house", "with", "garden", "and", "cat", "on", "street", "vintage", "2014"]
+    words = "a photo of the red house with garden and cat on street vintage 2014".split()
     rows = [
         {
             "uid": f"{index:032x}",
