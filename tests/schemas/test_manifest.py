@@ -1,0 +1,62 @@
+"""A manifest that does not add up is not a manifest."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.errors import InputError
+from schemas.manifest import Manifest
+
+SOUND: dict[str, Any] = {
+    "kind": "text",
+    "plan": "p",
+    "seed": 1,
+    "seq_len": 4,
+    "samples": 3,
+    "tokens": {"text": 10, "pad": 2},
+    "tokenizer": {"digest": "d", "vocabulary_size": 9, "end_of_text_id": 0, "pad_id": 1, "image_id": 9},
+    "rows": {"read": 5, "written": 4, "rejected": {"empty": 1}},
+    "inputs": [{"path": "a", "bytes": 1, "digest": "x"}],
+    "shards": [{"name": "0.mds", "samples": 3, "bytes": 10, "digest": "y"}],
+}
+
+
+def load(folder: Path, **changes: Any) -> Manifest:
+    (folder / "manifest.json").write_text(json.dumps(SOUND | changes))
+    return Manifest.load(folder)
+
+
+def test_loads(tmp_path: Path) -> None:
+    manifest = load(tmp_path)
+    assert manifest.tokens.total == 12
+    assert manifest.geometry is None
+    assert Manifest.load_file(tmp_path / "manifest.json") == manifest
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"tokens": {"text": 11, "pad": 2}}, "tokens sum to 13, samples x seq_len is 12"),
+        ({"samples": 2, "tokens": {"text": 8}}, "shards hold 3 samples, the manifest says 2"),
+        ({"rows": {"read": 5, "written": 3, "rejected": {"empty": 1}}}, "1 input rows are unaccounted for"),
+        ({"kind": "sound"}, "kind"),
+        ({"more": 1}, "more"),
+        ({"version": 2}, "version"),
+    ],
+)
+def test_what_does_not_add_up_is_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        load(tmp_path, **changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_damaged(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a finished dataset; run"):
+        Manifest.load(tmp_path)
+    with pytest.raises(InputError, match="cannot read the manifest"):
+        Manifest.load_file(tmp_path / "other.json")
+    (tmp_path / "manifest.json").write_bytes(b"\xff{")
+    with pytest.raises(InputError, match="damaged manifest"):
+        Manifest.load(tmp_path)
