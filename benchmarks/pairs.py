@@ -116,7 +116,7 @@ def serve(pictures: list[bytes], port: Any) -> None:
 def metadata(path: Path, port: int, images: int, distinct: int) -> None:
     """DataComp's columns for URLs on the loopback server."""
     draw = np.random.default_rng(0)
-    words = "a photo of the red house with garden and cat on street vintage 2014".split()
+    words = ["a", "photo", "of", "the", "red", "house", "with", "garden", "and", "cat", "on", "street", "vintage"]
     rows = [
         {
             "uid": f"{index:032x}",

@@ -29,7 +29,7 @@ _WORDS: dict[str, Unit] = {
     "sample": "samples",
     "samples": "samples",
 }
-_PATTERN = r"([-+]?\d[\d_,]*(?:\.\d+)?(?:[eE][-+]?\d{1,2})?)\s*([KMBTkmbt]?)\s*(%|[a-z]*)"
+_PATTERN = r"([-+]?\d[\d_,]*(?:\.\d+)?(?:[eE][-+]?\d{1,2})?)\s*([KMBTkmbt]?)\s*(|%|(?:token|step|sample)s?)"
 _AMOUNT = re.compile(_PATTERN)
 _MAX_LETTERS = 64
 
@@ -69,9 +69,9 @@ def parse_amount(value: object) -> Amount:
         ValueError: it is not an amount, is negative, or is larger than any run.
     """
     match = _AMOUNT.fullmatch(_letters(value))
-    if match is None or (match[3].lower() not in _WORDS):
+    if match is None:
         raise ValueError(f"'{value}' is not an amount; write tokens as 28B or 4.3T, or 80%, 400 steps, 2048 samples")
-    unit = _WORDS[match[3].lower()]
+    unit = _WORDS[match[3]]
     amount = Fraction(match[1].replace("_", "").replace(",", "")) * _SCALE[match[2].upper()]
     if amount < 0:
         raise ValueError(f"'{value}' is negative; amounts count forward from where they stand")

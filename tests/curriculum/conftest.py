@@ -58,3 +58,37 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteDataset:
         return path
 
     return write
+
+
+CURRICULUM = """\
+parameters: {switch: 80%, share: 15%, seed: 7, rate: {continue: linear}, epochs: 2}
+seed: ${seed}
+global_batch: 32
+trunk: 1_280_000
+sources:
+  text: {path: text}
+  pairs: {path: pairs, exhausted: repeat, max_passes: 4}
+  chat: {path: chat, exhausted: repeat, max_passes: 8}
+learning_rate: {peak: 3e-3, warmup: 10 steps, shape: cosine, floor: 0, over: 100%}
+phases:
+  - {name: text, until: "${switch}", mix: {text: 1}, may_be_empty: true}
+  - name: image-text
+    for: 256_000
+    mix: {text: rest, pairs: "${share}"}
+    learning_rate: ${rate}
+  - name: fine-tuning
+    passes: {chat: "${epochs}"}
+    mix: {chat: 1}
+    learning_rate: {rewarm: 1e-3, warmup: 5%}
+"""
+
+
+@pytest.fixture
+def base(dataset: WriteDataset, tmp_path: Path) -> Path:
+    """A curriculum of three phases with parameters, its datasets, and the working directory they lie in."""
+    dataset("text", samples=20_000)
+    dataset("pairs", "pairs", 1000)
+    dataset("chat", "conversations", 333)
+    path = tmp_path / "base.yaml"
+    path.write_text(CURRICULUM)
+    return Path("base.yaml")

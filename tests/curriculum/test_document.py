@@ -1,0 +1,93 @@
+"""`extends` and `${name}`: values from several files, and errors that point at the right one."""
+
+from pathlib import Path
+
+import pytest
+
+from curriculum.document import Template, setting
+from schemas import yaml_file
+from schemas.errors import InputError
+
+
+def write(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text)
+
+
+def data(path: Path, **settings: str) -> object:
+    given = {name: setting(name, text) for name, text in settings.items()}
+    return yaml_file.construct(Template.read(path).fill(given).node)
+
+
+def test_a_file_changes_another(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        a="seed: 1\nmix: {x: 1, y: 2, z: 3}\nphases:\n- {name: p, for: 1}\n- {name: q, for: 2}\n",
+        b="extends: a.yaml\nmix: {y: 5, z: null}\nphases: {q: {for: 9, freeze: [encoder]}}\n",
+        c="extends: b.yaml\nphases: {p: null}\n",
+    )
+    assert data(tmp_path / "b.yaml") == {
+        "seed": 1,
+        "mix": {"x": 1, "y": 5},
+        "phases": [{"name": "p", "for": 1}, {"name": "q", "for": 9, "freeze": ["encoder"]}],
+    }
+    assert data(tmp_path / "c.yaml")["phases"] == [{"name": "q", "for": 9, "freeze": ["encoder"]}]  # type: ignore[index]
+
+
+def test_parameters_keep_their_kind(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        a='parameters: {n: 3, rate: {peak: "${top}"}, top: 1e-3, where: /d}\n'
+        'a: ${n}\nb: "${rate}"\nc: ${n}B\nd: "${where}/x"\ne: "$${n}"\nf: ["${n}"]\n',
+    )
+    expected = {"a": 3, "b": {"peak": 1e-3}, "c": "3B", "d": "/d/x", "e": "${n}", "f": [3]}
+    assert data(tmp_path / "a.yaml") == expected
+    assert data(tmp_path / "a.yaml", n="0.5", rate="{continue: linear}") == {
+        **expected,
+        "a": 0.5,
+        "b": {"continue": "linear"},
+        "c": "0.5B",
+        "f": [0.5],
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a": "extends: b.yaml", "b": "extends: a.yaml"}, "b.yaml:1: extends: files extend each other in a circle"),
+        ({"a": "extends: a.yaml"}, "in a circle"),
+        ({"a": "x: 1\nextends: no.yaml"}, "a.yaml:2: extends: "),
+        ({"a": "extends: [b]"}, "expected a file name"),
+        ({"a": "parameters: {n: 1}\nx: ${m}"}, "a.yaml:2: unknown parameter 'm'; declare it under 'parameters'"),
+        ({"a": "parameters: {n: null}\nx: ${n}"}, "parameter 'n' has no value; give it one: --set n=VALUE"),
+        ({"a": 'parameters: {n: "${m}", m: "${n}"}\nx: ${n}'}, "refer to each other in a circle"),
+        ({"a": 'parameters: {n: [1]}\nx: "a${n}"'}, "parameter 'n' is not a single value"),
+        ({"a": "parameters: 3\nx: 1"}, "expected names and default values"),
+        ({"a": "extends: b.yaml\nphases: {r: {}}", "b": "phases: [{name: p}]"}, "no phase 'r'; its phases: p"),
+        ({"a": "- 1"}, "expected a mapping"),
+    ],
+)
+def test_mistakes(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    write(tmp_path, **files)
+    with pytest.raises(InputError) as caught:
+        data(tmp_path / "a.yaml")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_settings_and_damaged_values(tmp_path: Path) -> None:
+    write(tmp_path, a="parameters: {n: 1}\nx: ${n}")
+    with pytest.raises(InputError, match="no parameter 'm'"):
+        data(tmp_path / "a.yaml", m="1")
+    with pytest.raises(InputError, match="--set n="):
+        data(tmp_path / "a.yaml", n="[1")
+    with pytest.raises(InputError, match="has no value"):
+        data(tmp_path / "a.yaml", n="")
+
+
+def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:
+    write(tmp_path, a="seed: 1\nmix:\n  x: 1\n", b="extends: a.yaml\nmix: {y: 2}\n")
+    document = Template.read(tmp_path / "b.yaml").fill()
+    for key, place in (("x", "a.yaml:3"), ("y", "b.yaml:2")):
+        with pytest.raises(InputError, match=place):
+            document.refuse("wrong", "mix", key)

@@ -1,0 +1,100 @@
+"""Phases on the run: exact ends, exhaustion to the sample, whatever the order of events."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curriculum.layout import Draft, MisplacedError, ShortageError, Supply, lay_out, nearest
+from schemas.mixing import SHARE_UNIT
+from schemas.timeline import Timeline
+
+HALF = [SHARE_UNIT // 2] * 2
+FIRST = [SHARE_UNIT, 0]
+
+
+def supply(name: str, samples: int, exhausted: str = "error", max_passes: int | None = None) -> Supply:
+    return Supply(name, samples, exhausted, max_passes)  # type: ignore[arg-type]
+
+
+def test_roundings_do_not_add_up() -> None:
+    third = Draft([FIRST], length=Fraction(100, 3))
+    layout = lay_out([third] * 30, [supply("a", 10**6), supply("b", 10**6)])
+    stops = [one.segment.stop for one in layout.placed]
+    assert stops == [nearest(Fraction(100, 3) * (i + 1)) for i in range(30)]
+    assert stops[-1] == 1000
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, SHARE_UNIT), st.integers(1, 500), st.integers(0, 300))
+def test_passes_end_with_the_last_sample(share: int, samples: int, before: int) -> None:
+    mix = [SHARE_UNIT - share, share]
+    if SHARE_UNIT // share * samples > 10**9:
+        return
+    drafts = [Draft([HALF], length=Fraction(before), may_be_empty=True), Draft([mix], draw=(1, samples))]
+    many = supply("a", 10**15)
+    segments = [one.segment for one in lay_out(drafts, [many, supply("b", 10**15)]).placed]
+    timeline = Timeline(segments, 2)
+    start, stop = segments[-1].start, segments[-1].stop
+    drawn = timeline.counts(start)[1]
+    assert timeline.counts(stop)[1] == drawn + samples
+    assert timeline.counts(stop - 1)[1] == drawn + samples - 1
+
+
+def test_reweight_hands_on_and_stop_ends() -> None:
+    drafts = [Draft([HALF], length=Fraction(1000)), Draft([HALF], length=Fraction(100))]
+    layout = lay_out(drafts, [supply("a", 10**6), supply("b", 300, "reweight")])
+    assert [(one.draft, one.segment.stop, list(one.segment.shares)) for one in layout.placed][1:] == [
+        (0, 1000, FIRST),
+        (1, 1100, FIRST),
+    ]
+    assert Timeline([one.segment for one in layout.placed], 2).counts(1100)[1] == 300
+    layout = lay_out(drafts, [supply("a", 10**6), supply("b", 300, "stop")])
+    assert Timeline([layout.placed[0].segment], 2).counts(layout.placed[0].segment.stop)[1] == 300
+    assert layout.dropped == [1]
+
+
+def test_shortages_name_the_position() -> None:
+    draft = Draft([HALF], length=Fraction(1000))
+    with pytest.raises(ShortageError) as caught:
+        lay_out([draft], [supply("a", 10**6), supply("b", 300)])
+    assert caught.value.source == 1
+    assert caught.value.wanted == 500
+    assert 599 <= caught.value.position <= 601
+    lay_out([draft], [supply("a", 10**6), supply("b", 250, "repeat", 2)])
+    with pytest.raises(ShortageError):
+        lay_out([draft], [supply("a", 10**6), supply("b", 249, "repeat", 2)])
+    lay_out([draft], [supply("a", 10**6), supply("b", 3, "repeat")])
+    with pytest.raises(ShortageError):  # nothing is left to go on with
+        lay_out([Draft([FIRST], length=Fraction(10))], [supply("a", 5, "reweight"), supply("b", 5)])
+
+
+def test_a_ramp_is_cut_where_a_source_stops() -> None:
+    draft = Draft([FIRST, HALF], "linear", length=Fraction(1000))
+    (placed,) = lay_out([draft], [supply("a", 10**6), supply("b", 10, "stop")]).placed
+    assert placed.segment.ramp_over == 1000
+    assert placed.segment.stop < 1000
+    with pytest.raises(ShortageError):
+        lay_out([draft], [supply("a", 10**6), supply("b", 10, "reweight")])
+
+
+def test_stairs_have_equal_lengths() -> None:
+    draft = Draft([FIRST, HALF, FIRST], length=Fraction(100))
+    layout = lay_out([draft], [supply("a", 10**6), supply("b", 10**6)])
+    assert [one.segment.stop for one in layout.placed] == [33, 67, 100]
+
+
+@pytest.mark.parametrize("length", [Fraction(0), Fraction(1, 3)])
+def test_empty_phases(length: Fraction) -> None:
+    with pytest.raises(MisplacedError):
+        lay_out([Draft([FIRST], length=length)], [supply("a", 5), supply("b", 5)])
+    drafts = [Draft([FIRST], length=length, may_be_empty=True), Draft([FIRST], until=Fraction(3))]
+    assert [one.draft for one in lay_out(drafts, [supply("a", 5), supply("b", 5)]).placed] == [1]
+
+
+def test_overlap() -> None:
+    with pytest.raises(MisplacedError):
+        lay_out(
+            [Draft([FIRST], length=Fraction(10)), Draft([FIRST], until=Fraction(5))], [supply("a", 99), supply("b", 9)]
+        )

@@ -1,0 +1,27 @@
+"""Evaluation and checkpoint points are the ends of steps inside their phase."""
+
+import pytest
+
+from curriculum.language import Points
+from curriculum.points import positions
+from curriculum.scale import Scale, UnfitError
+
+SCALE = Scale(seq_len=10, global_batch=4, trunk=None)
+
+
+def points(**keys: object) -> list[int]:
+    return positions(Points.model_validate(keys), 102, 202, SCALE)
+
+
+def test_points() -> None:
+    assert points() == [200]
+    assert points(end=False) == []
+    assert points(every="25%", end=False) == [124, 152, 176]
+    assert points(at=["50%", "1 steps", 400]) == [104, 140, 152, 200]
+    assert positions(None, 0, 10, SCALE) == []
+
+
+@pytest.mark.parametrize("keys", [{"every": 0}, {"at": ["200%"]}, {"at": [0]}])
+def test_points_outside(keys: dict[str, object]) -> None:
+    with pytest.raises(UnfitError):
+        points(**keys)
