@@ -55,5 +55,5 @@ def test_shares() -> None:
 def test_passes() -> None:
     assert parse_passes("0.5") == Fraction(1, 2)
     for bad in (0, -1, 1e6, "two"):
-        with pytest.raises(ValueError, match="; write 2 or 0.5"):
+        with pytest.raises(ValueError, match=r"; write 2 or 0\.5"):
             parse_passes(bad)
