@@ -2,7 +2,7 @@
 
 plan JOB.yaml        files, bytes, estimated tokens, core-hours and shards, from a sample of the inputs
 verify DIR           re-hash every shard, count every id, compare with the manifest
-why DIR SAMPLE       the documents behind a sample of a text dataset
+why DIR SAMPLE       the documents, pairs or conversations behind a sample
 sweep-orphans DIR    remove what killed attempts left beside a finished dataset
 """
 
@@ -12,7 +12,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from dataprep import files, publish, verify
+from dataprep import files, origins, publish, verify
 from dataprep.text import estimate, why
 from dataprep.text.config import TextJob
 from schemas import yaml_file
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "plan", _plan, "estimate a text job from a sample of its inputs", "JOB.yaml")
     _add(commands, "verify", _verify, "check a dataset against its manifest", "DIR")
-    _add(commands, "why", _why, "the documents behind a sample", "DIR", "SAMPLE")
+    _add(commands, "why", _why, "the documents, pairs or conversations behind a sample", "DIR", "SAMPLE")
     _add(commands, "sweep-orphans", _sweep, "remove staging files of a finished dataset", "DIR")
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int | None] = options.pop("run")
@@ -62,6 +62,12 @@ def _verify(dataset: str) -> int:
 
 
 def _why(dataset: str, sample: int) -> None:
+    if verify.load_manifest(files.absolute(dataset)).kind != "text":
+        for row in origins.why(dataset, sample):
+            start, length = row.pop("start"), row.pop("tokens")
+            known = "  ".join(f"{name}={value}" for name, value in row.items() if value is not None)
+            print(f"ids {start}-{start + length - 1}: {known}")
+        return
     for source in why.why(dataset, sample):
         fields = "  ".join(f"{name}={value}" for name, value in source.fields.items() if value is not None)
         print(f"ids {source.start}-{source.stop - 1}: {source.input}:{source.line}  {fields}")

@@ -12,7 +12,12 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataprep import files
+from dataprep.verify import load_manifest
+from schemas.errors import InputError
+
 FOLDER = "provenance"
+SHARDS_PER_TASK = 1000
 
 
 class Traceable(Protocol):
@@ -38,6 +43,41 @@ class Traceable(Protocol):
 def part_file(task: int) -> str:
     """Name of the part of task number `task`, below the dataset's root."""
     return f"{FOLDER}/{task:05}.parquet"
+
+
+def why(dataset: str, sample: int) -> list[dict[str, Any]]:
+    """The rows behind `sample` of an image dataset, by position: start, tokens, images, row, and where each is from.
+
+    Raises:
+        InputError: not a finished dataset, or it has no such sample.
+    """
+    root = files.absolute(dataset)
+    manifest = load_manifest(root)
+    if not 0 <= sample < manifest.samples:
+        raise InputError(f"no sample {sample}", file=dataset, remedy=f"samples are 0 to {manifest.samples - 1}")
+    of_task: dict[int, int] = {}
+    left = sample
+    for shard in manifest.shards:
+        task = task_of(shard.name)
+        if left < shard.samples:
+            break
+        left -= shard.samples
+        of_task[task] = of_task.get(task, 0) + shard.samples
+    with files.open_input(files.join(root, part_file(task))) as stream:
+        rows = pq.read_table(stream, filters=[("sample", "=", of_task.get(task, 0) + left)]).to_pylist()
+    return [{name: value for name, value in row.items() if name != "sample"} for row in rows]
+
+
+def shard_number(task: int, index: int) -> int:
+    """Number of the shard `index` of task `task`: known without asking other tasks, in task order."""
+    if index >= SHARDS_PER_TASK:
+        raise ValueError(f"task {task} has more than {SHARDS_PER_TASK} shards; raise shard_bytes")
+    return task * SHARDS_PER_TASK + index
+
+
+def task_of(shard: str) -> int:
+    """Number of the task that wrote the shard file named `shard` (`shard.02001.mds`: 2)."""
+    return int(shard.split(".")[1]) // SHARDS_PER_TASK
 
 
 def parquet(items: Sequence[Traceable], windows: Sequence[Sequence[int]]) -> bytes:

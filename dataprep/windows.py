@@ -22,8 +22,6 @@ from dataprep.tasks import Receipt, Scratch
 from schemas.manifest import TokenizerIdentity
 
 ImageRef = TypeVar("ImageRef")
-SHARDS_PER_TASK = 1000
-"""Shard numbers are task x 1,000 + n: known without asking other tasks, in task order."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,7 @@ def write(
     encoded = (layout.encode_sample(_sample([items[i] for i in window], read_image, spec)) for window in windows)
     shards = []
     for number, group in enumerate(_grouped(encoded, spec.shard_bytes)):
-        if number >= SHARDS_PER_TASK:
-            raise ValueError(f"task {task} has more than {SHARDS_PER_TASK} shards; raise shard_bytes")
-        shards.append(_publish(join_samples(layout, task * SHARDS_PER_TASK + number, group), scratch))
+        shards.append(_publish(join_samples(layout, origins.shard_number(task, number), group), scratch))
     scratch.publish_bytes(origins.parquet(items, windows), origins.part_file(task))
     return {
         "samples": len(windows),

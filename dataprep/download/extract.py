@@ -100,8 +100,8 @@ def _tar(path: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def _text(value: object) -> str | None:
-    """A JSON string as valid Unicode (JSON can spell lone surrogates), anything else as None."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    """A JSON string (orjson has refused those that are no valid Unicode), anything else as None."""
+    return value if isinstance(value, str) else None
 
 
 def _json(tar: Any, member: Member | None) -> dict[str, Any]:

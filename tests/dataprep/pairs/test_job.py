@@ -13,7 +13,7 @@ import pytest
 import tokenizers
 from pyspark.sql import SparkSession
 
-from dataprep import files, windows
+from dataprep import files, origins
 from dataprep.origins import part_file
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import describe, run
@@ -141,6 +141,13 @@ def test_provenance_leads_from_a_window_to_its_urls(dataset: Path) -> None:
     assert rows[0]["url"] == f"http://a.example/{rows[0]['uid']}.jpg"
     assert {row["caption"] for row in rows} == {"web:0"}
     assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows)
+    manifest = Manifest.load(dataset)
+    behind = [origins.why(str(dataset), sample) for sample in range(manifest.samples)]
+    assert sum(map(len, behind)) == manifest.rows.written
+    assert behind[-1][-1]["uid"] == rows[-1]["uid"]
+    assert [row["start"] for row in behind[0]] == sorted(row["start"] for row in behind[0])
+    with pytest.raises(InputError, match="no sample"):
+        origins.why(str(dataset), manifest.samples)
 
 
 def test_a_job_killed_halfway_ends_with_the_same_bytes(
@@ -175,7 +182,7 @@ def test_member_order_of_the_input_does_not_matter(
         with open(tmp_path / "in" / f"{name}.tar", "wb") as out:
             write_tar(out, turned)
     run(spark, settings(tmp_path / "in", tmp_path / "out", tokenizer_dir))
-    first = windows.SHARDS_PER_TASK
+    first = origins.SHARDS_PER_TASK
     shards = sorted(p.name for p in dataset.glob(f"shard.0{first}*.mds"))
     for name in shards:
         assert (tmp_path / "out" / name).read_bytes() == (dataset / name).read_bytes()

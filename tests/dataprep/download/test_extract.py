@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from dataprep.download.extract import MAX_MEMBER_BYTES, extract
+from dataprep.tasks import Scratch
+from dataprep.webdataset import write_tar
+
+
+def rows_of(tmp_path: Path, *members: tuple[str, bytes]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    with open(tmp_path / "in.tar", "wb") as out:
+        write_tar(out, members)
+    receipt = extract(("dr", str(tmp_path / "in.tar"), "rows.parquet"), Scratch(str(tmp_path / "out"), tmp_path))
+    return pq.read_table(tmp_path / "out" / "rows.parquet").to_pylist(), receipt
+
+
+def test_a_sample_without_its_json_keeps_the_uid_of_its_name(tmp_path: Path) -> None:
+    rows, receipt = rows_of(tmp_path, ("a/0f.url.txt", b"http://a.example/ \n"), ("a/0f.syn.json", b"{broken"))
+    assert rows[0]["uid"] == "0f"
+    assert rows[0]["url"] == "http://a.example/"
+    assert rows[0]["syn_text"] == []
+    assert (receipt["rows"], receipt["written"], receipt["rejected"]) == (1, 1, {})
+
+
+def test_hostile_members_are_not_believed(tmp_path: Path) -> None:
+    rows, receipt = rows_of(
+        tmp_path,
+        ("1.syn.json", json.dumps({"syn_text": ["ok", 3, None, "", "NUL\0"]}).encode()),
+        ("1.json", b'{"uid": 7, "sha256": []}'),
+        ("2.json", b"[1, 2]"),
+        ("3.json", b" " * (MAX_MEMBER_BYTES + 1)),
+        ("4.pth.gz", b"cos\nsystem\n(S'exit 1'\ntR."),
+        ("5.url.txt", b"http://" + b"a" * 9000),
+    )
+    assert [row["uid"] for row in rows] == ["1", "2", "3", "4"]
+    assert rows[0]["syn_text"] == ["ok", "NUL\0"]
+    assert rows[0]["expected_sha256"] is None
+    assert receipt["rejected"] == {"bad_row": 1}
