@@ -9,6 +9,7 @@ file carries is never believed. Every refusal has a reason from `ImageFault`.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
@@ -130,7 +131,7 @@ def verify(data: bytes, info: ImageInfo) -> None:
                     image.draft(image.mode, (max(1, info.width // 8), max(1, info.height // 8)))
                 image.load()
     except Exception as error:  # decoders raise whatever they like: struct.error, SyntaxError, IndexError, OSError
-        raise ImageError(ImageFault.UNDECODABLE, str(error)[:200]) from None
+        raise ImageError(ImageFault.UNDECODABLE, _plain(error)) from None
 
 
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
@@ -140,10 +141,15 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=(_DECODER[kind],))  # type: ignore[return-value]
     except Image.DecompressionBombError as error:
-        raise ImageError(ImageFault.TOO_MANY_PIXELS, str(error)[:200]) from None
+        raise ImageError(ImageFault.TOO_MANY_PIXELS, _plain(error)) from None
     except Exception as error:  # a header parser fed by strangers may raise anything
         fault = ImageFault.UNDECODABLE if _complete(data, kind) else ImageFault.TRUNCATED
-        raise ImageError(fault, str(error)[:200]) from None
+        raise ImageError(fault, _plain(error)) from None
+
+
+def _plain(error: Exception) -> str:
+    """The message without the memory addresses that Pillow puts in: records must not differ from run to run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(error))[:200]
 
 
 def _orientation(image: Image.Image, kind: str) -> int:
