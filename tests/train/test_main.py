@@ -1,0 +1,100 @@
+"""The command as users start it: `composer -n 2 train/main.py RUN.yaml`, killed and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from schemas.run_log import steps
+from tests.train import synthetic
+from train.checkpoint import complete
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSER = Path(sys.executable).with_name("composer")
+ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
+
+
+def write_run(root: Path, name: str) -> Path:
+    """A run over the synthetic schedule; returns its YAML file."""
+    schedule = root / "schedule.json"
+    if not schedule.exists():
+        synthetic.schedule(root, lengths=(160, 120, 104)).save(schedule)
+    run = root / f"{name}.yaml"
+    run.write_text(
+        f"schedule: {schedule}\n"
+        f"out: {root / name}\n"
+        "model:\n"
+        "  decoder: {width: 16, layers: 1, heads: 2, kv_heads: 2, head_width: 8, mlp_width: 24}\n"
+        "  encoder: {width: 8}\n"
+        "microbatch: 2\n"
+        "threads: 1\n"
+        "checkpoint: {every: 4}\n"
+    )
+    return run
+
+
+def start(run: Path) -> subprocess.Popen[str]:
+    argv = [str(COMPOSER), "-n", "2", str(ROOT / "train/main.py"), str(run)]
+    return subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT, cwd=run.parent
+    )
+
+
+def lines(out: Path) -> int:
+    metrics = out / "metrics.jsonl"
+    return metrics.read_bytes().count(b"\n") if metrics.exists() else 0
+
+
+def facts(out: Path) -> list[dict[str, object]]:
+    return [step.model_dump(exclude={"seconds", "tokens_per_second"}) for step in steps(out / "metrics.jsonl")]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
+    whole = start(write_run(tmp_path, "whole"))
+    output, _ = whole.communicate(timeout=180)
+    assert whole.returncode == 0, output
+    assert "tuning" in output
+
+    run = write_run(tmp_path, "killed")
+    for least in (9, 30):
+        process = start(run)
+        deadline = time.monotonic() + 180
+        while lines(tmp_path / "killed") < least and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.005)
+        ranks = [p for p in psutil.Process(process.pid).children() if any("main.py" in part for part in p.cmdline())]
+        assert len(ranks) == 2
+        ranks[1 if least == 9 else 0].send_signal(signal.SIGKILL)
+        process.communicate(timeout=180)
+        assert process.returncode != 0
+        assert least <= lines(tmp_path / "killed") < 48
+    last = start(run)
+    output, _ = last.communicate(timeout=180)
+    assert last.returncode == 0, output
+    assert facts(tmp_path / "killed") == facts(tmp_path / "whole")
+    newest = [complete(tmp_path / name / "checkpoints")[-1] for name in ("whole", "killed")]
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        assert (newest[0] / file).read_bytes() == (newest[1] / file).read_bytes()
+
+
+def test_mistakes_get_one_line(tmp_path):
+    run = tmp_path / "run.yaml"
+    run.write_text("schedule: none.json\nout: out\nmodel: {size: demo}\nmicrobatch: 2\nmicrobatches: 3\n")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train/main.py"), str(run)], capture_output=True, text=True, env=ENVIRONMENT
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("run.yaml:5: microbatches: unknown key; did you mean 'microbatch'?")
+
+
+def test_help_is_quick():
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, str(ROOT / "train/main.py"), "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "RUN.yaml" in done.stdout
+    assert time.monotonic() - begun < 10
