@@ -28,7 +28,7 @@ from schemas.errors import InputError, exit_code
 
 EXIT_FAILED, EXIT_NOT_BETTER, EXIT_INTERRUPTED = 1, 3, 130
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def main(argv: list[str] | None = None) -> int:
