@@ -37,7 +37,9 @@ def test_a_folder_without_recipes_is_refused_in_one_line(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("SWITCHPOINT_KILL_DEMO" not in os.environ, reason="minutes long: set SWITCHPOINT_KILL_DEMO=1 to run")
+@pytest.mark.skipif(
+    "SWITCHPOINT_KILL_DEMO" not in os.environ, reason="minutes long: set SWITCHPOINT_KILL_DEMO=1 to run"
+)
 def test_killed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, finished_demo: FinishedDemo) -> None:
     """`kill -9` of any of its processes, or of the demo itself, several times; then undisturbed to the end."""
     work = tmp_path / "demo-run"
