@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.__main__ import main
 from dataprep.mds import read
+from dataprep.plan import TEMPORARY
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
 from dataprep.text.why import why
@@ -71,11 +72,11 @@ def test_commands(job: TextJob, capsys: pytest.CaptureFixture[str]) -> None:
     assert "sound" in capsys.readouterr().out
     assert main(["why", job.out, "0"]) == 0
     assert capsys.readouterr().out.startswith("ids 0-")
-    (out / ".switchpoint/tmp/left").mkdir(parents=True)
-    (out / ".switchpoint/tmp/left/over").touch()
+    (out / TEMPORARY / "left").mkdir(parents=True)
+    (out / TEMPORARY / "left/over").touch()
     assert main(["sweep-orphans", job.out]) == 0
     assert "1 files removed" in capsys.readouterr().out
-    assert not (out / ".switchpoint/tmp").exists()
+    assert not (out / TEMPORARY).exists()
     assert main(["verify", str(out.parent)]) == 2
     assert "not a finished dataset" in capsys.readouterr().err
 
