@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import html
-import io
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from curriculum.report import amount, phase_table, source_table
+from pages import page
+from pages.figure import COLOURS, svg
 from schemas.errors import InputError
 from schemas.schedule import Schedule
 
 _POINTS = 600
-_COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#222255", "#997700"]
-_METADATA = {"Date": None, "Creator": "switchpoint"}
 
 
 def save(schedule: Schedule, path: Path) -> None:
@@ -32,9 +29,9 @@ def save(schedule: Schedule, path: Path) -> None:
     if path.suffix == ".png":
         figure.savefig(path, dpi=130)
     elif path.suffix == ".svg":
-        path.write_text(_svg(figure), encoding="utf-8")
+        path.write_text(svg(figure), encoding="utf-8")
     elif path.suffix == ".html":
-        path.write_text(page(schedule, _svg(figure)), encoding="utf-8")
+        path.write_text(_page(schedule, figure), encoding="utf-8")
     else:
         raise InputError(f"cannot draw a '{path.suffix}' file", file=path, remedy="use .svg, .png or .html")
 
@@ -52,13 +49,13 @@ def draw(schedule: Schedule) -> Figure:
     mix, rate, drawn, passes = figure.subplots(4, 1, sharex=True)
     due = np.array([list(schedule.targets(int(p)).values()) for p in positions])
     steps = np.maximum(np.diff(positions), 1)[:, None]
-    mix.stackplot(x[:-1], (np.diff(due, axis=0) / steps).T * 100, labels=names, colors=_COLOURS, step="post")
+    mix.stackplot(x[:-1], (np.diff(due, axis=0) / steps).T * 100, labels=names, colors=COLOURS, step="post")
     mix.set(ylabel="mix, % of samples", ylim=(0, 100))
     mix.legend(loc="lower left", ncols=4, fontsize="small")
     rate.plot(x, [schedule.lr(int(p)) for p in positions], color="#222222", linewidth=1.2)
     rate.set(ylabel="learning rate", ylim=(0, None))
     for number, name in enumerate(names):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = COLOURS[number % len(COLOURS)]
         drawn.plot(x, counts[:, number] * schedule.seq_len / scale, label=name, color=colour)
         passes.plot(x, counts[:, number] / sizes[number], label=name, color=colour)
     drawn.set(ylabel=f"tokens drawn, {unit}")
@@ -85,25 +82,8 @@ def _mark_switches(axes: Axes, schedule: Schedule, scale: float) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _svg(figure: Figure) -> str:
-    """SVG text; equal schedules give equal text, so that drawings can be kept under version control."""
-    import matplotlib
-
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "switchpoint"}):
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=_METADATA)
-    return buffer.getvalue()
-
-
-def page(schedule: Schedule, svg: str) -> str:
+def _page(schedule: Schedule, figure: Figure) -> str:
     """One HTML file that needs nothing else: figure and tables."""
     title = f"Curriculum of {amount(schedule.tokens(schedule.total_samples))} tokens"
-    tables = "".join(f"<pre>{html.escape(text)}</pre>" for text in (phase_table(schedule), source_table(schedule)))
-    body = svg[svg.index("<svg") :]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title>"
-        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em}"
-        "svg{width:100%;height:auto}pre{overflow-x:auto;font-size:13px}</style></head>"
-        f"<body><h1>{html.escape(title)}</h1>{tables}{body}<p>schedule <code>{schedule.hash}</code></p></body></html>\n"
-    )
+    tables = [page.preformatted(text) for text in (phase_table(schedule), source_table(schedule))]
+    return page.page(title, [*tables, svg(figure), page.note(f"schedule {schedule.hash}")])

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from demo.verdict import interval
+from pages.figure import COLOURS
 from schemas.run_log import Scores, Step
 from schemas.schedule import Schedule
-
-COLOURS = ("#0b6e99", "#d9730d", "#448361", "#9065b0", "#c14c8a", "#787774")
-
-
-def svg(figure: Figure) -> str:
-    """The figure as an `<svg>` element."""
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "switchpoint", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def mix(schedule: Schedule, steps: Sequence[Step]) -> Figure:

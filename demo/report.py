@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from demo import figures, page
+from demo import figures
 from demo.verdict import Verdict, compare, interval
+from pages import page
+from pages.figure import svg
 from schemas.errors import InputError
 from schemas.manifest import Manifest
 from schemas.run_log import Scores, Step, Tally, steps
@@ -86,7 +88,7 @@ def render(found: Findings) -> str:
     """The HTML page."""
     parts = [
         page.verdict(found.verdict.sentence, found.verdict.better),
-        figures.svg(figures.accuracy(found.seeing, found.text_only)),
+        svg(figures.accuracy(found.seeing, found.text_only)),
     ]
     plots = {
         "Target and realised mix": figures.mix(found.schedule, found.log),
@@ -96,9 +98,9 @@ def render(found: Findings) -> str:
     for title, (header, rows) in tables(found).items():
         parts += [page.heading(title), page.table(header, rows)]
         if title in plots:
-            parts.append(figures.svg(plots.pop(title)))
+            parts.append(svg(plots.pop(title)))
     for title, figure in plots.items():
-        parts += [page.heading(title), figures.svg(figure)]
+        parts += [page.heading(title), svg(figure)]
     parts.append(page.note(f"{len(found.log):,} steps of {found.schedule.global_batch} sequences"))
     return page.page("Switchpoint demo", parts)
 

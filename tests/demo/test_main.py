@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -37,11 +38,8 @@ def test_a_folder_without_recipes_is_refused_in_one_line(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "SWITCHPOINT_KILL_DEMO" not in os.environ, reason="minutes long: set SWITCHPOINT_KILL_DEMO=1 to run"
-)
-def test_killed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, finished_demo: FinishedDemo) -> None:
-    """`kill -9` of any of its processes, or of the demo itself, several times; then undisturbed to the end."""
+def test_disturbed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, finished_demo: FinishedDemo) -> None:
+    """Ctrl-C, then `kill -9` of any of its processes or of the demo itself, several times; then undisturbed."""
     work = tmp_path / "demo-run"
     argv = [sys.executable, "-m", "demo", str(work), "--recipes", str(SMOKE)]
     chance = random.Random(os.getpid())  # another moment each time; the seed is in the failure message
@@ -50,24 +48,39 @@ def test_killed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, fin
         process = subprocess.Popen(argv, cwd=ROOT, env=command_environment(), stderr=subprocess.PIPE, text=True)
         if attempt < 4:
             time.sleep(chance.uniform(2, 25))
-            story.append(_kill_one(process.pid, work, chance))
+            story.append(_interrupt(process) if attempt == 0 else _kill_one(process.pid, work, chance))
         _, err = process.communicate(timeout=600)
         story.append(f"status {process.returncode}: {err[-300:]}")
+        if attempt == 0:
+            assert process.returncode == 130, "\n".join(story)
+            assert "start again to go on" in err
+            assert not _processes(work), "Ctrl-C left processes behind"
     assert process.returncode in (0, 3), "\n".join(story)
     same = (work / "report.html").read_bytes() == (finished_demo.work / "report.html").read_bytes()
     assert same, "\n".join(story)
+    print("\n".join(story))
+
+
+def _interrupt(process: subprocess.Popen[str]) -> str:
+    process.send_signal(signal.SIGINT)
+    return "interrupted"
+
+
+def _processes(work: Path) -> list[int]:
+    """Ids of the processes that belong to the demo in `work`, without the demo itself."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(work.resolve()) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
 
 
 def _kill_one(demo_pid: int, work: Path, chance: random.Random) -> str:
     """Kill one process of the demo, chosen at random; returns which."""
-    found = [demo_pid]
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == str(work.resolve()):
-                found.append(process.pid)
-        except (psutil.Error, OSError):
-            continue
-    victim = psutil.Process(chance.choice(found))
+    victim = psutil.Process(chance.choice([demo_pid, *_processes(work)]))
     try:
         name = " ".join(victim.cmdline())[:120]
         victim.kill()

@@ -14,6 +14,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .
 th, td { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px solid #eee; }
 th { font-weight: 600; color: #555; } th:first-child, td:first-child { text-align: left; }
 svg { max-width: 100%; height: auto; }
+pre { overflow-x: auto; font-size: 13px; }
 p.note { color: #666; font-size: .9rem; }
 """
 
@@ -42,6 +43,11 @@ def note(text: str) -> str:
 def verdict(text: str, good: bool) -> str:
     """The sentence that the page exists for."""
     return f'<p class="verdict{"" if good else " bad"}">{escape(text)}</p>'
+
+
+def preformatted(text: str) -> str:
+    """Text whose columns are aligned by spaces."""
+    return f"<pre>{escape(text)}</pre>"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from demo import page
+from pages import page
 
 
 class Collector(HTMLParser):
