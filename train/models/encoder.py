@@ -70,7 +70,11 @@ class PatchEncoder(nn.Module):
 
 
 class SiglipEncoder(nn.Module):
-    """SigLIP's vision tower without its pooling head; the last hidden state, so that every block is used."""
+    """SigLIP's vision tower without its pooling head and the norm before it: the last block's output.
+
+    That is what Hugging Face's Llava reads (`vision_feature_layer=-1`), so an exported model is this one to the bit, and
+    every block is trained.
+    """
 
     def __init__(self, config: EncoderConfig, geometry: ImageGeometry) -> None:
         super().__init__()
@@ -104,6 +108,7 @@ class SiglipEncoder(nn.Module):
             )
         _expect_tokens((saved.image_size // saved.patch_size) ** 2, geometry)
         self.width: int = saved.hidden_size
+        self.tower.vision_model.post_layernorm = nn.Identity()
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
         """Features [N, patches, width] of uint8 pixels [N, 3, size, size]."""
