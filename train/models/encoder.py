@@ -72,8 +72,8 @@ class PatchEncoder(nn.Module):
 class SiglipEncoder(nn.Module):
     """SigLIP's vision tower without its pooling head and the norm before it: the last block's output.
 
-    That is what Hugging Face's Llava reads (`vision_feature_layer=-1`), so an exported model is this one to the bit, and
-    every block is trained.
+    That is what Hugging Face's Llava reads (`vision_feature_layer=-1`), so an exported model is this one to the bit,
+    and every block is trained.
     """
 
     def __init__(self, config: EncoderConfig, geometry: ImageGeometry) -> None:

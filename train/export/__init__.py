@@ -1,0 +1,1 @@
+"""Between this trainer's checkpoints and Hugging Face directories, in both directions."""

@@ -1,0 +1,85 @@
+"""Switchpoint models whose image encoder transformers does not know: load with `trust_remote_code=True`.
+
+This file lies in every such export as `modeling_switchpoint.py`. It is a Llava in all but its vision tower, so
+generation, processors and chat templates are Llava's. It imports nothing but torch and transformers.
+Shapes: N images, T patches, E values of a patch, W feature width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, LlavaConfig, LlavaForConditionalGeneration, PretrainedConfig
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.modeling_utils import PreTrainedModel
+
+
+class SwitchpointVisionConfig(PretrainedConfig):
+    """Shape of a patch encoder: a linear layer for each patch, then `layers` transformer blocks."""
+
+    model_type = "switchpoint_patch"
+
+    def __init__(
+        self,
+        hidden_size: int = 128,
+        layers: int = 0,
+        heads: int = 4,
+        image_size: int = 32,
+        patch_size: int = 16,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden_size, self.layers, self.heads = hidden_size, layers, heads
+        self.image_size, self.patch_size = image_size, patch_size
+        super().__init__(**kwargs)
+
+
+class SwitchpointVisionModel(PreTrainedModel):
+    """Pixels in [-1, 1] to one feature vector a patch, in reading order."""
+
+    config_class = SwitchpointVisionConfig
+    main_input_name = "pixel_values"
+
+    def __init__(self, config: SwitchpointVisionConfig) -> None:
+        super().__init__(config)
+        side, width = config.image_size // config.patch_size, config.hidden_size
+        self.project = nn.Linear(3 * config.patch_size**2, width)
+        self.position = nn.Parameter(torch.zeros(side * side, width))
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, config.heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Nothing: weights come from the file."""
+
+    def forward(self, pixel_values: torch.Tensor, **kwargs: Any) -> BaseModelOutput:
+        images, channels, height, width = pixel_values.shape
+        p = self.config.patch_size
+        rows, columns = height // p, width // p
+        cut = pixel_values.to(self.project.weight.dtype).view(images, channels, rows, p, columns, p)
+        patches_NTE = cut.permute(0, 2, 4, 1, 3, 5).reshape(images, rows * columns, channels * p * p)
+        x_NTW = self.project(patches_NTE) + self.position
+        for block in self.blocks:
+            x_NTW = block(x_NTW)
+        x_NTW = self.norm(x_NTW)
+        return BaseModelOutput(last_hidden_state=x_NTW, hidden_states=(x_NTW,))
+
+
+class SwitchpointConfig(LlavaConfig):
+    """Llava's config under a name of its own."""
+
+    model_type = "switchpoint"
+
+
+class SwitchpointForConditionalGeneration(LlavaForConditionalGeneration):
+    """Llava with another vision tower."""
+
+    config_class = SwitchpointConfig
+
+
+AutoConfig.register(SwitchpointVisionConfig.model_type, SwitchpointVisionConfig, exist_ok=True)
+AutoModel.register(SwitchpointVisionConfig, SwitchpointVisionModel, exist_ok=True)
