@@ -48,7 +48,9 @@ def schedule(sizes: list[int], shares: list[int], total: int) -> Schedule:
         runs = [run for run in ((SHARD, size // SHARD), (size % SHARD, 1)) if all(run)]
         tokens = TokenCounts(text=size * SEQ_LEN)
         name = f"s{number}"
-        sources.append(Source(name=name, path=name, plan=name, kind="text", samples=size, shards=runs, tokens=tokens))
+        sources.append(
+            Source(name=name, path=name, content=name, kind="text", samples=size, shards=runs, tokens=tokens)
+        )
     return Schedule(
         seed=7,
         seq_len=SEQ_LEN,
@@ -208,7 +210,7 @@ def _manifest(folder: Path, kind: str, tokens: int, shard: int, geometry: dict[s
         "rows": {"read": samples, "written": samples},
         "inputs": [],
         "shards": [
-            {"name": f"{i:06}.mds", "samples": n, "bytes": n * SEQ_LEN * 2, "digest": f"{i:016x}"}
+            {"name": f"{i:06}.mds", "samples": n, "bytes": n * SEQ_LEN * 2, "digest": f"{folder.name}-{i}"}
             for i, n in enumerate(sizes)
         ],
     }

@@ -29,6 +29,12 @@ def amend(running: Schedule, future: Compiled, position: int) -> Schedule:
     for what in ("seed", "seq_len", "tokenizer"):
         if getattr(running, what) != getattr(new, what):
             raise InputError(f"the new curriculum has another {what}", remedy="a future must share it with its past")
+    if max(running.lanes, new.lanes) > 1:  # with lanes, the order depends on the batch that they were cut from
+        for what in ("lanes", "global_batch"):
+            if getattr(running, what) != getattr(new, what):
+                raise InputError(
+                    f"the new curriculum has another {what}", remedy="a future must share it with its past"
+                )
     sources = _join_sources(running, new)
     past = running.cut(position)
     phases = [_renumber(phase, running.sources, sources) for phase in past.phases]

@@ -54,6 +54,7 @@ def compile_curriculum(document: Document, shelf: Shelf | None = None) -> Compil
         seed=curriculum.seed,
         seq_len=first.seq_len,
         global_batch=curriculum.global_batch,
+        lanes=_lanes(document, curriculum),
         tokenizer=first.tokenizer,
         geometry=next((dataset.geometry for dataset in datasets.values() if dataset.geometry), None),
         sources=[
@@ -73,6 +74,15 @@ def _trunk(document: Document, curriculum: Curriculum, seq_len: int) -> int | No
     if curriculum.trunk.unit == "percent":
         document.refuse("the trunk is what percentages are of", "trunk", remedy="write tokens, as 4.3T")
     return int(curriculum.trunk.tokens(whole=0, sample=seq_len, batch=curriculum.global_batch))
+
+
+def _lanes(document: Document, curriculum: Curriculum) -> int:
+    lanes, batch = curriculum.lanes, curriculum.global_batch
+    if batch % lanes:
+        fits = max(count for count in range(1, min(lanes, batch) + 1) if batch % count == 0)
+        problem = f"a global batch of {batch:,} samples cannot be cut into {lanes:,} equal lanes"
+        document.refuse(problem, "lanes", remedy=f"write a divisor of global_batch, such as {fits}")
+    return lanes
 
 
 def _lay_out(context: Context) -> Layout:

@@ -81,7 +81,7 @@ def _read(place: str, path: str) -> Dataset:
     source = Source(
         name="-",
         path=path,
-        plan=manifest.plan,
+        content=manifest.content,
         kind=manifest.kind,
         samples=manifest.samples,
         shards=runs,

@@ -72,7 +72,7 @@ def shard_names(source: Source) -> list[str] | None:
         manifest = Manifest.load(source.path)
     except InputError:
         return None
-    return [shard.name for shard in manifest.shards] if manifest.plan == source.plan else None
+    return [shard.name for shard in manifest.shards] if manifest.content == source.content else None
 
 
 def provenance(place: Place) -> str:

@@ -200,6 +200,10 @@ class Curriculum(Strict):
     """Decides every order; equal seeds and datasets give equal runs."""
     global_batch: int = Field(ge=1, le=10**7)
     """Samples (sequences) in an optimizer step."""
+    lanes: int = Field(default=1, ge=1, le=4096)
+    """Equal slices of the global batch, each of which keeps to its own part of every source's shards, so that a node
+    fetches its share of the data instead of all of it. Write the number of nodes, or a multiple of it that divides
+    `global_batch`. Exactness does not depend on it; the order of samples does."""
     trunk: AmountField | None = None
     """What percentages are of: the length of the full text pre-training."""
     sources: dict[Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*$")], SourceSpec] = Field(min_length=1)

@@ -1,7 +1,7 @@
 """The lock file beside a schedule: digests of everything that it was compiled from.
 
-The schedule itself pins what is drawn (plan hashes, shard sizes); the lock says which files and parameters it came
-from, so that `compile --locked` can refuse, by name, whatever has changed since.
+The schedule itself pins what is drawn (digests of contents, shard sizes); the lock says which files and parameters it
+came from, so that `compile --locked` can refuse, by name, whatever has changed since.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Lock(Strict):
     """sha256 of the curriculum and of the files that it extends."""
     manifests: dict[str, str]
     """sha256 of each source's manifest."""
-    plans: dict[str, str]
-    """Plan hash of each source: equal plans give byte-identical datasets."""
+    contents: dict[str, str]
+    """What each source's shards hold, in one digest."""
 
 
 def lock_path(schedule: Path) -> Path:
@@ -40,7 +40,7 @@ def _lock(compiled: Compiled) -> Lock:
         schedule=compiled.schedule.hash,
         files={str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in compiled.document.files},
         manifests={name: dataset.manifest_digest for name, dataset in compiled.datasets.items()},
-        plans={name: dataset.source.plan for name, dataset in compiled.datasets.items()},
+        contents={name: dataset.source.content for name, dataset in compiled.datasets.items()},
     )
 
 
@@ -65,7 +65,7 @@ def check_lock(compiled: Compiled, path: Path) -> None:
     except ValidationError:
         raise InputError("damaged lock file", file=path, remedy="compile once without --locked") from None
     now = _lock(compiled)
-    for what in ("files", "manifests", "plans"):
+    for what in ("files", "manifests", "contents"):
         before, after = getattr(locked, what), getattr(now, what)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if changed:

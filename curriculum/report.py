@@ -88,7 +88,8 @@ def report(compiled: Compiled) -> str:
     tokens = schedule.tokens(schedule.total_samples)
     lines = [
         f"{amount(tokens)} tokens = {schedule.total_samples:,} samples of {schedule.seq_len:,} = "
-        f"{steps:,} steps of {schedule.global_batch:,}; seed {schedule.seed}",
+        f"{steps:,} steps of {schedule.global_batch:,}; seed {schedule.seed}"
+        + (f"; {schedule.lanes} lanes" if schedule.lanes > 1 else ""),
         "",
         phase_table(schedule),
         "",

@@ -6,6 +6,7 @@ last, from task receipts, so its presence is the commit: a directory without one
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal, Self
 
@@ -116,6 +117,15 @@ class Manifest(Strict):
     """Versions that made the bytes."""
     warnings: list[str] = []
     """What a user should know and no error told: a slower tokenizer that took over, settings without effect."""
+
+    @property
+    def content(self) -> str:
+        """sha256 over what the shards hold, in order: equal contents are the same samples, wherever and by whichever
+        plan they were made."""
+        state = hashlib.sha256(f"{self.kind} {self.seq_len} {self.tokenizer.digest}".encode())
+        for shard in self.shards:
+            state.update(f"\n{shard.samples} {shard.bytes} {shard.digest}".encode())
+        return state.hexdigest()
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

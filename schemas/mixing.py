@@ -1,7 +1,7 @@
 """Exact mixing: which source the k-th sample of a phase comes from, as integer arithmetic without state.
 
-Several sources are mixed by a balanced binary tree of two-way splits. A split sends the k-th sample of its stream
-left or right; how many of its first k samples went left is one rounded line,
+Several sources are mixed by a binary tree of two-way splits. A split sends the k-th sample of its stream left or
+right; how many of its first k samples went left is one rounded line,
 
     f(k) = clip(floor(k * left / weight + 1/2 - carry), 0, k),
 
@@ -11,9 +11,12 @@ reach a child as consecutive samples of the child's own stream, so a range is as
 **Bound.** Let e(node) be the samples that a node has received since the start of the run, less the exact integral of
 its share. With `carry` = e(left) - (left / weight) * e(node) at the phase's start, a split adds at most max(1/2,
 |carry|) to the error that it inherits, scaled by its ratio: f differs from its line by at most 1/2 where the clip is
-idle, and the clip only acts while it works the carry off. So with S sources in one phase the error stays within
-ceil(log2 S) / 2 samples (1/2 for two sources), and over many phases nothing drifts: each phase starts by repaying
-what the last one left. `error_bound` evaluates the sum for the tree at hand.
+idle, and the clip only acts while it works the carry off. A source of weight w is then within 1/2 sum(w / w_i), over
+the nodes i from its leaf up to the root's child: 1/2 for two sources, below 1 for three. The tree is Huffman's, in
+which w_i grow at least like Fibonacci's numbers, so the sum converges: **below 1.68 samples for any number of sources
+and any shares**. Any slice of consecutive samples, being the difference of two prefixes, is within twice that. Over
+many phases nothing drifts: each phase starts by repaying what the last one left. `error_bound` evaluates the sum for
+the tree at hand.
 
 Shares are integers in billionths; positions may go to 2**62 without overflow (k is reduced modulo the weight first).
 """
@@ -24,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 import numpy as np
@@ -117,7 +121,8 @@ class Split:
         return self.left.draw(left) if self._left_of(k + 1) > left else self.right.draw(k - left)
 
     def error_bound(self, inherited: Fraction) -> Fraction:
-        own = max(Fraction(1, 2), abs(self.carry)) + Fraction(1, self.weight)
+        rounded = Fraction(1, 2) - self.carry - Fraction(self._offset, self.weight)
+        own = max(Fraction(1, 2), abs(self.carry)) + rounded
         ratio = Fraction(self.left_weight, self.weight)
         return max(
             self.left.error_bound(own + ratio * inherited),
@@ -159,12 +164,12 @@ def constant_mix(shares: Sequence[int], errors: Sequence[Fraction]) -> Mixer:
 
 
 def _tree(active: Sequence[int], shares: Sequence[int], errors: Sequence[Fraction]) -> Mixer:
-    if len(active) == 1:
-        return Leaf(active[0])
-    half = (len(active) + 1) // 2
-    left, right = active[:half], active[half:]
-    left_weight, weight = sum(shares[s] for s in left), sum(shares[s] for s in active)
-    left_error = sum((errors[s] for s in left), Fraction(0))
-    error = sum((errors[s] for s in active), Fraction(0))
-    carry = left_error - Fraction(left_weight, weight) * error
-    return Split(_tree(left, shares, errors), _tree(right, shares, errors), left_weight, weight, carry)
+    """Huffman's tree: the two lightest streams are joined until one is left; of equals, those of the first sources."""
+    heap: list[tuple[int, int, Fraction, Mixer]] = [(shares[s], s, errors[s], Leaf(s)) for s in active]
+    heapify(heap)
+    while len(heap) > 1:
+        (light, first, light_error, right), (heavy, other, heavy_error, left) = heappop(heap), heappop(heap)
+        weight, error = light + heavy, light_error + heavy_error
+        carry = heavy_error - Fraction(heavy, weight) * error
+        heappush(heap, (weight, min(first, other), error, Split(left, right, heavy, weight, carry)))
+    return heap[0][3]

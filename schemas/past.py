@@ -24,6 +24,7 @@ def past(schedule: Schedule, position: int) -> dict[str, Any]:
         "learning_rate": [
             piece.model_dump(exclude_none=True) for piece in schedule.learning_rate if piece.start < position
         ],
+        **({"lanes": [schedule.lanes, schedule.global_batch]} if schedule.lanes > 1 else {}),
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from schemas.deal import Deal
 from schemas.errors import InputError
+from schemas.lanes import LaneCounts
 from schemas.learning_rate import Piece, rate_at
 from schemas.manifest import ImageGeometry, TokenCounts, TokenizerIdentity
 from schemas.mixing import SHARE_UNIT, SourceIds
@@ -40,8 +42,9 @@ class Source(Strict):
     name: str = Field(min_length=1)
     path: str
     """Directory or URL of the dataset; not part of any hash, data may move."""
-    plan: str
-    """The manifest's plan hash: equal plans mean byte-identical datasets."""
+    content: str
+    """`Manifest.content`: names the samples by what they hold, so equal data at another place, or prepared from inputs
+    under other paths, gives the same run."""
     kind: Literal["text", "pairs", "conversations"]
     samples: int = Field(gt=0)
     shards: list[tuple[int, int]]
@@ -51,8 +54,8 @@ class Source(Strict):
 
     @cached_property
     def identity(self) -> str:
-        """Names the samples and their places in shards, wherever they lie."""
-        text = json.dumps([self.plan, self.shards], separators=(",", ":"))
+        """Names the samples and their places in shards, wherever the dataset lies."""
+        text = json.dumps([self.content, self.shards], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @model_validator(mode="after")
@@ -107,6 +110,9 @@ class Schedule(Strict):
     """Tokens in a sample."""
     global_batch: int = Field(gt=0)
     """Samples in an optimizer step as compiled; the order of samples does not depend on it."""
+    lanes: int = Field(default=1, ge=1)
+    """Equal slices of the global batch, each of which keeps to its own part of every source's shards: nodes that read
+    whole slices touch few shards. With more than one, the order depends on `global_batch` as compiled."""
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None = None
     sources: list[Source] = Field(min_length=1)
@@ -125,6 +131,8 @@ class Schedule(Strict):
         starts = [piece.start for piece in self.learning_rate]
         if starts[0] != 0 or starts != sorted(set(starts)):
             raise ValueError("learning-rate pieces must start at 0 and follow each other")
+        if self.global_batch % self.lanes:
+            raise ValueError(f"a global batch of {self.global_batch:,} cannot be cut into {self.lanes:,} equal lanes")
         if len({source.name for source in self.sources}) != len(self.sources):
             raise ValueError("two sources have the same name")
         return self
@@ -192,6 +200,8 @@ class Schedule(Strict):
         """(index into `sources`, sample id within it) at one position; many times faster than `samples` for one."""
         number, ordinal = self._timeline.draw(position)
         turn, place = divmod(ordinal, self.sources[number].samples)
+        if self.lanes > 1:
+            place = self._deal(number, turn).one(ordinal)
         return number, self._order(number, turn).one(place)
 
     def _fill(self, start: int, stop: int, ids: SourceIds, chosen: NDArray[np.int64]) -> None:
@@ -208,8 +218,12 @@ class Schedule(Strict):
             while done < len(here):  # once, or twice where a pass ends in this chunk
                 turn, place = divmod(before[number] + done, source.samples)
                 some = min(len(here) - done, source.samples - place)
-                order = self._order(number, turn)
-                chosen[here[done : done + some]] = order(np.arange(place, place + some, dtype=np.int64))
+                if self.lanes > 1:
+                    first = before[number] + done
+                    turns = self._deal(number, turn).turns(first, first + some)
+                else:
+                    turns = np.arange(place, place + some, dtype=np.int64)
+                chosen[here[done : done + some]] = self._order(number, turn)(turns)
                 done += some
 
     @cached_property
@@ -220,9 +234,25 @@ class Schedule(Strict):
         def order(number: int, turn: int) -> PassOrder:
             source = self.sources[number]
             sizes = np.repeat(*np.array(source.shards, np.int64).T)
-            return pass_order(sizes, self.seed, source.name, turn)
+            return pass_order(sizes, self.seed, source.name, turn, self.lanes)
 
         return order
+
+    @cached_property
+    def _deal(self) -> Any:
+        """`Deal` of (source number, pass), remembered."""
+
+        @cache
+        def counts(number: int) -> LaneCounts:
+            stretches = self._timeline.stretches(number)
+            total = self._timeline.counts(self.total_samples)[number]
+            return LaneCounts(stretches, total, self.global_batch, self.lanes)
+
+        @lru_cache(maxsize=4 * len(self.sources))
+        def deal(number: int, turn: int) -> Deal:
+            return Deal(counts(number), self.sources[number].samples, turn)
+
+        return deal
 
     def lr(self, position: int) -> float:
         """Learning rate of the step whose first sample is `position`."""

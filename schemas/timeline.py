@@ -15,7 +15,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.mixing import SHARE_UNIT, Mixer, SourceIds, constant_mix
+from schemas.lanes import Line, Stretch
+from schemas.mixing import SHARE_UNIT, Leaf, Mixer, SourceIds, Split, constant_mix
 from schemas.ramp import Ramp, Shape, ramp_mix
 
 
@@ -125,6 +126,15 @@ class Timeline:
             ordinals[here] = np.arange(before[source], before[source] + len(here))
         return ids, ordinals
 
+    def stretches(self, source: int) -> list[Stretch]:
+        """Phases that draw from `source`, with the lines that its draws follow."""
+        found = []
+        for laid in self._laid:
+            segment = laid.segment
+            if segment.shares[source] or (segment.shares_to and segment.shares_to[source]):
+                found.append(Stretch(segment.start, laid.counts[source], _line(laid, source)))
+        return found
+
     def error_bound(self) -> Fraction:
         """No source is ever further than this from its exact integral, in samples, at any prefix of the run."""
         return max(self._bound(laid) for laid in self._laid)
@@ -152,3 +162,19 @@ def _integrals_in(laid: _Laid, k: int) -> list[Fraction]:
         return [due + laid.ramp.integral(source, k) for source, due in enumerate(laid.integrals)]
     shares = laid.segment.shares
     return [due + Fraction(k * share, SHARE_UNIT) for due, share in zip(laid.integrals, shares, strict=True)]
+
+
+def _line(laid: _Laid, source: int) -> Line | None:
+    """The line that the source's draws follow in a phase: exactly for one source or two, else within the error."""
+    if laid.ramp is not None:
+        return None
+    shares = laid.segment.shares
+    active = [one for one, share in enumerate(shares) if share]
+    debt = sum((laid.counts[one] - laid.integrals[one] for one in active), Fraction(0))
+    due = laid.integrals[source] - laid.counts[source] + Fraction(shares[source], SHARE_UNIT) * debt
+    mixer = laid.mixer
+    if isinstance(mixer, Split) and mixer.right == Leaf(source):
+        offset = -((Fraction(1, 2) - due) * SHARE_UNIT // 1) + SHARE_UNIT - 1  # what a rounded line leaves, rounds up
+    else:
+        offset = (due + Fraction(1, 2)) * SHARE_UNIT // 1
+    return Line(shares[source], int(offset), SHARE_UNIT)

@@ -41,7 +41,9 @@ def manifest(kind: str, samples: int, seq_len: int = SEQ_LEN, **changes: Any) ->
         "geometry": None if kind == "text" else {"size": 64, "patch": 8, "tokens": 64},
         "rows": {"read": samples, "written": samples, "rejected": {}},
         "inputs": [],
-        "shards": [{"name": f"{i}.mds", "samples": n, "bytes": n, "digest": "0"} for i, n in enumerate(shards)],
+        "shards": [
+            {"name": f"{i}.mds", "samples": n, "bytes": n, "digest": f"{kind}-{i}"} for i, n in enumerate(shards)
+        ],
         **changes,
     }
 

@@ -22,7 +22,8 @@ TOKENIZER = TokenizerIdentity(digest="d" * 64, vocabulary_size=1000, end_of_text
 def source(name: str, shards: list[int]) -> Source:
     runs = [(size, 1) for size in shards]
     counts = TokenCounts(text=sum(shards) * 8)
-    return Source(name=name, path=name, plan=f"p-{name}", kind="text", samples=sum(shards), shards=runs, tokens=counts)
+    total = sum(shards)
+    return Source(name=name, path=name, content=f"c-{name}", kind="text", samples=total, shards=runs, tokens=counts)
 
 
 def billionths(weights: list[int]) -> list[int]:
@@ -130,7 +131,7 @@ def test_golden_run() -> None:
     ids, chosen = golden().samples(0, 24)
     assert ids.tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1, 0, 1, 1, 1, 1]
     assert chosen.tolist() == [6, 1, 13, 7, 0, 18, 17, 4, 12, 15, 20, 3, 16, 7, 10, 9, 4, 19, 3, 5, 1, 0, 6, 5]
-    assert golden().hash == "a76764998db767f917b0bcc45d1aa94f4374d2f2f05b3b1a4386b332778e1bf7"
+    assert golden().hash == "b7edf829305e0909ea86d24e1b6903b79f7f715bd0c05fe13efc33c2693586da"
 
 
 def test_a_chunk_boundary_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +150,7 @@ def test_prefix_hash_sees_the_past_alone() -> None:
     assert one.prefix_hash(41) != other.prefix_hash(41)
     moved = one.model_copy(update={"sources": [s.model_copy(update={"path": "elsewhere"}) for s in sources]})
     assert moved.hash == one.hash
-    rebuilt = one.model_copy(update={"sources": [s.model_copy(update={"plan": "new"}) for s in sources]})
+    rebuilt = one.model_copy(update={"sources": [s.model_copy(update={"content": "new"}) for s in sources]})
     assert rebuilt.hash != one.hash
     assert one.model_copy(update={"seed": 8}).prefix_hash(1) != one.prefix_hash(1)
 

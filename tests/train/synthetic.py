@@ -62,8 +62,9 @@ def write(root: Path, kind: str, samples: int, seed: int = 0) -> Path:
             writer.write(sample(kind, index, rng))
     shards = json.loads((out / "index.json").read_text())["shards"]
     receipts = [
-        ShardReceipt(name=s["raw_data"]["basename"], samples=s["samples"], bytes=s["raw_data"]["bytes"], digest="0")
+        ShardReceipt(name=raw["basename"], samples=s["samples"], bytes=raw["bytes"], digest=f"{kind}-{seed}")
         for s in shards
+        for raw in [s["raw_data"]]
     ]
     manifest = Manifest(
         kind=kind,
@@ -88,7 +89,7 @@ def source(path: Path) -> Source:
     return Source(
         name=manifest.kind,
         path=str(path),
-        plan=manifest.plan,
+        content=manifest.content,
         kind=manifest.kind,
         samples=manifest.samples,
         shards=[(shard.samples, 1) for shard in manifest.shards],

@@ -14,13 +14,13 @@ def check_sources(schedule: Schedule) -> None:
     """Compare every local source's manifest with what the schedule says of it.
 
     Raises:
-        InputError: a source is missing or unfinished, or was written by another plan.
+        InputError: a source is missing or unfinished, or does not hold what was compiled.
     """
     for source in schedule.sources:
         if "://" in source.path:
             continue
         manifest = Manifest.load(source.path)
-        if (manifest.plan, manifest.samples, manifest.seq_len) != (source.plan, source.samples, schedule.seq_len):
+        if (manifest.content, manifest.samples, manifest.seq_len) != (source.content, source.samples, schedule.seq_len):
             raise InputError(
                 f"source '{source.name}' is not the dataset that the schedule was compiled for",
                 file=source.path,

@@ -96,7 +96,7 @@ def test_kinds_decode_by_the_contract(root):
 def test_another_dataset_under_the_same_path_is_refused(tmp_path):
     schedule = synthetic.schedule(tmp_path)
     changed = schedule.model_copy(
-        update={"sources": [schedule.sources[0].model_copy(update={"plan": "other"}), *schedule.sources[1:]]}
+        update={"sources": [schedule.sources[0].model_copy(update={"content": "other"}), *schedule.sources[1:]]}
     )
     with pytest.raises(InputError, match="not the dataset that the schedule was compiled for"):
         ScheduleDataset(changed, 8, cache="unused")
