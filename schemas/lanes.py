@@ -136,10 +136,7 @@ class LaneCounts:
         if stretch.line is None:
             return (draws + self.lanes - 1 - lane) // self.lanes
         width = self._batch // self.lanes
-        low, high = lane * width, (lane + 1) * width
-        return _before_edge(stretch.line, stretch.start, draws, self._batch, high) - _before_edge(
-            stretch.line, stretch.start, draws, self._batch, low
-        )
+        return _in_slice(stretch.line, stretch.start, draws, self._batch, lane * width, (lane + 1) * width)
 
 
 def _steps(line: Line, start: int, draws: int, batch: int) -> tuple[int, int, int]:
@@ -149,25 +146,25 @@ def _steps(line: Line, start: int, draws: int, batch: int) -> tuple[int, int, in
     return first * batch - inside, last - first - 1, last * batch - inside
 
 
-def _before_edge(line: Line, start: int, draws: int, batch: int, edge: int) -> int:
-    """How many of the first `draws` lie less than `edge` samples behind the start of their step."""
+def _in_slice(line: Line, start: int, draws: int, batch: int, low: int, high: int) -> int:
+    """How many of the first `draws` lie in samples [low, high) of their step."""
     first, between, last = _steps(line, start, draws, batch)
     found = 0
     for begin in (first, last) if last > first else (first,):
-        low, high = (min(max(line.before(x), 0), draws) for x in (begin, begin + edge))
-        found += high - low
+        below, above = (min(max(line.before(begin + edge), 0), draws) for edge in (low, high))
+        found += above - below
     if between > 0:
-        a, b = batch * line.rise, (first + batch) * line.rise + line.offset
-        a, b = a % line.unit, b % line.unit
-        found += floor_sum(between, a, b + edge * line.rise, line.unit) - floor_sum(between, a, b, line.unit)
+        a, b = batch * line.rise % line.unit, ((first + batch) * line.rise + line.offset) % line.unit
+        found += floor_sum(between, a, b + high * line.rise, line.unit)
+        found -= floor_sum(between, a, b + low * line.rise, line.unit)
     return found
 
 
 def _before_edges(line: Line, start: int, draws: int, batch: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`_before_edge` for all edges."""
+    """How many of the first `draws` lie in samples [0, edge) of their step, for each edge; shape as `edges`."""
     first, between, last = _steps(line, start, draws, batch)
     if between >= _MANY_STEPS:
-        return np.array([_before_edge(line, start, draws, batch, edge) for edge in edges.tolist()], np.int64)
+        return np.array([_in_slice(line, start, draws, batch, 0, edge) for edge in edges.tolist()], np.int64)
     found = np.zeros(len(edges), np.int64)
     for begin in (first, last) if last > first else (first,):
         whole, rest = divmod(begin * line.rise + line.offset, line.unit)
