@@ -38,6 +38,8 @@ class Step(Strict):
     """Images in this step."""
     real_tokens: int = Field(ge=0)
     """Tokens of this step that are not padding, visual ones included."""
+    digest: str = ""
+    """Which samples the step was made of, at which positions, as 16 hex digits; empty in logs of older runs."""
     gradient_norm: float
     """Before clipping."""
     seconds: float = Field(ge=0)

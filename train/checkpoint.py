@@ -1,10 +1,10 @@
-"""Checkpoints: a directory of two safetensors files and one JSON, complete or absent.
+"""Checkpoints: a directory of two safetensors files and two JSON files, complete or absent.
 
 Composer's own checkpoints are pickles, and loading a pickle runs whatever code is in it. These hold tensors and JSON
 alone: `model.safetensors`, `optimizer.safetensors` (state by parameter name, so that it survives a regrouping) and
-`state.json` (position, the hash of the past that led there, the run's config). They are written beside their place,
-flushed to disk and renamed, so a directory that has its name is whole, whenever the machine died. There is no "latest"
-link that could point at nothing: the latest is the one with the highest position.
+`state.json` (position, the hash of the past that led there, the run's config) and `schedule.json`. They are written
+beside their place, flushed to disk and renamed, so a directory that has its name is whole, whenever the machine died.
+There is no "latest" link that could point at nothing: the latest is the one with the highest position.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from schemas.strict import Strict
 from train.config import RunConfig
 
 FOLDER = "checkpoints"
+SCHEDULE = "schedule.json"
 _PARTIAL = ".partial-"
 
 
@@ -49,6 +50,8 @@ class Saved(Strict):
     """Hash of the whole schedule, for the record."""
     samples: dict[str, int]
     """Samples of each source trained on, as counted."""
+    drawn: str = ""
+    """Digest of which samples those were (`train.loader.digest`), as read; empty in checkpoints of older runs."""
     lasting: bool
     """Whether pruning must leave it: a switch point, or the end."""
     run: RunConfig
@@ -76,7 +79,7 @@ class CheckpointStore:
         self.folder = out / FOLDER
         self._model, self._run, self._schedule = model, run, schedule
 
-    def save(self, state: State, samples: dict[str, int], *, lasting: bool) -> Path:
+    def save(self, state: State, samples: dict[str, int], drawn: str, *, lasting: bool) -> Path:
         """Write the checkpoint of `state`'s position; returns its directory. Call on rank 0 alone."""
         time = state.timestamp
         position = int(time.sample)
@@ -87,6 +90,7 @@ class CheckpointStore:
             past=self._schedule.prefix_hash(position),
             schedule=self._schedule.hash,
             samples=samples,
+            drawn=drawn,
             lasting=lasting,
             run=self._run,
             tokenizer=self._schedule.tokenizer,
@@ -100,6 +104,7 @@ class CheckpointStore:
         save_file(weights, partial / "model.safetensors")
         save_file(_optimizer_tensors(self._model, state.optimizers[0]), partial / "optimizer.safetensors")
         (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        self._schedule.save(partial / SCHEDULE)
         for file in partial.iterdir():
             _flush(file)
         target = self.folder / f"{position:015d}"
@@ -170,6 +175,11 @@ def read(path: Path) -> Saved:
     except (OSError, ValidationError, json.JSONDecodeError) as error:
         problem = f"not a checkpoint of this trainer ({' '.join(str(error).split())})"
         raise InputError(problem, file=path, remedy="give a directory with state.json and *.safetensors") from None
+
+
+def schedule_of(path: Path) -> Schedule | None:
+    """The schedule that a checkpoint was trained under; None in checkpoints of older runs."""
+    return Schedule.load(path / SCHEDULE) if (path / SCHEDULE).is_file() else None
 
 
 def load_weights(path: Path, model: nn.Module) -> None:

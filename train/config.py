@@ -59,7 +59,11 @@ class RunConfig(Strict):
     cache: Path | None = None
     """Local directory for shards of remote and compressed sources; default: `out`/cache."""
     cache_limit: int | None = Field(default=None, gt=0)
-    """Bytes of shards to keep in `cache`."""
+    """Bytes of shards to keep in `cache`, on each node."""
+    ahead: int = Field(default=64, gt=0)
+    """Steps that shards are asked for before they are needed; more for remotes that are slow to answer."""
+    remote_patience: float = Field(default=300.0, ge=0)
+    """Seconds to go on asking a remote that fails before the run ends."""
     branch_from: Path | None = None
     """Start from another run's weights, optimizer and position: from its newest checkpoint whose past this schedule
     shares. A single checkpoint may be named instead."""

@@ -7,7 +7,6 @@ place on the import path.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -31,11 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     from schemas.errors import EXIT_BAD_INPUT, InputError  # the path is settled, and --help answered, before these
     from train.launch import launch
+    from train.loader.failure import reports
 
     try:
         launch(options.run)
     except InputError as error:
-        if os.environ.get("RANK", "0") == "0":
+        if reports(error):
             print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     return 0

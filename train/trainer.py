@@ -16,7 +16,6 @@ from composer import Trainer
 from composer.core import DataSpec, Precision, Time, TimeUnit
 from composer.devices import Device
 from composer.utils import dist, get_device, reproducibility
-from torch.utils.data import DataLoader
 
 from schemas.errors import InputError
 from schemas.schedule import Schedule
@@ -31,8 +30,10 @@ from train.callbacks.record import StepRecord
 from train.checkpoint import CheckpointStore, Saved
 from train.config import RunConfig
 from train.loader.batch import samples_in_batch, split_batch, tokens_in_batch
-from train.loader.collate import collate
-from train.loader.dataset import ScheduleDataset, check_past
+from train.loader.data_loader import ScheduleLoader
+from train.loader.dataset import ScheduleDataset
+from train.loader.fetch import Patience
+from train.loader.resume import check_past
 from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
 from train.tokenizer import checked_tokenizer
@@ -88,7 +89,7 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
         return None
     path = own[-1] if own else checkpoint.branching_point(Path(str(run.branch_from)), schedule)
     saved = checkpoint.read(path)
-    check_past(schedule, saved.position, saved.past)
+    check_past(schedule, saved.position, saved.past, checkpoint.schedule_of(path))
     return path, saved
 
 
@@ -119,6 +120,8 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         stop=stop,
         cache=str(run.cache or run.out / "cache"),
         cache_limit=run.cache_limit,
+        ahead=run.ahead,
+        patience=Patience(run.remote_patience),
     )
     model = build_model(run, schedule)
     optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
@@ -126,7 +129,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         checkpoint.load_weights(begin[0], model)
         checkpoint.load_optimizer(begin[0], model, optimizer)
 
-    record = StepRecord(schedule, begin[1].samples if begin else None)
+    record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
     rate = ScheduledRate(schedule)
     gradients = Gradients(model, schedule, record, run.optimizer.clip)
     metrics = Metrics(schedule, run.out, record, rate, gradients)
@@ -134,7 +137,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     trainer = Trainer(
         model=model,
         optimizers=optimizer,
-        train_dataloader=_data_spec(dataset, rows, run.workers, device),
+        train_dataloader=_data_spec(dataset, run.workers, device),
         max_duration=Time(stop, TimeUnit.SAMPLE),
         device=device,
         precision=precision,
@@ -167,15 +170,8 @@ def choose_device() -> Device:
     return device
 
 
-def _data_spec(dataset: ScheduleDataset, rows: int, workers: int, device: Device) -> DataSpec:
-    loader = DataLoader(
-        dataset,
-        batch_size=rows,
-        collate_fn=collate,
-        num_workers=workers,
-        pin_memory=device.name == "gpu",
-        drop_last=False,
-    )
+def _data_spec(dataset: ScheduleDataset, workers: int, device: Device) -> DataSpec:
+    loader = ScheduleLoader(dataset, workers, pin_memory=device.name == "gpu")
     return DataSpec(
         loader,
         split_batch=split_batch,  # type: ignore[arg-type]

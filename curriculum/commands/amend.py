@@ -7,9 +7,9 @@ from pathlib import Path
 
 from curriculum.amendment import amend
 from curriculum.commands.arguments import add_curriculum, position, read_document
-from curriculum.compare import compare
 from curriculum.compiler import compile_curriculum
 from curriculum.report import phase_table
+from schemas.compare import compare
 from schemas.schedule import Schedule
 
 HELP = "give a running schedule a new future from a position on; its past is proven equal"

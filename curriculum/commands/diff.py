@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from curriculum.commands.arguments import add_schedule, read_schedule
-from curriculum.compare import compare
 from curriculum.report import amount, mix, phase_table, table
+from schemas.compare import compare
 from schemas.schedule import Schedule
 
 HELP = "find the first position where two schedules part, and show what changes after"

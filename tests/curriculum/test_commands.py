@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from curriculum.__main__ import COMMANDS, main
-from curriculum.compare import compare
 from curriculum.compiler import compile_curriculum
 from curriculum.document import Template, setting
+from schemas.compare import compare
 from schemas.schedule import Schedule
 
 Capture = pytest.CaptureFixture[str]

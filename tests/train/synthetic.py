@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xxhash
 from PIL import Image
 from streaming import MDSWriter
 
@@ -61,11 +63,7 @@ def write(root: Path, kind: str, samples: int, seed: int = 0) -> Path:
         for index in range(samples):
             writer.write(sample(kind, index, rng))
     shards = json.loads((out / "index.json").read_text())["shards"]
-    receipts = [
-        ShardReceipt(name=raw["basename"], samples=s["samples"], bytes=raw["bytes"], digest=f"{kind}-{seed}")
-        for s in shards
-        for raw in [s["raw_data"]]
-    ]
+    receipts = [receipt(out, s["zip_data"] or s["raw_data"], s["samples"]) for s in shards]
     manifest = Manifest(
         kind=kind,
         plan=f"{kind}-{samples}-{seed}",
@@ -81,6 +79,13 @@ def write(root: Path, kind: str, samples: int, seed: int = 0) -> Path:
     )
     (out / "manifest.json").write_text(manifest.model_dump_json())
     return out
+
+
+def receipt(folder: Path, file: dict[str, Any], samples: int) -> ShardReceipt:
+    """The manifest's receipt of a stored shard."""
+    name = file["basename"]
+    digest = xxhash.xxh3_64_hexdigest((folder / name).read_bytes())
+    return ShardReceipt(name=name, samples=samples, bytes=file["bytes"], digest=digest)
 
 
 def source(path: Path) -> Source:

@@ -194,7 +194,12 @@ def test_uneven_ranks_are_refused(data, tmp_path, monkeypatch):
 def test_checkpoints_hold_no_pickles(whole):
     run, _, _ = whole
     newest = checkpoint.find(run.out)
-    assert {file.name for file in newest.iterdir()} == {"model.safetensors", "optimizer.safetensors", "state.json"}
+    assert {file.name for file in newest.iterdir()} == {
+        "model.safetensors",
+        "optimizer.safetensors",
+        "schedule.json",
+        "state.json",
+    }
     assert json.loads((newest / "state.json").read_text())["samples"] == {"text": 76, "pairs": 12, "conversations": 32}
 
 

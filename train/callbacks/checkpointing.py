@@ -13,6 +13,7 @@ from schemas.schedule import Schedule
 from train.callbacks.record import StepRecord
 from train.checkpoint import CheckpointStore
 from train.config import CheckpointConfig
+from train.loader.digest import text
 
 
 class Checkpointing(Callback):
@@ -30,5 +31,7 @@ class Checkpointing(Callback):
             return
         if dist.get_global_rank() == 0:
             names = (source.name for source in self.schedule.sources)
-            self.store.save(state, dict(zip(names, self.record.seen, strict=True)), lasting=lasting)
+            self.store.save(
+                state, dict(zip(names, self.record.seen, strict=True)), text(self.record.drawn), lasting=lasting
+            )
             self.store.prune(self.config.keep)

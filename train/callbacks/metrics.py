@@ -21,6 +21,7 @@ from schemas.schedule import Schedule
 from train.callbacks.gradients import Gradients
 from train.callbacks.rate import ScheduledRate
 from train.callbacks.record import StepRecord
+from train.loader.digest import text
 
 METRICS_NAME = "metrics.jsonl"
 
@@ -59,6 +60,7 @@ class Metrics(Callback):
             samples=dict(zip(names, record.seen, strict=True)),
             images=record.images,
             real_tokens=record.real_tokens,
+            digest=text(record.digest),
             gradient_norm=float(self.gradients.norm),
             seconds=round(seconds, 6),
             tokens_per_second=round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),

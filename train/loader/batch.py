@@ -30,6 +30,10 @@ class Batch(TypedDict):
     """int64 [B], sums to N."""
     sources: Tensor
     """int64 [B]: index of the source in the schedule."""
+    samples: Tensor
+    """int64 [B]: number of the sample within its source."""
+    positions: Tensor
+    """int64 [B]: place in the run, in samples since its start."""
     real_tokens: Tensor
     """int64 [B]: ids that are not padding, visual ones included."""
     loss_index: Tensor
@@ -39,7 +43,14 @@ class Batch(TypedDict):
 
 
 def make_batch(
-    input_ids: Tensor, labels: Tensor, pixels: Tensor, images_per_row: Tensor, sources: Tensor, real_tokens: Tensor
+    input_ids: Tensor,
+    labels: Tensor,
+    pixels: Tensor,
+    images_per_row: Tensor,
+    sources: Tensor,
+    samples: Tensor,
+    positions: Tensor,
+    real_tokens: Tensor,
 ) -> Batch:
     """Complete a batch by what follows from its labels."""
     flat = labels.flatten()
@@ -50,6 +61,8 @@ def make_batch(
         pixels=pixels,
         images_per_row=images_per_row,
         sources=sources,
+        samples=samples,
+        positions=positions,
         real_tokens=real_tokens,
         loss_index=loss_index,
         loss_targets=flat[loss_index],
@@ -72,6 +85,8 @@ def split_batch(batch: Batch, microbatch_size: int | float) -> Sequence[Batch]:
                 pixels=batch["pixels"][first_image[part.start] : first_image[part.stop]],
                 images_per_row=batch["images_per_row"][part],
                 sources=batch["sources"][part],
+                samples=batch["samples"][part],
+                positions=batch["positions"][part],
                 real_tokens=batch["real_tokens"][part],
             )
         )

@@ -19,5 +19,7 @@ def collate(rows: Sequence[Row]) -> Batch:
         pixels=torch.from_numpy(np.concatenate([row.pixels for row in rows])),
         images_per_row=torch.tensor([len(row.pixels) for row in rows]),
         sources=torch.tensor([row.source for row in rows]),
+        samples=torch.tensor([row.sample for row in rows]),
+        positions=torch.tensor([row.position for row in rows]),
         real_tokens=torch.tensor([row.real_tokens for row in rows]),
     )

@@ -4,32 +4,73 @@ One dataset object spans all sources and all phases, so a switch is no event at 
 at any position: nothing is shuffled, shared or listed in advance. The state is a position and the hash of the
 past that led to it; a schedule that tells another past is refused.
 
-Two parts of Streaming are replaced while its constructor runs: the table of samples (`ShardSearch`), and the search
-for a free shared-memory prefix, which two jobs on a machine can win at once. A random prefix, agreed by all ranks,
-is this run's alone, and what a killed run left behind is never met again.
+What of Streaming is replaced, and why:
+
+- its table of samples (8 bytes a sample in every rank) by a search over shard offsets (`shards`), and its table of
+  shards (kilobytes a shard in every rank) by one file that a node's ranks share (`table`);
+- the search for a free shared-memory prefix by a random one (`agreement`), the shared cache by slots (`slot`);
+- how a shard is made ready (`stream`, `fetch`): verified, retried, and an error that says what to do;
+- its lock for every sample that is looked ahead at by one for every shard that is not there yet;
+- an iteration that a failed download ends early, without a word, by one that raises.
+
+Shards are asked for `ahead` steps before they are needed, in the order in which they are: what the next phase (or the
+next block of a pass) reads first is on its way well before the switch, whatever the samples in between come from.
 """
 
 from __future__ import annotations
 
-import secrets
+import logging
+import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from time import time_ns
 from typing import Any
 
 import numpy as np
 import streaming.base.dataset as stock
-import torch.distributed
-from streaming import Stream, StreamingDataset
-from streaming.base.shared import SharedMemory
-from streaming.base.shared.prefix import _get_path, _pack_locals
+from streaming import StreamingDataset
+from streaming.base.constant import BARRIER_FILELOCK, CACHE_FILELOCK
+from streaming.base.shared.prefix import _get_path
 from streaming.base.world import World
+from torch.utils.data import get_worker_info
 
 from schemas.errors import InputError
 from schemas.schedule import Schedule
+from train.loader.agreement import on_each_node, own_prefix
 from train.loader.decode import DamagedRowError, Row, decode_row
+from train.loader.failure import Failure, SourceError
+from train.loader.fetch import Patience
+from train.loader.resume import check_past
 from train.loader.shards import ShardSearch
-from train.loader.sources import check_sources, is_compressed
+from train.loader.slot import Slot
+from train.loader.sources import Site, folder_name, open_streams, survey
+from train.loader.stream import SourceStream
+from train.loader.table import Shard
 from train.loader.work import LazyWork, SampleIds, Share
+
+log = logging.getLogger(__name__)
+AHEAD = 64
+"""Default steps of look-ahead."""
+_SHARDS_IN_CACHE = 4
+"""A cache limit must have room for so many of the largest shards."""
+
+
+class Shards:
+    """All sources' shards, one after another; readers are made on demand."""
+
+    def __init__(self, streams: list[SourceStream], first: Any) -> None:
+        self._streams, self._first = streams, first
+        self._reader = lru_cache(maxsize=4096)(self._make)
+
+    def __getitem__(self, number: int) -> Shard:
+        return self._reader(int(number))
+
+    def _make(self, number: int) -> Shard:
+        stream = int(np.searchsorted(self._first, number, side="right")) - 1
+        return self._streams[stream].shard(number - int(self._first[stream]))
 
 
 class ScheduleDataset(StreamingDataset):
@@ -38,10 +79,13 @@ class ScheduleDataset(StreamingDataset):
     Args:
         schedule: what to read.
         batch_size: rows of a rank in a step.
+        cache: directory for shards of remote and of compressed sources; others are read where they are. Several loaders
+            may name the same: each has a folder of its own in it.
         start: position of the first sample, in samples since the start of the run.
         stop: position to end before; default: the schedule's end.
-        cache: directory for shards of remote and of compressed sources; others are read where they are.
-        cache_limit: bytes of `cache` to keep, None for no limit.
+        cache_limit: bytes of shards to keep, on each node; None for no limit.
+        ahead: steps that shards are asked for before they are needed.
+        patience: how long to go on asking a remote that fails.
 
     Raises:
         InputError: a source is missing, or is not the dataset that the schedule was compiled for.
@@ -56,21 +100,36 @@ class ScheduleDataset(StreamingDataset):
         start: int = 0,
         stop: int | None = None,
         cache_limit: int | None = None,
+        ahead: int = AHEAD,
+        patience: Patience | None = None,
     ) -> None:
-        self.schedule = schedule
+        self.schedule, self.ahead = schedule, ahead
         self.start, self.stop = start, schedule.total_samples if stop is None else stop
-        check_sources(schedule)
-        streams = [_stream(source.path, source.name, cache) for source in schedule.sources]
+        self._failure: Exception | None = None
+        self._closed = False
+        self._work: LazyWork | None = None
+        self._slot: Slot | None = None
+        patience = patience or Patience()
+        sites = on_each_node(World.detect(), lambda: self._claim(os.path.abspath(cache), patience))
+        streams = open_streams(schedule, sites, patience)
+        if cache_limit is not None:
+            _check_limit(streams, cache_limit)
         with _adapted():
             super().__init__(
                 streams=streams,
                 batch_size=batch_size,
-                cache_limit=cache_limit,
                 shuffle_seed=schedule.seed,
                 num_canonical_nodes=1,
                 shuffle_block_size=1,
                 allow_unsafe_types=False,
             )
+        self.shards = Shards(streams, self.shard_offset_per_stream)  # type: ignore[assignment]
+        self.cache_limit = cache_limit
+
+    def _claim(self, cache: str, patience: Patience) -> list[Site]:
+        self._slot = Slot(Path(cache))
+        self._slot.keep_only({folder_name(source) for source in self.schedule.sources})
+        return survey(self.schedule, self._slot.path, patience)
 
     def __len__(self) -> int:
         """Samples of this rank in the whole run, which is what torch's DataLoader and Composer ask."""
@@ -91,37 +150,125 @@ class ScheduleDataset(StreamingDataset):
             worker=world.worker_of_rank,
             workers=world.workers_per_rank,
         )
-        return LazyWork(share, self.global_ids)
+        self.predownload = self.batch_size * max(1, math.ceil(self.ahead / share.workers))
+        self._work = LazyWork(share, self.global_ids)
+        return self._work
 
     def global_ids(self, start: int, stop: int) -> SampleIds:
         """Streaming's sample ids (over all sources, one after another) of positions [start, stop)."""
         sources, ids = self.schedule.samples(start, stop)
         return self.sample_offset_per_stream[sources] + ids
 
+    def __iter__(self) -> Iterator[Any]:
+        """Rows of this worker's share; in a worker process, a `Failure` in place of the row that could not be had.
+
+        Raises:
+            SourceError: a shard or a row cannot be read.
+        """
+        rows = -1
+        try:
+            row: Any
+            for rows, row in enumerate(super().__iter__()):
+                assert self._work is not None
+                yield row._replace(position=self._work.position(rows))
+            if self._failure is not None:
+                raise self._failure
+            if self._work is not None and rows + 1 < len(self._work) and not self._closed:
+                raise RuntimeError(f"the loader ended after {rows + 1:,} of {len(self._work):,} rows")
+        except SourceError as error:
+            if get_worker_info() is None:
+                error.told_elsewhere = not self.first_to_fail()
+                raise
+            yield Failure(error)
+
     def __getitem__(self, at: int) -> Row:  # type: ignore[override]
         """Decode one sample by its global id.
 
         Raises:
-            InputError: the row breaks the data contract; names source and sample.
+            SourceError: the shard cannot be had, or the row breaks the data contract; names source and sample.
         """
-        source = int(np.searchsorted(self.sample_offset_per_stream, at, side="right")) - 1
-        schedule = self.schedule
+        number = int(np.searchsorted(self.sample_offset_per_stream, at, side="right")) - 1
+        sample = int(at) - int(self.sample_offset_per_stream[number])
+        schedule, source = self.schedule, self.schedule.sources[number]
         try:
-            return decode_row(self.get_item(at), source, schedule.seq_len, schedule.tokenizer, schedule.geometry)
+            raw = self.get_item(at)
+            row = decode_row(raw, number, schedule.seq_len, schedule.tokenizer, schedule.geometry)
+            return row._replace(sample=sample)
         except DamagedRowError as damage:
-            sample = at - int(self.sample_offset_per_stream[source])
-            raise InputError(
-                f"sample {sample:,} of source '{schedule.sources[source].name}' holds {damage}",
-                file=schedule.sources[source].path,
+            raise SourceError(
+                f"sample {sample:,} of source '{source.name}' holds {damage}",
+                file=source.path,
                 remedy="validate the dataset and write it again",
             ) from None
+        except RuntimeError:
+            if self._failure is not None:  # Streaming's own error tells no more than that a thread failed
+                raise self._failure from None
+            raise
+
+    def prepare_shard(self, shard_id: int, blocking: bool = True) -> None:
+        """Make a shard readable; as Streaming's, but for what it costs and what it does with a failure.
+
+        Raises:
+            SourceError: it cannot be had. Look-ahead threads (`blocking=False`) leave it to the iteration to raise.
+        """
+        if not blocking and self._shard_states[shard_id] == stock._ShardState.LOCAL:
+            self._shard_access_times[shard_id] = time_ns()  # not to be evicted before it is read
+            return
+        try:
+            super().prepare_shard(shard_id, blocking)
+        except Exception as error:
+            self._shard_states[shard_id] = stock._ShardState.REMOTE  # others must not wait for it
+            if self._cache_filelock.is_locked:
+                self._cache_filelock.release()
+            if blocking:
+                raise
+            self._failure = error
+            self._event.set()
+
+    def _evict_coldest_shard(self) -> None:
+        """As Streaming's, but never a dataset's own files: what is read in place takes no room."""
+        states, times = self._shard_states.numpy(), self._shard_access_times.numpy()
+        evictable = (states == stock._ShardState.LOCAL) & self._cached
+        if not evictable.any():
+            raise SourceError(
+                "no shard can be evicted to make room for the next",
+                field="cache_limit",
+                remedy="raise it: it must hold the shards that all workers of a node read at once",
+            )
+        candidates = np.flatnonzero(evictable)
+        self._evict_shard(int(candidates[np.argmin(times[candidates])]))
+
+    @property
+    def _cached(self) -> Any:
+        """bool [shards]: lies in the cache."""
+        in_place = np.array([stream.in_place for stream in self.streams])  # type: ignore[attr-defined]
+        return ~in_place[self.stream_per_shard]
+
+    def first_to_fail(self) -> bool:
+        """Whether no other rank of this node has said so before."""
+        try:
+            os.close(os.open(self._own_file("failed"), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            return False
+        return True
+
+    def _own_file(self, name: str) -> str:
+        return os.path.join(self._filelock_root, _get_path(self._shm_prefix_int, name))
 
     def close(self) -> None:
-        """Let Streaming's look-ahead threads end; an iteration that stopped early would keep the process alive."""
+        """Let look-ahead threads end (they would keep the process alive) and free the cache slot."""
+        self._closed = True
+        for stream in self.streams:
+            stream.closing = True  # type: ignore[attr-defined]
         if hasattr(self, "_event"):
             self._event.set()
         if hasattr(self, "_iterator"):
             self._iterator.exit()
+        if self._slot is not None:
+            self._slot.release()
+            for name in (BARRIER_FILELOCK, CACHE_FILELOCK):
+                with suppress(OSError):
+                    os.unlink(self._own_file(name))
 
     def state_dict(self, num_samples: int, from_beginning: bool) -> dict[str, Any]:
         """State after `num_samples` samples of the run (`from_beginning`), or since `start`."""
@@ -143,43 +290,23 @@ class ScheduleDataset(StreamingDataset):
         self.start = obj["position"]
 
 
-def check_past(schedule: Schedule, position: int, past: str) -> None:
-    """Refuse a schedule under which `position` would not have been reached as it was."""
-    if position > schedule.total_samples or schedule.prefix_hash(position) != past:
+def _check_limit(streams: list[SourceStream], limit: int) -> None:
+    """A cache limit that cannot work is refused before it makes workers wait for each other."""
+    largest = max(
+        (int((s.table.records["raw"] + s.table.records["zip"]).max()) for s in streams if not s.in_place), default=0
+    )
+    if limit < _SHARDS_IN_CACHE * largest:
         raise InputError(
-            f"the schedule's past, before sample {position:,}, is not the one that this checkpoint was trained on",
-            field="schedule",
-            remedy="change only what lies ahead, branch from an earlier checkpoint, or use a new output directory",
+            f"{limit:,} bytes do not hold {_SHARDS_IN_CACHE} of the largest shards, of {largest:,} bytes",
+            field="cache_limit",
+            remedy=f"give at least {_SHARDS_IN_CACHE * largest:,}; better, what two blocks of every source need",
         )
-
-
-def _stream(path: str, name: str, cache: str) -> Stream:
-    """Datasets are never written to: what has to be fetched or decompressed goes to the run's own cache."""
-    if "://" not in path and not is_compressed(path):
-        return Stream(local=path)
-    return Stream(remote=path, local=f"{cache}/{name}")
-
-
-def _own_prefix(streams_local: list[str], streams_remote: Any, world: World, retry: int = 0) -> Any:
-    """A shared-memory prefix that no other run uses; same contract as Streaming's `get_shm_prefix`."""
-    agreed = [secrets.randbits(48)]
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    if distributed:
-        torch.distributed.broadcast_object_list(agreed, src=0)
-    name, data = _get_path(agreed[0], "locals"), _pack_locals(streams_local, agreed[0])
-    if world.is_local_leader:
-        shared = SharedMemory(name, True, len(data))
-        shared.buf[: len(data)] = data
-    if distributed:
-        torch.distributed.barrier()
-    if not world.is_local_leader:
-        shared = SharedMemory(name, False)
-    return agreed[0], shared
 
 
 @contextmanager
 def _adapted() -> Iterator[None]:
-    ours: dict[str, Any] = {"Spanner": ShardSearch, "get_shm_prefix": _own_prefix}
+    """Streaming's constructor with our parts in place of its own."""
+    ours: dict[str, Any] = {"Spanner": ShardSearch, "get_shm_prefix": own_prefix}
     theirs = {name: getattr(stock, name) for name in ours}
     try:
         for name, replacement in ours.items():

@@ -39,6 +39,10 @@ class Row(NamedTuple):
     """Ids that are not padding."""
     source: int
     """Index of the source in the schedule."""
+    sample: int = 0
+    """Number of the sample within its source."""
+    position: int = 0
+    """Place in the run."""
 
 
 def decode_row(

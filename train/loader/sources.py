@@ -1,34 +1,103 @@
-"""Are the datasets on disk the ones that the schedule was compiled for? Asked once, before anything is read."""
+"""Are the datasets the ones that the schedule was compiled for? Asked once on each node, before anything is read.
+
+Manifest and index are read from where the dataset lies, local or remote, compared with each other and with the
+schedule, and left as one table of shards (`train.loader.table`) in the loader's cache slot.
+"""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from streaming.base.storage.download import CloudDownloader
 
 from schemas.errors import InputError
-from schemas.manifest import Manifest
-from schemas.schedule import Schedule
+from schemas.manifest import MANIFEST_NAME, Manifest
+from schemas.schedule import Schedule, Source
+from train.loader.fetch import PART, Order, Patience, fetch
+from train.loader.stream import SourceStream, is_remote
+from train.loader.table import TABLE, ShardTable
+
+INDEX_NAME = "index.json"
 
 
-def check_sources(schedule: Schedule) -> None:
-    """Compare every local source's manifest with what the schedule says of it.
+class Site(NamedTuple):
+    """What the first rank of a node tells the others of a source."""
+
+    folder: str
+    """In the cache: the table, and shards that cannot be read in place."""
+    layout: dict[str, Any]
+    """Of the table."""
+
+
+def folder_name(source: Source) -> str:
+    """Folder of a source in a cache slot: another version of the data gets another one."""
+    return f"{source.name}-{source.content[:16]}".replace("/", "_")
+
+
+def survey(schedule: Schedule, slot: Path, patience: Patience) -> list[Site]:
+    """Check every source, and leave its table in `slot`.
 
     Raises:
-        InputError: a source is missing or unfinished, or does not hold what was compiled.
+        InputError: a source is missing, unfinished or out of reach, holds something else, or contradicts itself.
     """
-    for source in schedule.sources:
-        if "://" in source.path:
-            continue
-        manifest = Manifest.load(source.path)
-        if (manifest.content, manifest.samples, manifest.seq_len) != (source.content, source.samples, schedule.seq_len):
-            raise InputError(
-                f"source '{source.name}' is not the dataset that the schedule was compiled for",
-                file=source.path,
-                remedy="compile the schedule again, or point `path` at the dataset that it was compiled for",
-            )
+    return [_survey(schedule, source, slot / folder_name(source), patience) for source in schedule.sources]
 
 
-def is_compressed(path: str) -> bool:
-    """Whether the local dataset at `path` holds compressed shards."""
-    index = json.loads((Path(path) / "index.json").read_bytes())
-    return any(shard.get("compression") for shard in index["shards"])
+def open_streams(schedule: Schedule, sites: list[Site], patience: Patience) -> list[SourceStream]:
+    """The streams over what `survey` found."""
+    streams = []
+    for source, site in zip(schedule.sources, sites, strict=True):
+        folder = Path(site.folder)
+        table = ShardTable.load(folder / TABLE, site.layout)
+        streams.append(SourceStream(source.name, source.path, table, folder, patience))
+    return streams
+
+
+def _survey(schedule: Schedule, source: Source, folder: Path, patience: Patience) -> Site:
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_remote(source.path):
+        manifest, index = _from_remote(source, folder, patience)
+    else:
+        manifest, index = Manifest.load(source.path), _read_index(Path(source.path) / INDEX_NAME, source)
+    if (manifest.content, manifest.samples, manifest.seq_len) != (source.content, source.samples, schedule.seq_len):
+        raise InputError(
+            f"source '{source.name}' is not the dataset that the schedule was compiled for",
+            file=source.path,
+            remedy="compile the schedule again, or point `path` at the dataset that it was compiled for",
+        )
+    table = ShardTable.of(index, manifest, source, source.path)
+    table.save(folder / TABLE)
+    return Site(str(folder), table.layout)
+
+
+def _read_index(path: Path, source: Source) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = f"cannot read index.json of source '{source.name}' ({error.strerror})"
+        raise InputError(problem, file=path, remedy="run the dataprep job that writes the dataset again") from None
+
+
+def _from_remote(source: Source, folder: Path, patience: Patience) -> tuple[Manifest, bytes]:
+    """Both are fetched anew at every start: they are small, and what they say is what shards are checked against."""
+    try:
+        downloader = CloudDownloader.get(source.path)
+    except (ValueError, ImportError) as error:
+        remedy = "use a local directory, s3:// or another remote of Streaming, and install what it needs"
+        raise InputError(f"{error}", file=source.path, field=source.name, remedy=remedy) from None
+    found = {}
+    for name in (MANIFEST_NAME, INDEX_NAME):
+        target = folder / f".{name}{PART}"
+        order = Order(f"{name} of source '{source.name}'", f"{source.path}/{name}", target, lambda path: None)
+        fetch(order, lambda remote, local: downloader.download(remote, local), patience)
+        found[name] = target
+    downloader.clean_up()
+    try:
+        manifest, index = Manifest.load_file(found[MANIFEST_NAME]), found[INDEX_NAME].read_bytes()
+    except InputError as error:
+        raise InputError(error.problem, file=f"{source.path}/{MANIFEST_NAME}", remedy=error.remedy) from None
+    finally:
+        for target in found.values():
+            target.unlink(missing_ok=True)
+    return manifest, index

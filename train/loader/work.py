@@ -78,6 +78,11 @@ class LazyWork:
     def __len__(self) -> int:
         return len(self._share)
 
+    def position(self, j: int) -> int:
+        """Position in the run of item `j`."""
+        b, offset = divmod(j, self._share.batch_size)
+        return self._share.batch(b)[0] + offset
+
     def __getitem__(self, j: int) -> int:
         if not 0 <= j < len(self._share):
             raise IndexError(f"item {j} of {len(self._share)}")

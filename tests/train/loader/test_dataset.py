@@ -34,7 +34,7 @@ def loader_of(dataset: ScheduleDataset, workers: int = 0) -> DataLoader:
 @pytest.mark.parametrize(("workers", "start"), [(0, 0), (0, 53), (2, 0), (2, 53)])
 def test_one_rank_reads_the_schedule_from_any_position(root, workers, start):
     schedule = synthetic.schedule(root)
-    dataset = ScheduleDataset(schedule, 8, cache="unused", start=start)
+    dataset = ScheduleDataset(schedule, 8, cache=str(root / "cache"), start=start)
     batches = [identify(batch) for batch in loader_of(dataset, workers)]
     assert [one for batch in batches for one in batch] == expected(schedule, start, schedule.total_samples)
     assert {len(batch) for batch in batches[:-1]} == {8}
@@ -45,7 +45,7 @@ def test_ranks_share_each_step(root, ranks):
     schedule = synthetic.schedule(root)
     steps = []
     for rank in range(ranks):
-        dataset = ScheduleDataset(schedule, 8 // ranks, cache="unused")
+        dataset = ScheduleDataset(schedule, 8 // ranks, cache=str(root / "cache"))
         dataset._parallel_rank_world = World(1, ranks, 1, rank)
         dataset._unique_worker_world = World(1, 1, 1, 0)
         dataset._parallel_worker_world = World(1, ranks, 1, rank)
@@ -58,7 +58,10 @@ def test_ranks_share_each_step(root, ranks):
 
 def test_resume_goes_on_exactly_and_two_datasets_do_not_meet(root):
     schedule = synthetic.schedule(root)
-    first, second = ScheduleDataset(schedule, 8, cache="unused"), ScheduleDataset(schedule, 8, cache="unused")
+    first, second = (
+        ScheduleDataset(schedule, 8, cache=str(root / "cache")),
+        ScheduleDataset(schedule, 8, cache=str(root / "cache")),
+    )
     iterator = iter(loader_of(first))
     seen = [identify(next(iterator)) for _ in range(5)]
     second.load_state_dict(first.state_dict(40, True))
@@ -68,17 +71,17 @@ def test_resume_goes_on_exactly_and_two_datasets_do_not_meet(root):
 
 
 def test_a_changed_past_is_refused_and_a_changed_future_is_not(root):
-    state = ScheduleDataset(synthetic.schedule(root), 8, cache="unused").state_dict(64, True)
+    state = ScheduleDataset(synthetic.schedule(root), 8, cache=str(root / "cache")).state_dict(64, True)
     future = synthetic.schedule(root, lengths=(48, 40, 64))
-    ScheduleDataset(future, 8, cache="unused").load_state_dict(state)
+    ScheduleDataset(future, 8, cache=str(root / "cache")).load_state_dict(state)
     past = synthetic.schedule(root, pairs_share=200_000_000)
     with pytest.raises(InputError, match="past, before sample 64"):
-        ScheduleDataset(past, 8, cache="unused").load_state_dict(state)
+        ScheduleDataset(past, 8, cache=str(root / "cache")).load_state_dict(state)
 
 
 def test_kinds_decode_by_the_contract(root):
     schedule = synthetic.schedule(root)
-    dataset = ScheduleDataset(schedule, 8, cache="unused")
+    dataset = ScheduleDataset(schedule, 8, cache=str(root / "cache"))
     text, pair, conversation = (dataset[int(dataset.sample_offset_per_stream[i])] for i in range(3))
     assert text.pixels.shape == (0, 3, 16, 16)
     assert pair.pixels.shape[1:] == (3, 16, 16)
@@ -99,4 +102,4 @@ def test_another_dataset_under_the_same_path_is_refused(tmp_path):
         update={"sources": [schedule.sources[0].model_copy(update={"content": "other"}), *schedule.sources[1:]]}
     )
     with pytest.raises(InputError, match="not the dataset that the schedule was compiled for"):
-        ScheduleDataset(changed, 8, cache="unused")
+        ScheduleDataset(changed, 8, cache=str(tmp_path / "cache"))

@@ -7,11 +7,11 @@ one, up to a limit, and the learning rates step by step.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 
-from curriculum.layout import first_position
 from schemas.schedule import Schedule
 
 _CHUNK = 1 << 16
@@ -40,7 +40,7 @@ def shared_prefix(a: Schedule, b: Schedule) -> int:
     def parted(position: int) -> bool:
         return position > shorter or a.prefix_hash(position) != b.prefix_hash(position)
 
-    return max(first_position(parted, 0, shorter + 1) - 1, 0)
+    return max(bisect_left(range(shorter + 2), True, key=parted) - 1, 0)
 
 
 def compare(a: Schedule, b: Schedule) -> Parting:

@@ -1,0 +1,48 @@
+"""torch's DataLoader over a `ScheduleDataset`, which lets bad data end the run as one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from train.loader.batch import Batch
+from train.loader.collate import collate
+from train.loader.dataset import ScheduleDataset
+from train.loader.decode import Row
+from train.loader.failure import Failure, SourceError
+
+
+class ScheduleLoader(DataLoader[Batch]):
+    """Batches of this rank, in the schedule's order, made by `workers` processes (0: in this one)."""
+
+    def __init__(self, dataset: ScheduleDataset, workers: int, *, pin_memory: bool = False) -> None:
+        super().__init__(
+            dataset,
+            batch_size=dataset.batch_size,
+            collate_fn=_collate_or_fail,
+            num_workers=workers,
+            pin_memory=pin_memory,
+            drop_last=False,
+        )
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Batches.
+
+        Raises:
+            SourceError: data of this rank cannot be read, or is not what it should be.
+        """
+        for batch in super().__iter__():
+            if isinstance(batch, Failure):
+                if isinstance(batch.error, SourceError):
+                    batch.error.told_elsewhere = not self.dataset.first_to_fail()  # type: ignore[attr-defined]
+                raise batch.error
+            yield batch
+
+
+def _collate_or_fail(rows: Sequence[Row | Failure]) -> Batch | Failure:
+    for row in rows:
+        if isinstance(row, Failure):
+            return row
+    return collate(rows)  # type: ignore[arg-type]
