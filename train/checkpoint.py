@@ -79,7 +79,7 @@ class CheckpointStore:
         self.folder = out / FOLDER
         self._model, self._run, self._schedule = model, run, schedule
 
-    def save(self, state: State, samples: dict[str, int], drawn: str, *, lasting: bool) -> Path:
+    def save(self, state: State, samples: dict[str, int], *, lasting: bool, drawn: str = "") -> Path:
         """Write the checkpoint of `state`'s position; returns its directory. Call on rank 0 alone."""
         time = state.timestamp
         position = int(time.sample)

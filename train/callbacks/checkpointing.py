@@ -31,7 +31,6 @@ class Checkpointing(Callback):
             return
         if dist.get_global_rank() == 0:
             names = (source.name for source in self.schedule.sources)
-            self.store.save(
-                state, dict(zip(names, self.record.seen, strict=True)), text(self.record.drawn), lasting=lasting
-            )
+            samples = dict(zip(names, self.record.seen, strict=True))
+            self.store.save(state, samples, lasting=lasting, drawn=text(self.record.drawn))
             self.store.prune(self.config.keep)
