@@ -1,7 +1,7 @@
 """One source as a Streaming `Stream`: where its shards lie, and how one becomes readable.
 
 A dataset on a local disk, not compressed, is read in place and never written to or evicted. Everything else goes
-through a folder of the loader's cache slot that is named by the dataset's content: another version of the data never meets
+through a folder of the loader's cache slot, named by the dataset's content: another version of the data never meets
 its files. Each stored file is compared with the manifest's receipt before its first sample is read, in place too.
 """
 
