@@ -89,10 +89,11 @@ def fetch(
             return
         except Exception as error:
             part.unlink(missing_ok=True)
-            _give_up_if_final(order, error, attempt)
             wait = min(patience.longest, patience.first * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)
             spent = time.monotonic() - begun
-            if spent + wait > patience.total or closing():
+            over = spent + wait > patience.total or closing()
+            _give_up_if_final(order, error, enough=over or attempt >= _FEW)
+            if over:
                 raise SourceError(
                     f"{order.what} cannot be fetched: {attempt} attempts in {spent:.0f} s, the last: {_line(error)}",
                     file=order.remote,
@@ -144,10 +145,10 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _FULL
 
 
-def _give_up_if_final(order: Order, error: Exception, attempt: int) -> None:
+def _give_up_if_final(order: Order, error: Exception, *, enough: bool) -> None:
     if is_disk_full(error):
         raise disk_full(order.what, order.target) from None
-    if attempt < _FEW:
+    if not enough:
         return
     if isinstance(error, DamagedFileError):
         raise SourceError(

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from schemas.errors import InputError
 from train.loader.fetch import PART
-from train.loader.table import TABLE
 
+TABLE = "shards.npy"
+"""A dataset's table of shards (`train.loader.table`), in its folder."""
 _LOCK = ".lock"
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _held: set[int] = set()

@@ -15,8 +15,9 @@ from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.schedule import Schedule, Source
 from train.loader.fetch import PART, Order, Patience, fetch
+from train.loader.slot import TABLE
 from train.loader.stream import SourceStream, is_remote
-from train.loader.table import TABLE, ShardTable
+from train.loader.table import ShardTable
 
 INDEX_NAME = "index.json"
 

@@ -125,8 +125,9 @@ class SourceStream(Stream):
     def _download(self, remote: str, local: str) -> None:
         try:
             self._downloader.download(remote, local, self.download_timeout)
-        except Exception:
-            self._downloader.clean_up()
+        except Exception as error:
+            if not hasattr(error, "response"):  # no answer: the connection may be what is broken
+                self._downloader.clean_up()
             raise
 
     def _verified(self, what: str, path: Path, shard: Shard) -> None:

@@ -22,8 +22,6 @@ from schemas.errors import InputError
 from schemas.manifest import Manifest
 from schemas.schedule import Source
 
-TABLE = "shards.npy"
-"""Name of a table's file."""
 _COMMON = ("version", "format", "compression", "column_names", "column_encodings", "column_sizes")
 _REMEDY = "write the dataset again with the dataprep job that made it"
 
