@@ -25,8 +25,8 @@ setup:  ## virtual environment, pinned packages, Java 17
 demo: setup  ## raw data -> shards -> schedule -> trained model -> report, in WORK=demo-run; go on after an interruption
 	@python -m demo $(WORK) $(DEMO_ARGS)
 
-test: setup  ## every test; ARGS="-k name" narrows
-	@python -m pytest $(ARGS)
+test: setup  ## every test, on two workers; ARGS="-k name" narrows
+	@python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 lint: setup  ## ruff, mypy and hadolint
 	ruff check .

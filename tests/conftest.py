@@ -22,6 +22,14 @@ os.environ.update(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under several workers a file stays together (its fixtures are made once), and so does all that shares the demo."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        group = "demo" if "finished_demo" in fixtures else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
     """The README's first command, at the size of `recipes/smoke`."""

@@ -1,7 +1,9 @@
 """The instruction release: one JSON array in the form of LLaVA-v1.5's mix665k, and the pictures beside it.
 
-Rows have one to four rounds; the marker `<image>` stands at the start or at the end of the first human turn. About 6 %
-of the rows are text only and carry `model`. A few rows have the defects that the release is known for.
+Rows have one to four rounds; the marker `<image>` stands at the start or at the end of the first human turn. A third of
+the pictures are described in full instead of asked about, like the detailed descriptions of the real release: one
+description says more about a picture than all the short answers on it. About 6 % of the rows are text only and carry
+`model`. A few rows have the defects that the release is known for.
 """
 
 from __future__ import annotations
@@ -14,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.world.asking import Asker
-from demo.world.captions import inventory
-from demo.world.questions import Question
+from demo.world.captions import inventory, relation
 from demo.world.render import encode, render
 from demo.world.scene import Layout, draw, stream
 from demo.world.world import Defect, DefectKind, Fate
@@ -24,6 +25,13 @@ MARKER = "<image>"
 _TEXT_ONLY_SHARE = 0.06
 _ROUNDS = {1: 0.35, 2: 0.40, 3: 0.20, 4: 0.05}
 """Shares of rows by rounds. Few are long, or sides and counts, asked once a row, would outgrow their weights."""
+
+_DESCRIBED = 0.35
+"""Share of the pictures that are described."""
+DESCRIBE = ("Describe the picture.", "What does the picture show?", "Write down everything that you see.")
+
+Round = tuple[str, str]
+"""(question, answer)."""
 
 _SHARES: dict[DefectKind, tuple[float, Fate]] = {
     "missing_image": (0.002, "rejected"),
@@ -42,7 +50,7 @@ class Written:
     defects: list[Defect]
     text_only: int
     questions: int
-    """Questions on pictures."""
+    """Questions on pictures; requests to describe one do not count."""
 
 
 def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> Written:
@@ -59,12 +67,16 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
         scene = draw(rng, excluded)
         (rounds,) = rng.choices(list(_ROUNDS), weights=list(_ROUNDS.values()))
         if index in text_only:
-            asked = text_asker.separate(rng, scene, min(rounds, 2))
+            asked = [(one.text, one.answer) for one in text_asker.separate(rng, scene, min(rounds, 2))]
             rows.append(_text_row(rng, index, inventory(rng, scene), asked))
             continue
         kind = planted.get(index)
-        asked = asker.conversation(rng, scene, max(rounds, 2) if kind == "unpaired_turns" else rounds)
-        questions += len(asked)
+        if kind is None and rng.random() < _DESCRIBED:
+            asked = [(rng.choice(DESCRIBE), f"I see {inventory(rng, scene)}; {relation(rng, scene)}.")]
+        else:
+            put = asker.conversation(rng, scene, max(rounds, 2) if kind == "unpaired_turns" else rounds)
+            asked = [(one.text, one.answer) for one in put]
+            questions += len(put)
         identity = f"{index:012d}"
         if kind is not None:
             defects.append(Defect(release="conversations", kind=kind, key=identity, fate=_SHARES[kind][1]))
@@ -94,11 +106,11 @@ def _plant(number: int, seed: int) -> tuple[set[int], dict[int, DefectKind]]:
     return set(shuffled[:split]), dict(zip(shuffled[split:], kinds, strict=False))
 
 
-def _turns(rng: random.Random, asked: list[Question], kind: DefectKind | None) -> list[dict[str, str]]:
+def _turns(rng: random.Random, asked: list[Round], kind: DefectKind | None) -> list[dict[str, str]]:
     """The rounds as alternating turns, with the marker in the first human one and the defect `kind`, if any."""
     turns = []
-    for question in asked:
-        turns += [{"from": "human", "value": question.text}, {"from": "gpt", "value": question.answer}]
+    for question, answer in asked:
+        turns += [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
     first = turns[0]["value"]
     turns[0]["value"] = rng.choice((f"{MARKER}\n{first}", f"{first}\n{MARKER}"))
     if kind == "leading_gpt":
@@ -108,9 +120,9 @@ def _turns(rng: random.Random, asked: list[Question], kind: DefectKind | None) -
     return turns
 
 
-def _text_row(rng: random.Random, index: int, words: str, asked: list[Question]) -> dict[str, Any]:
+def _text_row(rng: random.Random, index: int, words: str, asked: list[Round]) -> dict[str, Any]:
     """A row without a picture: the scene is given in `words`."""
     opening = rng.choice(("A picture shows {}.", "Imagine {}.", "In words: {}.")).format(words)
     turns = _turns(rng, asked, None)
-    turns[0]["value"] = f"{opening} {asked[0].text}"
+    turns[0]["value"] = f"{opening} {asked[0][0]}"
     return {"id": f"text{index:08d}_0", "model": "world-in-words", "conversations": turns}
