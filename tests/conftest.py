@@ -23,7 +23,7 @@ os.environ.update(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under several workers a file stays together (its fixtures are made once), and so does all that shares the demo."""
+    """Under several workers a file stays together (fixtures are made once) and so does all that shares the demo."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         group = "demo" if "finished_demo" in fixtures else str(item.path)
