@@ -96,11 +96,14 @@ def _lay_out(context: Context) -> Layout:
     except MisplacedError as error:
         phase = context.curriculum.phases[error.draft]
         start, stop = (nearest(exact * context.scale.seq_len) for exact in (error.start, error.stop))
+        overlaps = stop < start
         context.document.refuse(
-            f"phase '{phase.name}' {'overlaps the one before' if stop < start else 'is empty'}: "
+            f"phase '{phase.name}' {'overlaps the one before' if overlaps else 'is empty'}: "
             f"it would run from token {start:,} to {stop:,}",
             *("phases", error.draft, "until" if phase.until is not None else "for"),
-            remedy="end it later, remove it, or let it be left out with 'may_be_empty: true'",
+            remedy="end it later, or the one before earlier ('until' counts from the start of the run)"
+            if overlaps
+            else "end it later, remove it, or let it be left out with 'may_be_empty: true'",
         )
     except ShortageError as error:
         _refuse_shortage(context, error, supplies[error.source])

@@ -8,6 +8,9 @@ from curriculum.compiler import Compiled
 from schemas.mixing import SHARE_UNIT
 from schemas.schedule import Phase, Schedule
 
+_NAMED = 5
+"""Sources that a mix names, if it has more than one beyond them."""
+
 
 def amount(value: float) -> str:
     """Tokens or samples as people write them: 27.999 B."""
@@ -37,11 +40,13 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
 
 
 def mix(schedule: Schedule, phase: Phase) -> str:
-    """`text 85 %, pairs 15 %`, or both ends of a ramp."""
+    """`text 85 %, pairs 15 %`, or both ends of a ramp; of many sources, the largest."""
 
     def one(shares: Sequence[int]) -> str:
-        parts = zip(schedule.sources, shares, strict=True)
-        return ", ".join(f"{source.name} {percent(share / SHARE_UNIT)}" for source, share in parts if share)
+        drawn = [(source, share) for source, share in zip(schedule.sources, shares, strict=True) if share]
+        shown = sorted(drawn, key=lambda part: -part[1])[:_NAMED] if len(drawn) > _NAMED + 1 else drawn
+        text = ", ".join(f"{source.name} {percent(share / SHARE_UNIT)}" for source, share in shown)
+        return text if shown is drawn else f"{text}, {len(drawn) - _NAMED} more"
 
     if phase.shares_to is None:
         return one(phase.shares)
@@ -95,7 +100,8 @@ def report(compiled: Compiled) -> str:
         "",
         source_table(schedule),
         "",
-        f"every source stays within {schedule.error_bound():.3g} samples of its exact share at every prefix of the run",
+        f"every source stays within {schedule.error_bound():.3g} samples of its exact share at every prefix of the "
+        f"run, and within {2 * schedule.error_bound():.3g} in any slice of it",
         "phase ends are the nearest whole sample to their exact token; the run's end is a whole step",
         *compiled.notes,
         f"schedule {schedule.hash}",

@@ -6,11 +6,14 @@ log aggregators and can be grepped. Bugs are not `InputError`s: they keep their 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 EXIT_BAD_INPUT = 2
+EXIT_BROKEN_PIPE = 141
+"""What shells report of a program that SIGPIPE ended."""
 
 
 class InputError(ValueError):
@@ -41,9 +44,17 @@ class InputError(ValueError):
 
 
 def exit_code(main: Callable[[], int | None]) -> int:
-    """Run a command's `main`; an `InputError` becomes one line on stderr and exit status 2."""
+    """Run a command's `main`; an `InputError` becomes one line on stderr and exit status 2.
+
+    A reader that has seen enough (`| head`) ends the command without a word, as it does to any Unix command.
+    """
     try:
-        return main() or 0
+        status = main() or 0
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail again at exit
+        return EXIT_BROKEN_PIPE

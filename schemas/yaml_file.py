@@ -71,7 +71,7 @@ def validate(data: Any, model: type[ModelT], *, path: str | Path, node: yaml.Nod
         loc = first["loc"]
         problem, remedy = _describe(first, model)
         if more:
-            problem += f" (and {more} more like this)"
+            problem += f" (and {more} more error{'s' if more > 1 else ''})"
         file, line = place_of(node, loc) or (path, None)
         field = dotted(_written(node, loc) if node else loc)
         raise InputError(problem, file=file, line=line, field=field, remedy=remedy) from None
@@ -220,6 +220,20 @@ def construct(node: yaml.Node | None) -> Any:
         raise InputError(f"not plain data: {error}", file=node.start_mark.name) from None
 
 
+_SHAPES = {
+    "list_type": "write a list: one '- ' line for each item, or [...]",
+    "dict_type": "write 'key: value' lines below it, or {key: value}",
+    "model_type": "write 'key: value' lines below it, or {key: value}",
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "int_parsing": "write a whole number",
+    "string_type": "put it in quotes",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+}
+"""Remedies for values of the wrong type."""
+
+
 def _describe(error: Any, model: type[BaseModel]) -> tuple[str, str | None]:
     """A problem and a remedy in plain words from one pydantic error."""
     kind, loc = error["type"], error["loc"]
@@ -232,6 +246,8 @@ def _describe(error: Any, model: type[BaseModel]) -> tuple[str, str | None]:
         return "the key is missing", "add it"
     message = str(error["msg"]).removeprefix("Value error, ")
     problem, _, remedy = message.partition("; ")
+    if kind in _SHAPES:
+        remedy = _SHAPES[kind]
     shown = repr(error.get("input"))
     if kind != "value_error" and len(shown) <= 60:
         problem += f" (found {shown})"

@@ -69,6 +69,13 @@ def positive(text: str) -> float:
     return number
 
 
+def whole(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return int(text)
+
+
 def position(text: str, schedule: Schedule) -> int:
     """A place in the run, in samples: `3.44T` tokens, `120000 steps`, `1000 samples` or `80%` of the run.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from curriculum.commands.arguments import add_curriculum, positive, read_document
+from curriculum.commands.arguments import add_curriculum, positive, read_document, whole
 from curriculum.compiler import Compiled, compile_curriculum
 from curriculum.report import amount, percent, phase_table, table
-from curriculum.supply import cost, realised, uses
+from curriculum.supply import UNITS, cost, realised, uses
+from schemas.errors import InputError
 
 HELP = "check the supply before launch: passes, where sources run out, realised shares, hours and cost"
 EXAMPLE = """\
@@ -23,19 +24,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_curriculum(parser)
     parser.add_argument("--tokens-per-second", type=positive, metavar="N", help="throughput of one GPU, as measured")
-    parser.add_argument("--gpus", type=int, default=1, help="GPUs of the run, for wall-clock hours; default 1")
+    parser.add_argument("--gpus", type=whole, default=1, help="GPUs of the run, for wall-clock hours; default 1")
     parser.add_argument("--price", type=positive, help="of one GPU-hour")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compile in memory and print what it comes to."""
+    if args.price is not None and args.tokens_per_second is None:
+        raise InputError("--price needs a throughput", remedy="give --tokens-per-second, of one GPU")
     compiled = compile_curriculum(read_document(args))
     schedule = compiled.schedule
     print(phase_table(schedule), "", _supply(compiled), "", _shares(compiled), sep="\n")
     if args.tokens_per_second:
-        spent = cost(schedule.tokens(schedule.total_samples), args.tokens_per_second, max(args.gpus, 1), args.price)
-        money = "" if spent.price is None else f", {spent.price:,.0f} at {args.price:g} a GPU-hour"
-        print(f"\n{spent.gpu_hours:,.4g} GPU-hours, {spent.hours:,.4g} hours on {max(args.gpus, 1)} GPUs{money}")
+        spent = cost(schedule.tokens(schedule.total_samples), args.tokens_per_second, args.gpus, args.price)
+        money = "" if spent.price is None else f", {_number(spent.price)} at {args.price:g} a GPU-hour"
+        gpus = "1 GPU" if args.gpus == 1 else f"{args.gpus:,} GPUs"
+        print(f"\n{_number(spent.gpu_hours)} GPU-hours, {_number(spent.hours)} hours on {gpus}{money}")
     for note in compiled.notes:
         print(note)
     ran_out = any("runs out" in note for note in compiled.notes)
@@ -55,12 +59,23 @@ def _supply(compiled: Compiled) -> str:
 
 
 def _shares(compiled: Compiled) -> str:
+    """A row for each phase and source: as many sources as there are, the table stays as wide."""
     schedule = compiled.schedule
-    names = [source.name for source in schedule.sources]
-    rows = [("realised shares", "unit", *names)]
     stretches = [(phase.name, phase.start, phase.stop) for phase in schedule.phases]
-    for name, start, stop in [*stretches, ("whole run", 0, schedule.total_samples)]:
-        for unit, shares in realised(schedule, start, stop).items():
-            rows.append((name, unit, *(percent(shares[source]) for source in names)))
-            name = ""
-    return table(rows, right=tuple(range(2, 2 + len(names))))
+    shares = [
+        (name, realised(schedule, start, stop))
+        for name, start, stop in [*stretches, ("whole run", 0, schedule.total_samples)]
+    ]
+    units = [unit for unit in UNITS if any(unit in by_unit for _, by_unit in shares)]
+    rows = [("realised shares of", "source", *units)]
+    for name, by_unit in shares:
+        for source in schedule.sources:
+            if by_unit["samples"][source.name]:
+                cells = (percent(by_unit[unit][source.name]) if unit in by_unit else "-" for unit in units)
+                rows.append((name, source.name, *cells))
+                name = ""
+    return table(rows, right=tuple(range(2, 2 + len(units))))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

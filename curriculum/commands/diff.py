@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
     parting = compare(a, b)
     if parting.written is None:
         print(f"the same run: {a.hash}")
+        if others := _beside_the_run(a, b):
+            print(f"they differ in what does not change it: {', '.join(others)}")
         return 0
     print(f"equal before {_where(a, parting.written)}: {a.prefix_hash(parting.written)}")
     searched = f"none before {_where(a, parting.compared)}"
@@ -41,6 +43,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{path} from there: {_ahead(schedule, parting.written, path)}\n{phase_table(schedule)}")
     print(f"\n{_totals(a, b)}")
     return 1
+
+
+def _beside_the_run(a: Schedule, b: Schedule) -> list[str]:
+    """What two schedules of the same run say differently."""
+    batches = [a.global_batch, b.global_batch]
+    found = [f"global batch ({batches[0]:,} and {batches[1]:,})"] if batches[0] != batches[1] else []
+    for key, what in (("evaluate_at", "points of evaluation"), ("checkpoint_at", "points of checkpoints")):
+        points = [[point for phase in run.phases for point in getattr(phase, key)] for run in (a, b)]
+        found += [what] if points[0] != points[1] else []
+    places = [[(source.name, source.path) for source in run.sources] for run in (a, b)]
+    return found + (["paths of sources"] if places[0] != places[1] else [])
 
 
 def _where(schedule: Schedule, position: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from curriculum.commands.arguments import add_schedule, add_settings, read_schedule
+from curriculum.commands.arguments import add_schedule, add_settings, read_schedule, whole
 from curriculum.explain import Place, places, provenance, rank_slice, shard_names, step_range
 from curriculum.report import amount, mix, table
 from schemas.errors import InputError
@@ -27,17 +27,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument("--step", type=int, required=True, help="optimizer step, from 0")
     parser.add_argument("--rank", type=int, help="only what this rank trained on")
-    parser.add_argument("--world", type=int, help="number of ranks")
-    parser.add_argument("--global-batch", type=int, help="samples in a step; default: the schedule's")
+    parser.add_argument("--world", type=whole, help="number of ranks")
+    parser.add_argument("--global-batch", type=whole, help="samples in a step; default: the schedule's")
     parser.add_argument("--documents", action="store_true", help="also the documents or URLs, by provenance")
-    parser.add_argument("--limit", type=int, default=64, help="samples to list; default 64")
+    parser.add_argument("--limit", type=whole, default=64, help="samples to list; default 64")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the step's samples."""
+    if (args.rank is None) != (args.world is None):
+        raise InputError("--rank and --world belong together", remedy="give both")
+    if args.rank is not None and not 0 <= args.rank < args.world:
+        raise InputError(f"no rank {args.rank} of {args.world}", remedy=f"ranks are 0 to {args.world - 1}")
     schedule = read_schedule(args.schedule, args.settings)
-    batch = args.global_batch or schedule.global_batch
-    start, stop = step_range(schedule, args.step, max(batch, 1))
+    start, stop = step_range(schedule, args.step, args.global_batch or schedule.global_batch)
     phase = schedule.phase(start)
     print(
         f"step {args.step:,}: positions {start:,} to {stop - 1:,}, token {amount(schedule.tokens(start))} of the run; "
@@ -45,14 +48,10 @@ def run(args: argparse.Namespace) -> int:
     )
     counts = {name: n - schedule.counts(start)[name] for name, n in schedule.counts(stop).items()}
     print("batch: " + ", ".join(f"{name} {count:,}" for name, count in counts.items() if count))
-    if (args.rank is None) != (args.world is None):
-        raise InputError("--rank and --world belong together", remedy="give both")
     if args.rank is not None:
-        if not 0 <= args.rank < args.world:
-            raise InputError(f"no rank {args.rank} of {args.world}", remedy=f"ranks are 0 to {args.world - 1}")
         start, stop = rank_slice(start, stop, args.rank, args.world)
         print(f"rank {args.rank} of {args.world}: positions {start:,} to {stop - 1:,}")
-    shown = places(schedule, start, min(stop, start + max(args.limit, 1)))
+    shown = places(schedule, start, min(stop, start + args.limit))
     print(_listing(schedule, shown))
     if stop - start > len(shown):
         print(f"... and {stop - start - len(shown):,} more (--limit)")

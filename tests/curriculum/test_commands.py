@@ -51,7 +51,7 @@ def test_locked_refuses_by_name_what_changed(base: Path, capsys: Capture) -> Non
 def test_check_says_whether_the_data_lasts(base: Path, capsys: Capture) -> None:
     assert main(["check", str(base), "--tokens-per-second", "1000", "--gpus", "2", "--price", "3"]) == 0
     said = capsys.readouterr().out
-    assert "0.3789 GPU-hours, 0.1894 hours on 2 GPUs, 1 at 3 a GPU-hour" in said
+    assert "0.3789 GPU-hours, 0.1894 hours on 2 GPUs, 1.137 at 3 a GPU-hour" in said
     assert re.search(r"image-text +samples +85 % +15 % +0 %", said)
     assert "the data lasts" in said
     base.write_text(base.read_text().replace("exhausted: repeat, max_passes: 4", "exhausted: reweight"))
