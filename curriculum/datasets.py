@@ -44,6 +44,12 @@ class Shelf:
         Raises:
             InputError: no manifest, a damaged one, or an empty dataset.
         """
+        if "://" in (manifest or path):
+            raise InputError(
+                "a manifest is read from a local file",
+                file=manifest or path,
+                remedy="copy manifest.json here and name the copy with 'manifest:' beside 'path:'",
+            )
         place = str(Path(manifest)) if manifest else str(Path(path) / MANIFEST_NAME)
         if place not in self._read:
             self._read[place] = _read(place, path)
@@ -67,12 +73,6 @@ class Shelf:
 
 
 def _read(place: str, path: str) -> Dataset:
-    if "://" in place:
-        raise InputError(
-            "a manifest is read from a local file",
-            file=path,
-            remedy="copy manifest.json here and name the copy with 'manifest:' beside 'path:'",
-        )
     target = Path(place)
     manifest = Manifest.load_file(target) if target != Path(path) / MANIFEST_NAME else Manifest.load(path)
     if not manifest.samples:

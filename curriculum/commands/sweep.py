@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from curriculum.commands.arguments import add_settings, settings
@@ -12,6 +13,7 @@ from curriculum.sweep import launch
 from curriculum.sweep.expand import expand
 from curriculum.sweep.summary import as_json, drawn, sentence
 from curriculum.sweep.tree import tree
+from schemas.errors import InputError
 
 HELP = "expand a sweep, share trunks, and write a tree of runs with launch files"
 EXAMPLE = """\
@@ -43,6 +45,10 @@ def run(args: argparse.Namespace) -> int:
     """Expand, join, print, write."""
     shelf, given = Shelf(), settings(args.settings)
     runs = [run for path in args.sweeps for run in expand(Template.read(path).fill(given), shelf)]
+    if twice := [name for name, times in Counter(run.name for run in runs).items() if times > 1]:
+        raise InputError(
+            f"two runs are named '{twice[0]}'", remedy="give each sweep once, under a file name of its own"
+        )
     nodes = tree(runs)
     picture = drawn(nodes)
     if not args.no_tree:

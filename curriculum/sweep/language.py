@@ -37,8 +37,28 @@ class Throughput(Strict):
     """Of one GPU, as measured."""
     gpus: int = Field(default=8, ge=1)
     """Of one run."""
+    gpus_per_node: int = Field(default=8, ge=1)
+    """Of one machine: a run on more GPUs than that takes several whole machines."""
     price: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Of one GPU-hour."""
+
+    @model_validator(mode="after")
+    def _fills_nodes(self) -> Self:
+        if self.gpus > self.gpus_per_node and self.gpus % self.gpus_per_node:
+            raise ValueError(
+                f"{self.gpus} GPUs do not fill nodes of {self.gpus_per_node}; take a multiple, or set gpus_per_node"
+            )
+        return self
+
+    @property
+    def nodes(self) -> int:
+        """Machines of one run."""
+        return -(-self.gpus // self.gpus_per_node)
+
+    @property
+    def gpus_each(self) -> int:
+        """GPUs of one run on each of its machines."""
+        return self.gpus // self.nodes
 
 
 class Sweep(Strict):

@@ -15,20 +15,19 @@ from typing import Any
 
 import yaml
 
+from curriculum.sweep.language import Throughput
 from curriculum.sweep.tree import Node
-
-_GPUS = 8
-"""Of one run, where the sweep does not say."""
 
 _SHELL = """\
 #!/usr/bin/env bash
 # Trains every node of the sweep on this machine, trunks before branches. Start it again to go on.
 #   GPUS=8 bash {out}/launch.sh
 set -euo pipefail
-node() {{
+{root}
+node() {{  # node NAME GPUS
   local folder={out}/nodes/$1
   if [[ -e $folder/done ]]; then echo "$1 is finished"; return; fi
-  composer -n "${{GPUS:-{gpus}}}" train/main.py "$folder/run.yaml"
+  composer -n "${{GPUS:-$2}}" train/main.py "$folder/run.yaml"
   touch "$folder/done"
 }}
 """
@@ -36,35 +35,43 @@ node() {{
 _JOB = """\
 #!/usr/bin/env bash
 #SBATCH --job-name=sweep
-#SBATCH --nodes=1
-#SBATCH --gpus-per-node={gpus}
+#SBATCH --ntasks-per-node=1
 #SBATCH --output={out}/logs/%A_%a.txt
-# One task of an array: the children of one node, listed in the file that is the argument.
+# One task of an array: the children of one node, listed in the file that is the first argument; the second is the
+# number of GPUs on each machine. One launcher runs on each machine.
 set -euo pipefail
+{root}
 node=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" "$1")
 folder={out}/nodes/$node
 if [[ -e $folder/done ]]; then echo "$node is finished"; exit 0; fi
-composer -n "${{SLURM_GPUS_ON_NODE:-{gpus}}}" train/main.py "$folder/run.yaml"
+export MASTER_ADDR MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000)) GPUS=$2 RUN=$folder/run.yaml
+MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+srun bash -c 'composer -n "$GPUS" --world_size $((SLURM_JOB_NUM_NODES * GPUS)) --node_rank "$SLURM_NODEID" \\
+  --master_addr "$MASTER_ADDR" --master_port "$MASTER_PORT" train/main.py "$RUN"'
 touch "$folder/done"
 """
 
 _SUBMIT = """\
 #!/usr/bin/env bash
-# Submits the sweep to Slurm: for every node one array of its children, which waits for that node alone.
+# Submits the sweep to Slurm: for every node one array of its children, which waits for that node alone. Submit again
+# to go on after a failure: finished nodes are skipped.
 # Arguments go to sbatch: bash {out}/slurm/submit.sh --partition=gpu --time=24:00:00
 set -euo pipefail
+{root}
 declare -A job=()
 options=("$@")
-array() {{  # array LIST PARENT: submit the nodes of the file LIST
+array() {{  # array LIST MACHINES GPUS-OF-EACH PARENT: submit the nodes of the file LIST
   local list={out}/slurm/$1.txt wait=() id index=0 node open=0
   while read -r node; do [[ -e {out}/nodes/$node/done ]] || open=1; done < "$list"
   if [[ $open == 0 ]]; then return; fi
-  if [[ -n ${{2:-}} && -n ${{job[$2]:-}} ]]; then wait=(--dependency="afterok:${{job[$2]}}"); fi
-  id=$(sbatch --parsable --array="0-$(($(wc -l < "$list") - 1))" "${{wait[@]}}" "${{options[@]}}" \\
-    {out}/slurm/job.sh "$list")
+  if [[ -n ${{4:-}} && -n ${{job[$4]:-}} ]]; then wait=(--dependency="afterok:${{job[$4]}}"); fi
+  id=$(sbatch --parsable --array="0-$(($(wc -l < "$list") - 1))" --nodes="$2" --gpus-per-node="$3" \\
+    "${{wait[@]}}" "${{options[@]}}" {out}/slurm/job.sh "$list" "$3")
   while read -r node; do job[$node]=${{id}}_$index; index=$((index + 1)); done < "$list"
 }}
 """
+
+_ROOT = 'if [[ ! -e train/main.py ]]; then echo "error: run this from the repository root" >&2; exit 2; fi'
 
 
 def write(nodes: Sequence[Node], summary: dict[str, Any], tree: str, out: Path) -> None:
@@ -75,9 +82,14 @@ def write(nodes: Sequence[Node], summary: dict[str, Any], tree: str, out: Path) 
     for node in nodes:
         _write_node(node, out)
     if all(node.run.train is not None for node in nodes):
-        gpus = max(node.run.throughput.gpus if node.run.throughput else _GPUS for node in nodes)
-        _write_shell(nodes, out, gpus)
-        _write_slurm(nodes, out, gpus)
+        _write_shell(nodes, out)
+        _write_slurm(nodes, out)
+
+
+def _machines(node: Node) -> tuple[int, int]:
+    """Machines of the node's run, and GPUs on each."""
+    throughput = node.run.throughput or Throughput(tokens_per_second=1)
+    return throughput.nodes, throughput.gpus_each
 
 
 def _write_node(node: Node, out: Path) -> None:
@@ -93,24 +105,26 @@ def _write_node(node: Node, out: Path) -> None:
     (folder / "run.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
-def _write_shell(nodes: Sequence[Node], out: Path, gpus: int) -> None:
-    lines = [f"node {node.id}" for node in nodes]
-    text = _SHELL.format(out=shlex.quote(str(out)), gpus=gpus) + "\n".join(lines) + "\n"
+def _write_shell(nodes: Sequence[Node], out: Path) -> None:
+    lines = [f"node {node.id} {_machines(node)[1]}" for node in nodes]
+    text = _SHELL.format(out=shlex.quote(str(out)), root=_ROOT) + "\n".join(lines) + "\n"
     (out / "launch.sh").write_text(text, encoding="utf-8")
 
 
-def _write_slurm(nodes: Sequence[Node], out: Path, gpus: int) -> None:
+def _write_slurm(nodes: Sequence[Node], out: Path) -> None:
     folder = out / "slurm"
     folder.mkdir(exist_ok=True)
     (out / "logs").mkdir(exist_ok=True)
     quoted = shlex.quote(str(out))
-    children: dict[str | None, list[str]] = {}
+    arrays: dict[tuple[str | None, tuple[int, int]], list[str]] = {}
     for node in nodes:
-        children.setdefault(node.parent, []).append(node.id)
+        arrays.setdefault((node.parent, _machines(node)), []).append(node.id)
     lines = []
-    for parent, ids in children.items():
-        name = f"after-{parent}" if parent else "roots"
+    for (parent, (machines, gpus)), ids in arrays.items():
+        name = f"{'after-' + parent if parent else 'roots'}-{machines}x{gpus}"
         (folder / f"{name}.txt").write_text("".join(f"{one}\n" for one in ids), encoding="utf-8")
-        lines.append(f"array {name} {parent or ''}".rstrip())
-    (folder / "job.sh").write_text(_JOB.format(out=quoted, gpus=gpus), encoding="utf-8")
-    (folder / "submit.sh").write_text(_SUBMIT.format(out=quoted) + "\n".join(lines) + "\n", encoding="utf-8")
+        lines.append(f"array {name} {machines} {gpus} {parent or ''}".rstrip())
+    (folder / "job.sh").write_text(_JOB.format(out=quoted, root=_ROOT), encoding="utf-8")
+    (folder / "submit.sh").write_text(
+        _SUBMIT.format(out=quoted, root=_ROOT) + "\n".join(lines) + "\n", encoding="utf-8"
+    )

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curriculum.layout import Draft, MisplacedError, ShortageError, Supply, lay_out, nearest
+from curriculum.layout import Draft, MisplacedError, Placed, ShortageError, Supply, lay_out, nearest
 from schemas.mixing import SHARE_UNIT
-from schemas.timeline import Timeline
+from schemas.timeline import Segment, Timeline
 
 HALF = [SHARE_UNIT // 2] * 2
 FIRST = [SHARE_UNIT, 0]
@@ -98,3 +98,87 @@ def test_overlap() -> None:
         lay_out(
             [Draft([FIRST], length=Fraction(10)), Draft([FIRST], until=Fraction(5))], [supply("a", 99), supply("b", 9)]
         )
+
+
+@st.composite
+def exhausting(draw: st.DrawFn) -> tuple[list[Draft], list[Supply]]:
+    """Phases of up to four sources, of which the first never runs out and some of the others do."""
+    sources = draw(st.integers(2, 4))
+    supplies = [supply("endless", 10**9)]
+    for number in range(1, sources):
+        policy = draw(st.sampled_from(["error", "repeat", "stop", "reweight"]))
+        cap = draw(st.integers(1, 3)) if policy == "repeat" else None
+        supplies.append(supply(f"s{number}", draw(st.integers(1, 200)), policy, cap))
+    drafts = []
+    for _ in range(draw(st.integers(1, 3))):
+        weights = [1, *draw(st.lists(st.integers(0, 20), min_size=sources - 1, max_size=sources - 1))]
+        mix = [weight * SHARE_UNIT // sum(weights) for weight in weights]
+        mix[0] += SHARE_UNIT - sum(mix)
+        drafts.append(Draft([mix], length=Fraction(draw(st.integers(1, 600)))))
+    return drafts, supplies
+
+
+@settings(max_examples=150, deadline=None)
+@given(exhausting())
+def test_every_policy_holds_to_the_sample(case: tuple[list[Draft], list[Supply]]) -> None:
+    """Nothing is drawn beyond what may be, nothing is kept back, and each policy does what it says where it says."""
+    drafts, supplies = case
+    wanted = Timeline(_laid(drafts, [supply(s.name, 10**9) for s in supplies]), len(supplies))
+    total = int(sum(draft.length or 0 for draft in drafts))
+    short: ShortageError | None = None
+    try:
+        layout = lay_out(drafts, supplies)
+    except ShortageError as error:
+        short = error
+    if short is not None:
+        limit = supplies[short.source].limit
+        assert supplies[short.source].exhausted in ("error", "repeat")
+        assert limit is not None
+        if all(one.exhausted in ("error", "repeat") for one in supplies):
+            assert wanted.counts(short.position)[short.source] == limit
+            assert wanted.counts(short.position + 1)[short.source] == limit + 1
+            for number, one in enumerate(supplies):  # it is the first that gives out
+                assert one.limit is None or wanted.counts(short.position)[number] <= one.limit
+        return
+    timeline = Timeline([one.segment for one in layout.placed], len(supplies))
+    stop = layout.placed[-1].segment.stop
+    counts = timeline.counts(stop)
+    ids = timeline.sources(0, stop)
+    for number, one in enumerate(supplies):
+        assert one.limit is None or counts[number] <= one.limit
+        if one.exhausted == "reweight":
+            drained = [
+                placed.segment
+                for placed in layout.placed
+                if _wants(drafts, placed, number) and not placed.segment.shares[number]
+            ]
+            if drained:
+                assert counts[number] == one.samples, "its share went to others before it had given all"
+                assert (ids[drained[0].start :] != number).all()
+    ended = [one for number, one in enumerate(supplies) if one.exhausted == "stop" and counts[number] == one.samples]
+    assert stop == total or ended, "only a source with policy stop may end the run"
+    assert bool(layout.dropped) <= bool(ended)
+
+
+def _laid(drafts: list[Draft], supplies: list[Supply]) -> list[Segment]:
+    return [one.segment for one in lay_out(drafts, supplies).placed]
+
+
+def _wants(drafts: list[Draft], placed: Placed, source: int) -> bool:
+    return drafts[placed.draft].mixes[0][source] > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 999))
+def test_after_a_source_ran_out_the_others_keep_their_proportion(samples: int, weight: int) -> None:
+    mix = [3 * 10**6 * (1000 - weight) // 10, 7 * 10**6 * (1000 - weight) // 10, 0]
+    mix[2] = SHARE_UNIT - sum(mix)
+    length = (samples + 2) * 1000 // weight + 500
+    supplies = [supply("a", 10**9), supply("b", 10**9), supply("c", samples, "reweight")]
+    layout = lay_out([Draft([mix], length=Fraction(length))], supplies)
+    first, second = layout.placed
+    assert second.segment.shares[2] == 0
+    assert sum(second.segment.shares) == SHARE_UNIT
+    assert abs(second.segment.shares[0] * 7 - second.segment.shares[1] * 3) <= 10
+    timeline = Timeline([first.segment, second.segment], 3)
+    assert timeline.counts(first.segment.stop)[2] == samples == timeline.counts(length)[2]

@@ -18,7 +18,7 @@ def laned(draw: st.DrawFn) -> Schedule:
     return run.model_copy(update={"lanes": lanes, "global_batch": lanes * draw(st.integers(1, 12))})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(laned(), st.data())
 def test_a_pass_is_whole_whatever_the_lanes(run: Schedule, data: st.DataObject) -> None:
     ids, chosen = run.samples(0, run.total_samples)
@@ -37,7 +37,7 @@ def test_a_pass_is_whole_whatever_the_lanes(run: Schedule, data: st.DataObject) 
         assert run.sample(position) == (int(ids[position]), int(chosen[position]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(laned(), st.data())
 def test_the_future_does_not_change_what_was_dealt(run: Schedule, data: st.DataObject) -> None:
     stop = data.draw(st.integers(1, run.total_samples))

@@ -1,0 +1,43 @@
+"""`sweep`: several files are one tree, printed or written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curriculum.__main__ import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def sweeps(base: Path) -> list[str]:
+    for name, axis in (("one", "switch: [40%, 80%]"), ("two", "share: [5%, 15%]")):
+        Path(f"{name}.yaml").write_text(f"curriculum: {base}\ngrids: [{{name: g, axes: {{{axis}}}}}]\n")
+    return ["one.yaml", "two.yaml"]
+
+
+def test_without_a_directory_nothing_is_written(sweeps: list[str], capsys: Capture) -> None:
+    before = sorted(Path().iterdir())
+    assert main(["sweep", *sweeps]) == 0
+    said = capsys.readouterr().out
+    assert "-> one_g_switch=40" in said
+    assert "4 runs" in said
+    assert sorted(Path().iterdir()) == before
+
+
+def test_equal_runs_of_two_sweeps_are_one_leaf(sweeps: list[str], capsys: Capture) -> None:
+    assert main(["sweep", *sweeps, "-o", "out", "--no-tree"]) == 0
+    assert "`-" not in capsys.readouterr().out
+    summary = json.loads(Path("out/sweep.json").read_text())
+    leaf = {run["name"]: run["node"] for run in summary["runs"]}
+    assert leaf["one_g_switch=80"] == leaf["two_g_share=15"]
+    assert len(set(leaf.values())) == 3
+    assert not Path("out/launch.sh").exists(), "no run config, nothing to launch"
+    for node in summary["nodes"]:
+        assert Path(f"out/nodes/{node['id']}/schedule.json").exists()
+
+
+def test_the_same_sweep_twice_is_refused(sweeps: list[str], capsys: Capture) -> None:
+    assert main(["sweep", sweeps[0], sweeps[0]]) == 2
+    assert "two runs are named" in capsys.readouterr().err
