@@ -16,6 +16,8 @@ th { font-weight: 600; color: #555; } th:first-child, td:first-child { text-alig
 svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; font-size: 13px; }
 p.note { color: #666; font-size: .9rem; }
+.gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { margin: 0; width: 9rem; }
+.gallery figcaption { font-size: .75rem; line-height: 1.3; color: #555; overflow-wrap: anywhere; }
 """
 
 
@@ -55,3 +57,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
+
+
+def gallery(pictures: Iterable[tuple[str, str]]) -> str:
+    """Small pictures side by side: (data URI, what to say of it)."""
+    shown = "".join(
+        f'<figure><img src="{escape(uri)}" alt=""><figcaption>{escape(text)}</figcaption></figure>\n'
+        for uri, text in pictures
+    )
+    return f'<div class="gallery">\n{shown}</div>'

@@ -48,13 +48,17 @@ class Reason(StrEnum):
     """Fewer bytes than Content-Length announced."""
     OPTED_OUT = "opted_out"
     """The server's X-Robots-Tag forbids this use."""
+    ROBOTS_TXT = "robots_txt"
+    """The host's robots.txt forbids the path (only where the job asks for `robots_txt: true`)."""
+    ROBOTS_UNAVAILABLE = "robots_unavailable"
+    """The host's robots.txt could not be had: 429 or 5xx."""
     # What the server said.
     FORBIDDEN = "http_forbidden"
     """401, 402, 403, 451."""
     GONE = "http_gone"
     """404, 410."""
     RATE_LIMITED = "http_rate_limited"
-    """429, still after the last retry."""
+    """429, still after the last retry, or the host had asked for a longer wait than `max_wait`."""
     HTTP_CLIENT = "http_4xx"
     """Any other 4xx."""
     HTTP_SERVER = "http_5xx"
@@ -80,6 +84,7 @@ TRANSIENT = frozenset(
         Reason.BODY_TRUNCATED,
         Reason.RATE_LIMITED,
         Reason.HTTP_SERVER,
+        Reason.ROBOTS_UNAVAILABLE,
         Reason.DROPPED,
     ]
 )
@@ -94,7 +99,7 @@ class FetchError(Exception):
 
     def __init__(self, reason: str, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(f"[{reason}] {printable(detail)}".rstrip())
-        self.reason, self.retry_after = reason, retry_after
+        self.reason, self.detail, self.retry_after = reason, detail, retry_after
 
 
 def reason_of(error_message: str | None) -> str:

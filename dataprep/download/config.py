@@ -7,11 +7,15 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from dataprep.download.fetch import FetchPolicy
+from dataprep.download.policy import FetchPolicy
 from dataprep.image import ImageLimits
 from schemas.strict import Strict
 
-_NO_EFFECT_ON_BYTES = {"out", "metadata", "dr", "threads", "input_digest"}
+_NOT_IDENTITY = {
+    *("out", "metadata", "dr", "input_digest", "threads", "host_connections", "host_rate", "rounds"),
+    *("timeout", "total_timeout", "max_redirects", "retries", "backoff", "max_wait"),
+}
+"""Where, how fast and how patiently: these may change between the runs of one job."""
 
 
 class DownloadJob(Strict):
@@ -38,13 +42,22 @@ class DownloadJob(Strict):
     backoff: float = Field(default=1.0, ge=0)
     """Seconds before the first retry, doubled for each further one; a server's Retry-After may lengthen it."""
     max_wait: float = Field(default=30.0, ge=0)
-    """Seconds; a server that asks to wait longer is not asked again in this run."""
+    """Seconds; a host that asks for a longer wait is not asked again by this task."""
+    rounds: int = Field(default=1, ge=1, le=99)
+    """Passes over the URLs; each further one tries only failures that may pass (dns, connect, timeout, 429, 5xx, ...).
+    Raise it and run again, next week, to add what has come back: what was fetched stays as it is."""
+    host_connections: int | None = Field(default=8, ge=1)
+    """Open to one host at once, by one task; null is no limit."""
+    host_rate: float | None = Field(default=None, gt=0)
+    """Requests a second to one host, by all tasks together; null is no limit."""
+    robots_txt: bool = False
+    """Ask each host for its robots.txt first, and keep to it."""
     images: ImageLimits = ImageLimits()
-    """What a body may be; its bytes are counted while they are read."""
+    """What a body may be; its bytes are counted while they are read, its pixels known before it is decoded."""
     opt_out: list[str] = ["noai", "noimageai", "noindex", "noimageindex"]
     """X-Robots-Tag directives that are honoured."""
     agent: str = Field(default="switchpoint", pattern=r"^[A-Za-z0-9._-]+$")
-    """Name in the User-Agent."""
+    """Name in the User-Agent; X-Robots-Tag and robots.txt may address it."""
     on_hash_mismatch: Literal["keep", "reject"] = "keep"
     """What to do with an image whose sha256 is not the one that the metadata has. Sites re-encode: about as many
     pictures have changed harmlessly as not."""
@@ -74,8 +87,8 @@ class DownloadJob(Strict):
             raise ValueError("nothing to download; give `metadata`, `dr` or both")
         return self
 
-    def policy(self) -> FetchPolicy:
-        """The fetcher's limits."""
+    def policy(self, tasks_at_once: int = 1) -> FetchPolicy:
+        """The limits of one task's fetcher, `tasks_at_once` of them sharing each host's rate."""
         return FetchPolicy(
             timeout=self.timeout,
             total_timeout=self.total_timeout,
@@ -85,10 +98,13 @@ class DownloadJob(Strict):
             max_wait=self.max_wait,
             opt_out=frozenset(directive.lower() for directive in self.opt_out),
             agent=self.agent,
-            image=self.images,
+            max_bytes=self.images.max_bytes,
+            host_connections=self.host_connections,
+            host_interval=tasks_at_once / self.host_rate if self.host_rate else 0.0,
+            robots_txt=self.robots_txt,
         )
 
     def plan_config(self) -> dict[str, JsonValue]:
-        """The settings that decide the output's bytes, as far as the servers' answers allow."""
-        dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=_NO_EFFECT_ON_BYTES)
+        """The settings that decide what is accepted and how it is stored."""
+        dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=_NOT_IDENTITY)
         return dumped

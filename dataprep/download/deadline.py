@@ -23,6 +23,10 @@ class Deadline:
     def __init__(self, total: float, each: float) -> None:
         self._end, self._each = time.monotonic() + total, each
 
+    def extend(self, seconds: float) -> None:
+        """Do not count `seconds` that went by: we waited on our own account."""
+        self._end += seconds
+
     def left(self) -> float:
         """Seconds that the next wait may take. Raises FetchError(TIMEOUT) when the total is used up."""
         remaining = self._end - time.monotonic()

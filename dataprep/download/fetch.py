@@ -1,11 +1,11 @@
-"""Fetch one image from a stranger's server within fixed limits: scheme, address, redirects, bytes, time, type.
+"""Fetch one image from a stranger's server within fixed limits: scheme, address, redirects, bytes, time, pace.
 
 img2dataset calls `urllib.request.urlopen`, which opens `file://`, follows redirects anywhere, reads bodies without
 end and, on a redirect, reads even the body that it throws away. `Fetcher.open` has the signature of a urllib opener
 and takes its place (see `installed`), so that img2dataset's own downloader runs unchanged on top of it. It speaks
 HTTP through `http.client`, one connection a hop, each made by the `AddressGuard`; proxies from the environment are
 not used, because the guard could not see whom they dial. Bodies are asked for uncompressed and never decompressed: a
-gzip bomb stays as small as it was sent, and is no image.
+gzip bomb stays as small as it was sent, and is no image. What does not start as an image is not read to its end.
 
 Retries live here and not in img2dataset, which retries a 404 as eagerly as a time-out, and at once.
 """
@@ -20,42 +20,21 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
 from dataprep.download.account import TRANSIENT, FetchError, Reason, of_status
 from dataprep.download.deadline import Deadline, DeadlineSocket
 from dataprep.download.guard import AddressGuard
+from dataprep.download.hosts import HostLimits
+from dataprep.download.policy import FetchPolicy
 from dataprep.download.robots import opted_out, retry_after
-from dataprep.image import ImageError, ImageLimits, inspect
+from dataprep.download.robots_txt import MAX_BYTES, RobotsCache
+from dataprep.image import SNIFF_BYTES, ImageFault, sniff
 
 CHUNK = 65536
 _SAFE = "/%:=&?~#+!$,;'@()*[]|"
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
-
-
-@dataclass(frozen=True)
-class FetchPolicy:
-    """Limits of one fetch."""
-
-    timeout: float = 10.0
-    """Seconds for one wait: connect, TLS, next bytes."""
-    total_timeout: float = 60.0
-    """Seconds for one attempt, redirects and body included."""
-    max_redirects: int = 5
-    retries: int = 2
-    """Further attempts after a failure that may pass."""
-    backoff: float = 1.0
-    """Seconds before the first retry; doubled for each further one."""
-    max_wait: float = 30.0
-    """Seconds; a longer Retry-After ends the attempts."""
-    opt_out: frozenset[str] = frozenset()
-    """Directives in X-Robots-Tag that forbid this use."""
-    agent: str = "switchpoint"
-    """Token of the User-Agent, which directives may address."""
-    image: ImageLimits = field(default_factory=ImageLimits)
-    """Its cap on bytes holds while the body is read."""
 
 
 class Fetched(io.BytesIO):
@@ -72,17 +51,26 @@ class Fetcher:
     Args:
         policy: the limits.
         guard: decides which addresses may be dialled.
-        sleep: waits between attempts; replaced in tests.
+        sleep, clock: for waits between attempts and requests; replaced in tests.
     """
 
     def __init__(
-        self, policy: FetchPolicy, guard: AddressGuard, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        policy: FetchPolicy,
+        guard: AddressGuard,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy, self._guard, self._sleep = policy, guard, sleep
         self._tls = ssl.create_default_context()
+        self._hosts = HostLimits(
+            policy.host_connections, policy.host_interval, policy.max_wait, clock=clock, sleep=sleep
+        )
+        self._robots = RobotsCache(self._robots_txt, policy.agent) if policy.robots_txt else None
 
     def open(self, request: urllib.request.Request | str, data: None = None, timeout: Any = None) -> Fetched:
-        """The image behind `request`, checked by its header; urllib's `data` and `timeout` are not used.
+        """What lies behind `request`, an image by its first bytes; urllib's `data` and `timeout` are not used.
 
         Raises:
             FetchError: the reason after the last attempt.
@@ -100,12 +88,27 @@ class Fetcher:
         raise AssertionError("unreachable")
 
     def _attempt(self, url: str) -> Fetched:
+        with self._followed(url, self._robots) as response:
+            return self._accept(response)
+
+    def _robots_txt(self, origin: str) -> tuple[int, bytes]:
+        """Status and body of `origin`'s robots.txt, redirects followed; longer files are cut."""
+        with self._followed(f"{origin}/robots.txt", None) as response:
+            body = bytearray()
+            while response.status == 200 and len(body) < MAX_BYTES and (chunk := response.read1(CHUNK)):
+                body += chunk
+            return response.status, bytes(body)
+
+    @contextlib.contextmanager
+    def _followed(self, url: str, robots: RobotsCache | None) -> Iterator[http.client.HTTPResponse]:
+        """The first answer that is no redirect. Whatever goes wrong, while the body is read too, is a FetchError."""
         deadline = Deadline(self._policy.total_timeout, self._policy.timeout)
         try:
             for _ in range(self._policy.max_redirects + 1):
-                with self._response(url, deadline) as response:
+                with self._response(url, deadline, robots) as response:
                     if response.status not in _REDIRECTS:
-                        return self._accept(response)
+                        yield response
+                        return
                     target = response.headers.get("Location")
                 if not target:
                     raise FetchError(Reason.REDIRECTS, f"HTTP {response.status} without Location")
@@ -125,7 +128,7 @@ class Fetcher:
             raise FetchError(Reason.BAD_URL, str(error)) from None
 
     @contextlib.contextmanager
-    def _response(self, url: str, deadline: Deadline) -> Iterator[http.client.HTTPResponse]:
+    def _response(self, url: str, deadline: Deadline, robots: RobotsCache | None) -> Iterator[http.client.HTTPResponse]:
         """The answer for `url`, headers read, over a connection to a judged address; closed on exit."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https"):
@@ -133,54 +136,72 @@ class Fetcher:
         if not parts.hostname:
             raise FetchError(Reason.BAD_URL, "no host")
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        request = _request(parts, self._policy.agent)
-        raw = self._guard.connect(parts.hostname, port, deadline)
-        try:
-            if parts.scheme == "https":
-                raw.settimeout(deadline.left())
-                raw = self._tls.wrap_socket(raw, server_hostname=parts.hostname)
-            connection = DeadlineSocket(raw, deadline)
-            connection.sendall(request)
-            response = http.client.HTTPResponse(connection, method="GET")  # type: ignore[arg-type]
-            response.begin()
-            yield response
-        finally:
-            raw.close()
+        request, target = _request(parts, self._policy.agent)
+        if robots:
+            began = time.monotonic()
+            robots.check(f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}", target)
+            deadline.extend(time.monotonic() - began)
+        with self._hosts.slot(parts.hostname) as waited:
+            deadline.extend(waited)
+            raw = self._guard.connect(parts.hostname, port, deadline)
+            try:
+                if parts.scheme == "https":
+                    raw.settimeout(deadline.left())
+                    raw = self._tls.wrap_socket(raw, server_hostname=parts.hostname)
+                connection = DeadlineSocket(raw, deadline)
+                connection.sendall(request)
+                response = http.client.HTTPResponse(connection, method="GET")  # type: ignore[arg-type]
+                response.begin()
+                if (asked := retry_after(response.headers)) and response.status in (429, 503):
+                    self._hosts.hold(parts.hostname, asked)
+                yield response
+            finally:
+                raw.close()
 
     def _accept(self, response: http.client.HTTPResponse) -> Fetched:
-        """Judge status and headers, read the body under its cap, check the image's header."""
+        """Judge status and headers, and read the body under its cap."""
         if response.status != 200:
             raise FetchError(
                 of_status(response.status), f"HTTP {response.status}", retry_after=retry_after(response.headers)
             )
         if opted_out(response.headers, self._policy.agent, self._policy.opt_out):
             raise FetchError(Reason.OPTED_OUT, "X-Robots-Tag")
-        body = self._read(response)
-        try:
-            inspect(body, self._policy.image)
-        except ImageError as refused:
-            raise FetchError(refused.reason, refused.detail) from None
-        return Fetched(body, response.headers)
+        return Fetched(self._read(response), response.headers)
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
         announced = response.length
-        if announced is not None and announced > self._policy.image.max_bytes:
+        if announced is not None and announced > self._policy.max_bytes:
             raise FetchError(Reason.BODY_TOO_LARGE, f"{announced:,} bytes announced")
-        body = bytearray()
+        body, sniffed = bytearray(), False
         try:
             while chunk := response.read1(CHUNK):
                 body += chunk
-                if len(body) > self._policy.image.max_bytes:
-                    raise FetchError(Reason.BODY_TOO_LARGE, f"more than {self._policy.image.max_bytes:,} bytes")
+                if not sniffed and len(body) >= SNIFF_BYTES:
+                    sniffed = _sniff(body)
+                if len(body) > self._policy.max_bytes:
+                    raise FetchError(Reason.BODY_TOO_LARGE, f"more than {self._policy.max_bytes:,} bytes")
         except http.client.IncompleteRead:
             raise FetchError(Reason.BODY_TRUNCATED, f"{len(body):,} bytes came") from None
         if announced is not None and len(body) < announced:
             raise FetchError(Reason.BODY_TRUNCATED, f"{len(body):,} of {announced:,} bytes")
+        if not sniffed:
+            _sniff(body)
         return bytes(body)
 
 
-def _request(parts: urllib.parse.SplitResult, agent: str) -> bytes:
-    """The request's bytes. What is not plain ASCII is quoted as browsers do; user names in a URL are not sent."""
+def _sniff(body: bytearray) -> bool:
+    """True for the beginning of an image, else FetchError."""
+    first = bytes(body[:SNIFF_BYTES])
+    if sniff(first) is None:
+        raise FetchError(ImageFault.NOT_AN_IMAGE, f"starts with {first!r}")
+    return True
+
+
+def _request(parts: urllib.parse.SplitResult, agent: str) -> tuple[bytes, str]:
+    """The request's bytes, and the path and query in them.
+
+    What is not plain ASCII is quoted as browsers do; user names in a URL are not sent.
+    """
     path = urllib.parse.quote(parts.path or "/", safe=_SAFE)
     query = f"?{urllib.parse.quote(parts.query, safe=_SAFE)}" if parts.query else ""
     host = (parts.netloc.rpartition("@")[2]).encode("idna").decode()
@@ -194,7 +215,7 @@ def _request(parts: urllib.parse.SplitResult, agent: str) -> bytes:
     )
     if any(not line.isprintable() for line in lines):
         raise FetchError(Reason.BAD_URL, "control characters")
-    return "\r\n".join((*lines, "", "")).encode("ascii")
+    return "\r\n".join((*lines, "", "")).encode("ascii"), path + query
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ address is an attack or a mistake, not a picture.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
@@ -31,7 +32,8 @@ _ALSO_REFUSED = tuple(
         "192.0.0.0/24",  # protocol assignments, a cloud's metadata among them
         "192.88.99.0/24",  # 6to4 relays
         "2002::/16",  # 6to4: carries any IPv4 address inside
-        "2001::/32",  # Teredo: likewise
+        "2001::/23",  # protocol assignments: Teredo, likewise, and others without hosts
+        "3fff::/20",  # documentation
         "64:ff9b::/96",  # NAT64: likewise
         "64:ff9b:1::/48",
         "::/96",  # IPv4-compatible, long deprecated
@@ -75,6 +77,7 @@ class AddressGuard:
     ) -> None:
         self._allow = tuple(ipaddress.ip_network(text, strict=False) for text in allow)
         self._resolve, self._dial = resolve, dial
+        self._judged = functools.lru_cache(4096)(self._judge)  # a popular host's address is judged once
 
     def permits(self, address: Address) -> bool:
         """Whether `address` may be dialled; an IPv4 address inside an IPv6 one is judged as the IPv4 address."""
@@ -89,6 +92,9 @@ class AddressGuard:
             and not _within(address, _ALSO_REFUSED)
         )
 
+    def _judge(self, address: str) -> bool:
+        return self.permits(ipaddress.ip_address(address.partition("%")[0]))
+
     def connect(self, host: str, port: int, deadline: Deadline) -> socket.socket:
         """A connected socket, to an address that was judged.
 
@@ -100,9 +106,8 @@ class AddressGuard:
         except (OSError, UnicodeError) as error:
             raise FetchError(Reason.DNS, str(error)) from None
         for info in infos:
-            address = ipaddress.ip_address(str(info[4][0]).partition("%")[0])
-            if not self.permits(address):
-                raise FetchError(Reason.ADDRESS, f"{host} is {address}")
+            if not self._judged(str(info[4][0])):
+                raise FetchError(Reason.ADDRESS, f"{host} is {info[4][0]}")
         failure = FetchError(Reason.DNS, f"{host} has no address")
         for info in infos:
             try:

@@ -3,7 +3,9 @@
     metadata.parquet, dr.tar --(a task per file)--> rows --(Spark join)--> rows by shard --(a task per shard)--> tars
 
 A killed job goes on where it stopped: files that were extracted, the join, and shards that were fetched are not done
-again. `download.json` is written last; without it the directory is not a finished download.
+again. `download.json` is written last; without it the directory is not a finished download. Receipts outlive it, so
+that a later run with more `rounds` starts from them: it finds everything done but its own rounds, and replaces
+`download.json` when those are.
 """
 
 from __future__ import annotations
@@ -19,12 +21,18 @@ from dataprep import files, plan
 from dataprep.download import extract, metadata, shard
 from dataprep.download.account import REASONS
 from dataprep.download.config import DownloadJob
+from dataprep.download.contact_sheet import contact_sheet
+from dataprep.download.page import html
+from dataprep.download.tally import frequent
 from dataprep.plan import STAGING
 from dataprep.progress import Progress
-from dataprep.publish import sweep
-from dataprep.tasks import Receipt, Task, run_tasks
+from dataprep.publish import put
+from dataprep.tasks import Receipt, Task, receipts_of, run_tasks
 
 REPORT = "download.json"
+PAGE = "download.html"
+HOSTS_IN_REPORT = 10_000
+"""Hosts that the report names; the rest are one entry."""
 
 
 def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None) -> dict[str, Any]:
@@ -45,55 +53,106 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
     )
     plan.begin(out, identity)
     report = files.join(out, REPORT)
-    if files.exists(report):
-        sweep(out)
-        return dict(files.read_json(report))
+    if files.exists(report) and (earlier := dict(files.read_json(report)))["rounds"] >= job.rounds:
+        _sweep(out)
+        return earlier
     names = [f"{source}-{number:05}" for number, (source, _) in enumerate(inputs)]
     tasks = [
         Task(name, (source, path, f"{STAGING}/extracted/{name}.parquet"))
         for name, (source, path) in zip(names, inputs, strict=True)
     ]
     extracted = run_tasks(spark, tasks, extract.extract, out=out, stage="extract", progress=progress)
-    by_source: dict[str, list[str]] = {"metadata": [], "dr": []}
-    for (source, _), receipt in zip(inputs, extracted, strict=True):
-        by_source[source].append(receipt["file"])
-    total = sum(receipt["written"] for receipt in extracted)
-    joined = metadata.join(spark, out, by_source["metadata"], by_source["dr"], job.rows_per_shard, total)
-    shards = [Task(f"{int(number):05}", int(number)) for number in joined["shards"]]
-    work = functools.partial(shard.download, job=job)
-    receipts = run_tasks(spark, shards, work, out=out, stage="download", progress=progress)
-    result = make_report(identity, extracted, joined, receipts)
-    files.publish_bytes(files.to_json(result), report, temporary=files.join(out, plan.TEMPORARY))
-    sweep(out)
+    sides = [
+        [one for (kind, _), one in zip(inputs, extracted, strict=True) if kind == side] for side in ("metadata", "dr")
+    ]
+    joined = metadata.join(spark, out, sides, job.rows_per_shard, progress)
+    rounds = _fetch(spark, job, joined["shards"], out, progress)
+    result = make_report(identity, extracted, joined, rounds, job.rounds)
+    tars = [one["name"] for one in result["files"] if one["name"].endswith(".tar")]
+    put(out, PAGE, html(job, result, contact_sheet(spark, out, tars, job.images)).encode())
+    put(out, REPORT, files.to_json(result))
+    _sweep(out)
     return result
 
 
+def _fetch(
+    spark: SparkSession, job: DownloadJob, shards: list[int], out: str, progress: Progress | None
+) -> list[dict[int, Receipt]]:
+    """Receipts by shard of every round: the first has all shards, a further one those with failures that may pass."""
+    at_once = min(spark.sparkContext.defaultParallelism, len(shards))
+    work = functools.partial(shard.download, job=job, tasks_at_once=max(1, at_once))
+    rounds: list[dict[int, Receipt]] = []
+    latest: dict[int, Receipt] = {}
+    due, number = shards, 1
+    # A round that an earlier run with more `rounds` has begun is finished: its Parquet files stand already.
+    while due and (number <= job.rounds or receipts_of(out, _stage(number))):
+        tasks = [Task(f"{one:05}", (one, number)) for one in due]
+        receipts = run_tasks(spark, tasks, work, out=out, stage=_stage(number), progress=progress)
+        rounds.append(dict(zip(due, receipts, strict=True)))
+        latest |= rounds[-1]
+        due, number = [one for one in due if latest[one]["may_pass"]], number + 1
+    return rounds
+
+
+def _stage(number: int) -> str:
+    return "download" if number == 1 else f"download-{number}"
+
+
 def make_report(
-    identity: plan.Plan, extracted: Sequence[Receipt], joined: dict[str, Any], receipts: Sequence[Receipt]
+    identity: plan.Plan,
+    extracted: Sequence[Receipt],
+    joined: dict[str, Any],
+    rounds: Sequence[dict[int, Receipt]],
+    wanted: int = 1,
 ) -> dict[str, Any]:
-    """Add everything up; each input row and each uid must have ended in exactly one place."""
+    """Add everything up; each input row and each uid must have ended in exactly one place.
+
+    Args:
+        rounds: receipts by shard; a shard's last receipt counts all of its rows, and each has a tar of its own.
+        wanted: rounds that the job asked for; fewer were needed where nothing was left that may pass.
+    """
     before: Counter[str] = Counter(joined["rejected"])
-    reasons, hashes = Counter[str](), Counter[str]()
-    hosts: dict[str, Counter[str]] = {}
     for receipt in extracted:
         before.update(receipt["rejected"])
-    for receipt in receipts:
-        reasons.update(receipt["rejected"])
-        hashes.update(receipt["hashes"])
+    latest: dict[int, Receipt] = {}
+    tars: dict[int, list[dict[str, Any]]] = {}
+    for receipts in rounds:
+        latest |= receipts
+        for number, receipt in receipts.items():
+            tars.setdefault(number, []).extend(one for one in receipt["files"] if one["name"].endswith(".tar"))
+    added: dict[str, Counter[str]] = {}
+    hosts: dict[str, Counter[str]] = {}
+    for receipt in latest.values():
+        for name in ("rejected", "hashes", "kinds", "shorter_side", "kilobytes"):
+            added.setdefault(name, Counter()).update(receipt[name])
         for host, counts in receipt["hosts"].items():
             hosts.setdefault(host, Counter()).update(counts)
-    success = sum(receipt["written"] for receipt in receipts)
-    assert joined["rows"] - success - reasons.total() == 0, "uids are unaccounted for"
+    sums = {
+        name: sum(receipt[name] for receipt in latest.values())
+        for name in ("written", "may_pass", "image_bytes", "turned_upright")
+    }
+    reasons = added.pop("rejected", Counter())
+    unaccounted = joined["rows"] - sums["written"] - reasons.total()
+    assert unaccounted == 0, f"{unaccounted} uids are unaccounted for"
     assert set(before) | set(reasons) <= {str(reason) for reason in REASONS}
+    parquets = {n: [one for one in r["files"] if one["name"].endswith(".parquet")] for n, r in latest.items()}
     return {
         "plan": identity.hash,
         "inputs": [one.model_dump(mode="json") for one in identity.inputs],
         "input_rows": {"read": sum(receipt["rows"] for receipt in extracted), "rejected": dict(sorted(before.items()))},
-        "uids": {"read": joined["rows"], "success": success, "failed": dict(sorted(reasons.items())), "unaccounted": 0},
-        "hashes": dict(sorted(hashes.items())),
-        "image_bytes": sum(receipt["image_bytes"] for receipt in receipts),
-        "hosts": {host: dict(sorted(hosts[host].items())) for host in sorted(hosts)},
-        "files": [one for receipt in receipts for one in receipt["files"]],
+        "uids": {
+            "read": joined["rows"],
+            "success": sums["written"],
+            "failed": dict(sorted(reasons.items())),
+            "may_pass": sums["may_pass"],
+            "unaccounted": unaccounted,
+        },
+        "rounds": max(wanted, len(rounds)),
+        **{name: dict(sorted(counter.items())) for name, counter in added.items()},
+        "turned_upright": sums["turned_upright"],
+        "image_bytes": sums["image_bytes"],
+        "hosts": frequent(hosts, keep=HOSTS_IN_REPORT),
+        "files": [one for number in sorted(latest) for one in (*tars[number], *parquets[number])],
     }
 
 
@@ -113,11 +172,25 @@ def main(spark: SparkSession, job: DownloadJob, progress: Progress) -> str:
     uids = report["uids"]
     failed = ", ".join(f"{reason} {count:,}" for reason, count in uids["failed"].items()) or "none"
     before = ", ".join(f"{reason} {count:,}" for reason, count in report["input_rows"]["rejected"].items()) or "none"
-    return (
-        f"{job.out}: {uids['success']:,} images of {uids['read']:,} URLs, {report['image_bytes']:,} bytes\n"
-        f"failed: {failed}; unaccounted: {uids['unaccounted']}\n"
-        f"input rows not tried: {before}; hashes: {report['hashes'] or 'none to compare'}"
-    )
+    lines = [
+        f"{job.out}: {uids['success']:,} images of {uids['read']:,} URLs, {report['image_bytes']:,} bytes",
+        f"failed: {failed}; unaccounted: {uids['unaccounted']}",
+        f"input rows not tried: {before}; hashes: {report['hashes'] or 'none to compare'}",
+        f"report: {files.join(job.out, PAGE)}",
+    ]
+    if uids["may_pass"]:
+        more = report["rounds"] + 1
+        lines.append(f"{uids['may_pass']:,} failures may pass: set `rounds: {more}` and run again to try only those")
+    return "\n".join(lines)
+
+
+def _sweep(out: str) -> None:
+    """Remove what a finished download needs no more; plan and receipts stay, for a later run with more rounds."""
+    for name in ("extracted", "tmp"):
+        files.remove_tree(files.join(out, STAGING, name))
+    for uri in files.list_files(files.join(out, STAGING, metadata.STAGE)):
+        if uri.endswith(".parquet"):
+            files.remove(uri)
 
 
 def _expand(patterns: Sequence[str]) -> list[str]:

@@ -4,32 +4,69 @@ A uid's shard is a hash of the uid modulo the number of shards: the same on any 
 with a host's URLs spread over shards, so that no task hammers one server. Within a shard rows are in uid order, which
 fixes their keys. A uid that occurs twice keeps its smallest row; what is in one input only is counted by reason.
 
-Files are read and written by pyarrow inside the executors, so every storage that `dataprep.files` knows works
-without Hadoop's connectors.
+Spark moves the rows, as Arrow batches, to the task that owns their shards; Arrow sorts and joins there. No DataFrame
+is involved: planning and compiling a query costs seconds that a join of some thousand rows does not have, and files are
+read by pyarrow, so that every storage that `dataprep.files` knows works without Hadoop's connectors.
 """
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
+import xxhash
+from pyspark import RDD, SparkContext
+from pyspark.sql import SparkSession
 
 from dataprep import files
 from dataprep.download.account import Reason
 from dataprep.download.extract import SCHEMA
 from dataprep.plan import STAGING
+from dataprep.progress import Progress
+from dataprep.tasks import Receipt, Scratch, Task, run_tasks
 
 STAGE = "rows"
-ROWS_PER_PARTITION = 200_000
-_SPARK_SCHEMA = (
-    "uid string, url string, caption string, syn_text array<string>, expected_sha256 string, "
-    "clip_b32_similarity_score double, clip_l14_similarity_score double"
-)
+ROWS_PER_TASK = 200_000
+"""Rows, about, that one task holds in memory."""
+_BATCH = 262_144
+_SORTED_BY = ["uid", "url", "caption", "expected_sha256", *(f.name for f in SCHEMA if f.type == pa.float64()), "syn"]
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """How uids are dealt out: `shards` shards to `tasks` tasks. It follows from the inputs alone, not the cluster."""
+
+    shards: int
+    tasks: int
+
+    @classmethod
+    def of(cls, rows: Sequence[int], rows_per_shard: int) -> Dealing:
+        """For inputs with `rows` rows each; the smaller one bounds what the join can yield."""
+        shards = max(1, -(-min(rows) // rows_per_shard))
+        return cls(shards, max(1, min(shards, -(-sum(rows) // ROWS_PER_TASK))))
+
+    def shards_of(self, uids: pa.Array) -> npt.NDArray[np.int64]:
+        """The shard of each uid; `shard % tasks` is its task."""
+        return np.fromiter(
+            (xxhash.xxh3_64_intdigest(uid) % self.shards for uid in uids.to_pylist()), np.int64, len(uids)
+        )
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """Rows of one input that belong to one task; `place` (side, file, batch) orders them whatever way they came."""
+
+    place: tuple[int, int, int]
+    rows: bytes
+    """An Arrow IPC stream."""
 
 
 def shard_file(shard: int) -> str:
@@ -38,88 +75,114 @@ def shard_file(shard: int) -> str:
 
 
 def join(
-    spark: SparkSession, out: str, metadata: Sequence[str], dr: Sequence[str], rows_per_shard: int, total: int
+    spark: SparkSession,
+    out: str,
+    sides: Sequence[Sequence[Receipt]],
+    rows_per_shard: int,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Join extracted files and publish each shard's rows; or the result of an earlier run, if there is one.
+    """Join extracted files and publish each shard's rows, as far as an earlier run has not.
 
     Args:
-        metadata, dr: files that `extract` published, as names below `out`; one of the two may be empty.
-        total: their rows, by which the shuffle is sized.
+        sides: receipts of `extract` for the metadata, then for the tars; one of the two may be empty.
 
     Returns:
-        `shards`: row count by shard number (as text); `rejected`: uids by reason; `rows`: uids to download.
+        `shards`: numbers of the shards that have rows; `rejected`: uids by reason; `rows`: uids to download.
     """
-    done = files.join(out, STAGING, STAGE, "done.json")
-    if files.exists(done):
-        return dict(files.read_json(done))
-    partitions = max(spark.sparkContext.defaultParallelism, -(-total // ROWS_PER_PARTITION))
-    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))  # the result does not depend on it
-    sides = [_unique(_read(spark, out, names)) for names in (metadata, dr) if names]
-    counted = [_count(side) for side in sides]
-    uids, duplicates = [one[0] for one in counted], sum(copies - distinct for distinct, copies in counted)
-    rows = _merge(*sides) if len(sides) == 2 else sides[0].drop("copies")
-    rows = rows.persist(StorageLevel.DISK_ONLY)  # counted, then written: the join need not run twice
-    matched = rows.count()
-    rejected = {str(Reason.DUPLICATE_UID): duplicates}
-    if len(sides) == 2:
-        rejected[str(Reason.NOT_IN_DR)] = uids[0] - matched
-        rejected[str(Reason.NOT_IN_METADATA)] = uids[1] - matched
-    shards = max(1, -(-matched // rows_per_shard))
-    dealt = rows.withColumn("shard", F.expr(f"int(pmod(xxhash64(uid), {shards}))"))
-    written = dealt.groupBy("shard").applyInArrow(lambda table: _write_shard(table, out), "shard int, rows long")
-    counts = written.collect()
-    result: dict[str, Any] = {
-        "shards": {str(row["shard"]): row["rows"] for row in sorted(counts)},
-        "rejected": {reason: count for reason, count in rejected.items() if count},
-        "rows": matched,
-    }
-    rows.unpersist()
-    assert sum(result["shards"].values()) == matched
-    files.publish_bytes(files.to_json(result), done)
-    return result
+    reasons = [Reason.NOT_IN_DR, Reason.NOT_IN_METADATA] if all(sides) else []
+    used = [side for side in sides if side]
+    dealing = Dealing.of([sum(receipt["written"] for receipt in side) for side in used], rows_per_shard)
+    sources = [
+        ((number, file, 0), files.join(out, receipt["file"]))
+        for number, side in enumerate(used)
+        for file, receipt in enumerate(side)
+    ]
+
+    def deliver(context: SparkContext, missing: list[Task]) -> RDD[Task]:
+        index = {task.payload: n for n, task in enumerate(missing)}
+        cut = functools.partial(_slices, dealing=dealing, wanted=frozenset(index))
+        slices = context.parallelize(sources, len(sources)).flatMap(cut)
+        dealt = slices.partitionBy(len(missing), functools.partial(_place, index=index))
+        return dealt.mapPartitionsWithIndex(functools.partial(_collected, tasks=missing))
+
+    work = functools.partial(_join, sides=len(used), dealing=dealing)
+    tasks = [Task(f"join-{n:05}", n) for n in range(dealing.tasks)]
+    receipts = run_tasks(spark, tasks, work, out=out, stage=STAGE, progress=progress, deliver=deliver)
+    rejected: Counter[str] = Counter()
+    for receipt in receipts:
+        rejected[str(Reason.DUPLICATE_UID)] += receipt["duplicates"]
+        for reason, unmatched in zip(reasons, receipt["unmatched"], strict=True):
+            rejected[str(reason)] += unmatched
+    shards = sorted(int(shard) for receipt in receipts for shard in receipt["shards"])
+    matched = sum(receipt["written"] for receipt in receipts)
+    return {"shards": shards, "rejected": dict(+rejected), "rows": matched}
 
 
-def _read(spark: SparkSession, out: str, names: Sequence[str]) -> DataFrame:
-    uris = [(files.join(out, name),) for name in names]
-    listed = spark.createDataFrame(spark.sparkContext.parallelize(uris, len(uris)), "uri string")
-    return listed.mapInArrow(_read_batches, _SPARK_SCHEMA)
+def _slices(
+    source: tuple[tuple[int, int, int], str], *, dealing: Dealing, wanted: frozenset[int]
+) -> Iterator[tuple[int, _Slice]]:
+    """The rows of one extracted file by task."""
+    (side, file, _), uri = source
+    with files.open_input(uri) as stream:
+        for number, batch in enumerate(pq.ParquetFile(stream).iter_batches(_BATCH)):
+            task_of = dealing.shards_of(batch.column("uid")) % dealing.tasks
+            for task in sorted(wanted & set(task_of.tolist())):
+                rows = batch.filter(pa.array(task_of == task)) if dealing.tasks > 1 else batch
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, rows.schema) as writer:
+                    writer.write_batch(rows)
+                yield task, _Slice((side, file, number), sink.getvalue().to_pybytes())
 
 
-def _read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for uri in batch.column("uri").to_pylist():
-            with files.open_input(uri) as stream:
-                yield from pq.ParquetFile(stream).iter_batches(8192)
+def _place(task: int, *, index: dict[int, int]) -> int:
+    return index[task]
 
 
-def _unique(rows: DataFrame) -> DataFrame:
-    """One row a uid, the smallest by URL and then all other columns, and how many copies there were."""
-    others = [name for name in SCHEMA.names if name != "uid"]
-    grouped = rows.groupBy("uid").agg(F.min(F.struct(*others)).alias("row"), F.count("*").alias("copies"))
-    return grouped.select("uid", "row.*", "copies")
+def _collected(partition: int, slices: Iterator[tuple[int, _Slice]], *, tasks: list[Task]) -> Iterator[Task]:
+    found = sorted((one for _, one in slices), key=lambda one: one.place)
+    yield Task(tasks[partition].name, found)
 
 
-def _count(rows: DataFrame) -> tuple[int, int]:
-    """uids, and the input rows that they come from."""
-    counted = rows.agg(F.count("uid").alias("uids"), F.coalesce(F.sum("copies"), F.lit(0)).alias("copies")).collect()[0]
-    return int(counted["uids"]), int(counted["copies"])
+def _join(slices: Sequence[_Slice], scratch: Scratch, *, sides: int, dealing: Dealing) -> Receipt:
+    """Deduplicate each side, match them, and publish the rows of this task's shards."""
+    tables = [_table([one.rows for one in slices if one.place[0] == side]) for side in range(sides)]
+    unique = [_unique(table) for table in tables]
+    rows, unmatched = (unique[0], []) if sides == 1 else _match(*unique)
+    shard_of = dealing.shards_of(rows.column("uid"))
+    counts: dict[str, int] = {}
+    for shard in np.unique(shard_of).tolist():
+        of_shard = rows.filter(pa.array(shard_of == shard))
+        sink = pa.BufferOutputStream()
+        pq.write_table(of_shard, sink, compression="zstd")
+        scratch.publish_bytes(sink.getvalue(), shard_file(shard))
+        counts[str(shard)] = of_shard.num_rows
+    read = sum(table.num_rows for table in tables)
+    duplicates = read - sum(table.num_rows for table in unique)
+    assert sum(counts.values()) * sides + sum(unmatched) + duplicates == read
+    return {"written": rows.num_rows, "shards": counts, "duplicates": duplicates, "unmatched": unmatched}
 
 
-def _merge(metadata: DataFrame, dr: DataFrame) -> DataFrame:
+def _table(parts: Sequence[bytes]) -> pa.Table:
+    return pa.concat_tables([SCHEMA.empty_table(), *(pa.ipc.open_stream(part).read_all() for part in parts)])
+
+
+def _unique(table: pa.Table) -> pa.Table:
+    """One row a uid, the smallest by URL and then all other columns, in uid order."""
+    captions = pc.binary_join(table.column("syn_text"), "\0")
+    ordered = table.append_column("syn", captions).sort_by([(name, "ascending") for name in _SORTED_BY])
+    uids = ordered.column("uid").combine_chunks()
+    first = np.ones(len(uids), np.bool_)
+    if len(uids) > 1:
+        first[1:] = pc.not_equal(uids[1:], uids[:-1]).to_numpy(zero_copy_only=False)
+    return ordered.drop_columns("syn").filter(pa.array(first))
+
+
+def _match(metadata: pa.Table, dr: pa.Table) -> tuple[pa.Table, list[int]]:
     """URL, caption and scores from the metadata, synthetic captions from the tars, the hash from either."""
-    left, right = metadata.alias("m"), dr.alias("d")
-    taken = {
-        "syn_text": F.col("d.syn_text"),
-        "expected_sha256": F.coalesce("m.expected_sha256", "d.expected_sha256"),
-    }
-    columns = [taken.get(name, F.col(f"m.{name}")).alias(name) for name in SCHEMA.names]
-    return left.join(right, F.col("m.uid") == F.col("d.uid")).select(*columns)
-
-
-def _write_shard(table: pa.Table, out: str) -> pa.Table:
-    shard = table.column("shard")[0].as_py()
-    rows = table.select(SCHEMA.names).sort_by("uid").cast(SCHEMA)
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="zstd")
-    files.publish_bytes(sink.getvalue(), files.join(out, shard_file(shard)))
-    return pa.table({"shard": pa.array([shard], pa.int32()), "rows": pa.array([rows.num_rows], pa.int64())})
+    where = pc.index_in(metadata.column("uid"), value_set=dr.column("uid").combine_chunks())
+    rows = metadata.filter(pc.is_valid(where))
+    partners = dr.take(where.drop_null())
+    hashes = pc.coalesce(rows.column("expected_sha256"), partners.column("expected_sha256"))
+    for name, column in {"syn_text": partners.column("syn_text"), "expected_sha256": hashes}.items():
+        rows = rows.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
+    return rows.cast(SCHEMA), [metadata.num_rows - rows.num_rows, dr.num_rows - rows.num_rows]

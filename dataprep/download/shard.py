@@ -1,38 +1,37 @@
-"""Third stage: one shard's URLs to one tar, by img2dataset's own downloader, then put into canonical form.
+"""Third stage: one shard's URLs to one tar, and, in later rounds, those of its failures that may pass to another.
 
-img2dataset does what it is good at: a pool of threads, a bounded queue, samples as they come. Around it stands what it
-lacks. Its requests go through our `Fetcher`. Its tar has the order in which threads happened to finish, so it is
-rewritten in uid order, with keys that follow from the row's place, the extension that the content calls for, and no
-times. And since it drops a row without a word when writing it fails, the rows that come back are compared with those
-that went in: missing ones go round once more, and what is missing then has the reason `dropped`.
+The rows that come back from img2dataset (`engine`) are compared with those that went in: missing ones go round once
+more, and what is missing then has the reason `dropped`. A tar is written in uid order, with keys that follow from the
+row's place in the shard, the extension that the content calls for, and no times.
+
+Rounds. The first one writes `NNNNN.tar` and `NNNNN.parquet`, a line for every row. Round r tries the rows whose failure
+may pass, writes what it gets to a tar of its own, `NNNNN-rR.tar`, and replaces the Parquet file by one with the new
+outcomes. Tars are never changed, so a uid is in one of them at most. Which rows belong to a round follows from the
+Parquet file whether or not a killed attempt has replaced it already: rows that stand to be tried, and rows that were
+tried in this very round.
 """
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep import files
-from dataprep.download.account import Reason, message_of, reason_of
+from dataprep.download.account import TRANSIENT, Reason
 from dataprep.download.config import DownloadJob
+from dataprep.download.engine import Failure, Outcome, Picture, Spool, fetch_into
 from dataprep.download.extract import SCHEMA
-from dataprep.download.fetch import Fetcher, installed
+from dataprep.download.fetch import Fetcher
 from dataprep.download.guard import AddressGuard
 from dataprep.download.metadata import shard_file
-from dataprep.image import ImageError, inspect
+from dataprep.download.tally import counts
 from dataprep.tasks import Receipt, Scratch
-from dataprep.webdataset import samples, write_tar
+from dataprep.webdataset import write_tar
 
-HOSTS_KEPT = 200
-"""Hosts with the most rows that a receipt names; the rest are one entry."""
 _RESULT = [
     ("key", pa.string()),
     *((field.name, field.type) for field in SCHEMA),
@@ -46,136 +45,86 @@ _RESULT = [
     ("width", pa.int32()),
     ("height", pa.int32()),
     ("orientation", pa.int32()),
+    ("round", pa.int32()),
 ]
 RESULT_SCHEMA = pa.schema(_RESULT)
+_OUTCOME = RESULT_SCHEMA.names[RESULT_SCHEMA.names.index("status") : -1]
 
 
-def download(shard: int, scratch: Scratch, job: DownloadJob) -> Receipt:
-    """Fetch the rows of `shard`; publishes `NNNNN.tar` (successes) and `NNNNN.parquet` (every row)."""
-    rows = pq.read_table(pa.BufferReader(files.read_bytes(files.join(scratch.out, shard_file(shard))))).to_pylist()
-    fetcher = Fetcher(job.policy(), AddressGuard(job.allow_addresses))
-    outcomes: dict[str, dict[str, Any]] = {}
-    rounds: list[Path] = []
-    with installed(fetcher):
-        for attempt in range(2):
-            missing = [row for row in rows if row["uid"] not in outcomes]
-            if missing:
-                rounds.append(scratch.path(f"round{attempt}"))
-                outcomes |= _img2dataset(missing, rounds[-1], job)
-    results = [_result(row, outcomes.get(row["uid"]), f"{shard:05}{n:05}", job) for n, row in enumerate(rows)]
-    with open(scratch.path("shard.tar"), "wb") as out:
-        write_tar(out, _members(results, outcomes))
-    table = pa.Table.from_pylist(results, RESULT_SCHEMA)
-    pq.write_table(table, scratch.path("shard.parquet"), compression="zstd")
-    published = [
-        scratch.publish(scratch.path(f"shard.{extension}"), f"{shard:05}.{extension}")
-        for extension in ("tar", "parquet")
-    ]
-    return {**_counts(results), "files": [{"name": one.name, "bytes": one.bytes} for one in published]}
+def tar_file(shard: int, round_number: int) -> str:
+    """Name of the tar that round `round_number` of `shard` makes."""
+    return f"{shard:05}.tar" if round_number == 1 else f"{shard:05}-r{round_number}.tar"
 
 
-def _img2dataset(rows: list[dict[str, Any]], folder: Path, job: DownloadJob) -> dict[str, dict[str, Any]]:
-    """Run img2dataset's downloader over `rows`; what it says of each, by uid, and where a success lies in its tar."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for news at import
-    from img2dataset.downloader import Downloader
-    from img2dataset.resizer import Resizer
-    from img2dataset.writer import WebDatasetSampleWriter
-
-    folder.mkdir()
-    source = folder / "rows.arrow"
-    table = pa.Table.from_pylist([{"uid": row["uid"], "url": row["url"] or ""} for row in rows])
-    with pa.ipc.new_file(str(source), table.schema) as writer:
-        writer.write_table(table)
-    Downloader(
-        sample_writer_class=WebDatasetSampleWriter,
-        resizer=Resizer(image_size=256, resize_mode="no", resize_only_if_bigger=False, disable_all_reencoding=True),
-        thread_count=job.threads,
-        save_caption=False,
-        extract_exif=False,
-        output_folder=str(folder),
-        column_list=["uid", "url"],
-        timeout=job.timeout,
-        number_sample_per_shard=len(rows),
-        oom_shard_count=5,
-        compute_hash="sha256",
-        verify_hash_type=None,
-        encode_format="jpg",
-        retries=0,
-        user_agent_token=job.agent,
-        disallowed_header_directives=None,
-    ).download_shard((0, str(source)))
-    outcomes: dict[str, dict[str, Any]] = {}
-    for row in pq.read_table(folder / "00000.parquet").to_pylist():
-        outcomes[row["uid"]] = {name: row[name] for name in ("status", "error_message", "sha256")}
-    tar_path = folder / "00000.tar"
-    with open(tar_path, "rb") as tar:
-        for sample in samples(tar, str(tar_path)):
-            meta = orjson.loads(sample.members["json"].read(tar))
-            image = sample.members["jpg"]
-            outcomes[meta["uid"]]["image"] = (str(tar_path), image.offset, image.size)
-    return {uid: one for uid, one in outcomes.items() if one["status"] != "success" or "image" in one}
-
-
-def _result(row: dict[str, Any], outcome: dict[str, Any] | None, key: str, job: DownloadJob) -> dict[str, Any]:
-    """The row's line in `NNNNN.parquet`, success or reason."""
-    result = {**row, "key": key, "status": "failed"}
-    if outcome is None:
-        return {**result, "reason": str(Reason.DROPPED)}
-    if outcome["status"] != "success":
-        message = outcome["error_message"]
-        return {**result, "reason": reason_of(message), "detail": message_of(message)}
-    expected = (row["expected_sha256"] or "").lower() or None
-    result |= {"sha256": outcome["sha256"], "hash_match": None if expected is None else expected == outcome["sha256"]}
-    if result["hash_match"] is False and job.on_hash_mismatch == "reject":
-        return {**result, "reason": str(Reason.HASH_MISMATCH)}
+def download(where: tuple[int, int], scratch: Scratch, job: DownloadJob, tasks_at_once: int) -> Receipt:
+    """Fetch what round `where[1]` of shard `where[0]` has to; publishes the round's tar and the shard's Parquet."""
+    shard, number = where
+    results = _before(shard, number, scratch.out)
+    due = [result for result in results if result["round"] == number]
+    spool = Spool(scratch.path("spool"), job.images)
     try:
-        info = inspect(_image(outcome), job.images)
-    except ImageError as error:  # the fetcher has judged these very bytes, so this guards against our own mistakes
-        return {**result, "reason": error.reason, "detail": error.detail}
-    size = {"width": info.width, "height": info.height, "orientation": info.orientation}
-    return {**result, "status": "success", "kind": info.kind, "bytes": outcome["image"][2], **size}
+        fetched = _fetch(due, spool, scratch.directory, job, tasks_at_once)
+        for result in due:
+            result |= _outcome(result, fetched.get(result["uid"]), job)
+        with open(scratch.path("shard.tar"), "wb") as out:
+            write_tar(out, _members(due, fetched, spool))
+    finally:
+        spool.close()
+    pq.write_table(pa.Table.from_pylist(results, RESULT_SCHEMA), scratch.path("shard.parquet"), compression="zstd")
+    names = {"shard.tar": tar_file(shard, number), "shard.parquet": f"{shard:05}.parquet"}
+    published = [scratch.publish(scratch.path(local), name) for local, name in names.items()]
+    return {**counts(results), "files": [{"name": one.name, "bytes": one.bytes} for one in published]}
 
 
-def _image(outcome: dict[str, Any]) -> bytes:
-    path, offset, size = outcome["image"]
-    with open(path, "rb") as tar:
-        tar.seek(offset)
-        return tar.read(size)
-
-
-def _members(results: list[dict[str, Any]], outcomes: dict[str, dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
-    """The canonical tar: for each success in uid order the image, its caption, and everything known of it."""
+def _before(shard: int, number: int, out: str) -> list[dict[str, Any]]:
+    """The shard's lines as the round finds them; the `round` of those that it has to try is `number`."""
+    if number == 1:
+        rows = _read(files.join(out, shard_file(shard)))
+        return [{**row, "key": f"{shard:05}{place:05}", "round": 1} for place, row in enumerate(rows)]
+    results = _read(files.join(out, f"{shard:05}.parquet"))
     for result in results:
-        if result["status"] == "success":
+        if result["reason"] in TRANSIENT:
+            result["round"] = number
+    return results
+
+
+def _read(uri: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(files.read_bytes(uri))).to_pylist()
+    return rows
+
+
+def _fetch(
+    due: Sequence[dict[str, Any]], spool: Spool, folder: Path, job: DownloadJob, tasks_at_once: int
+) -> dict[str, Outcome]:
+    fetcher = Fetcher(job.policy(tasks_at_once), AddressGuard(job.allow_addresses))
+    for attempt in range(2):
+        missing = [row for row in due if row["uid"] not in spool.outcomes]
+        if missing:
+            fetch_into(spool, missing, folder / f"attempt{attempt}", fetcher, job.threads)
+    return spool.outcomes
+
+
+def _outcome(row: dict[str, Any], outcome: Outcome | None, job: DownloadJob) -> dict[str, Any]:
+    """The row's line from `status` to `orientation`."""
+    line: dict[str, Any] = {**dict.fromkeys(_OUTCOME), "status": "failed"}
+    if not isinstance(outcome, Picture):
+        failure = outcome or Failure(Reason.DROPPED, "")
+        return {**line, "reason": str(failure.reason), "detail": failure.detail}
+    expected = (row["expected_sha256"] or "").lower() or None
+    line |= {"sha256": outcome.sha256, "hash_match": None if expected is None else expected == outcome.sha256}
+    if line["hash_match"] is False and job.on_hash_mismatch == "reject":
+        return {**line, "reason": str(Reason.HASH_MISMATCH)}
+    info = outcome.info
+    stored = {"kind": info.kind, "bytes": outcome.size, "width": info.width, "height": info.height}
+    return {**line, **stored, "status": "success", "orientation": outcome.orientation}
+
+
+def _members(due: Sequence[dict[str, Any]], fetched: dict[str, Outcome], spool: Spool) -> Iterator[tuple[str, bytes]]:
+    """The canonical tar: for each success in uid order the image, its caption, and everything known of it."""
+    for result in due:
+        picture = fetched.get(result["uid"])
+        if result["status"] == "success" and isinstance(picture, Picture):
             key = result["key"]
-            yield f"{key}.{result['kind']}", _image(outcomes[result["uid"]])
+            yield f"{key}.{result['kind']}", spool.read(picture)
             yield f"{key}.json", files.to_json({name: result.get(name) for name in RESULT_SCHEMA.names})
             yield f"{key}.txt", (result["caption"] or "").encode()
-
-
-def _counts(results: list[dict[str, Any]]) -> dict[str, Any]:
-    hosts: dict[str, Counter[str]] = {}
-    matches: Counter[str] = Counter()
-    for result in results:
-        host = hosts.setdefault(_host(result["url"]), Counter())
-        host[result.get("reason") or "success"] += 1
-        if result["status"] == "success":
-            matches[{None: "unknown", True: "match", False: "mismatch"}[result["hash_match"]]] += 1
-    frequent = sorted(hosts, key=lambda name: (-hosts[name].total(), name))
-    others = sum((hosts[name] for name in frequent[HOSTS_KEPT:]), Counter[str]())
-    reasons = Counter(result["reason"] for result in results if result["status"] != "success")
-    return {
-        "rows": len(results),
-        "written": len(results) - reasons.total(),
-        "rejected": dict(sorted(reasons.items())),
-        "hashes": dict(matches),
-        "image_bytes": sum(result.get("bytes") or 0 for result in results),
-        "hosts": {name: dict(hosts[name]) for name in frequent[:HOSTS_KEPT]} | ({"": dict(others)} if others else {}),
-    }
-
-
-def _host(url: str | None) -> str:
-    try:
-        return (urlsplit(url or "").hostname or "").lower()
-    except ValueError:
-        return ""
