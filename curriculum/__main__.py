@@ -9,7 +9,7 @@ from importlib import import_module
 
 from schemas.errors import exit_code
 
-COMMANDS = ["compile", "check", "plot", "explain", "diff", "amend", "sweep", "json-schema"]
+COMMANDS = ["compile", "check", "plot", "explain", "diff", "amend", "sweep", "report", "json-schema"]
 
 
 def parser() -> argparse.ArgumentParser:

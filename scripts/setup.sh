@@ -40,6 +40,6 @@ if [ "$(cat "$venv/.ready" 2>/dev/null || true)" = "$stamp" ]; then
 fi
 [ -x "$venv/bin/python" ] || "$(find_python)" -m venv "$venv"
 echo "setup: installing pinned packages into $venv (some GB; a few minutes)" >&2
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,train,dev]'
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,train,eval,dev]'
 echo "$stamp" >"$venv/.ready"
 echo "setup: done" >&2

@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from demo.world import dclm
+from demo.world import dclm, official
 from demo.world.asking import Asker
 from demo.world.captions import synthetic
+from demo.world.questions import Question
 from demo.world.render import encode, render
 from demo.world.scene import Layout, Scene, draw, stream
 
@@ -31,7 +32,7 @@ def scenes(number: int, seed: int) -> list[Scene]:
 
 
 def write(root: Path, found: list[Scene], seed: int) -> int:
-    """Write questions, captions and pictures of the scenes `found`, and `DOCUMENTS` documents.
+    """Write questions (in the official forms too), captions and pictures of the scenes `found`, and documents.
 
     Returns:
         The number of questions.
@@ -41,12 +42,14 @@ def write(root: Path, found: list[Scene], seed: int) -> int:
     asker = Asker()
     questions: list[dict[str, Any]] = []
     captions: list[dict[str, Any]] = []
+    asked: list[list[Question]] = []
     for index, scene in enumerate(found):
         rng = stream(seed, "held-out questions", index)
         image = f"images/{index:06d}.jpg"
         (folder / image).write_bytes(encode(render(scene), "JPEG", quality=90))
         captions.append({"image": image, "captions": synthetic(rng, scene)})
-        for question in asker.separate(rng, scene, QUESTIONS_A_SCENE):
+        asked.append(asker.separate(rng, scene, QUESTIONS_A_SCENE))
+        for question in asked[-1]:
             questions.append(
                 {
                     "question_id": len(questions),
@@ -60,6 +63,7 @@ def write(root: Path, found: list[Scene], seed: int) -> int:
             )
     for name, rows in (("questions.json", questions), ("captions.json", captions)):
         (folder / name).write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    official.write(folder, found, asked, seed)
     shard = "held_out/text/shard_00000000_processed.jsonl.zst"
     dclm.write_shard(root, shard, range(DOCUMENTS), seed, "held-out text", frozenset())
     return len(questions)

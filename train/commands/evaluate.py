@@ -1,38 +1,116 @@
-"""`evaluate`: scores of a checkpoint."""
+"""`evaluate`: scores of a checkpoint or an export."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-HELP = "answer multiple-choice questions by likelihood"
+from schemas.errors import InputError
+
+HELP = "score a checkpoint or an export: the paper's tasks from official files, text tasks, held-out loss"
 EXAMPLE = """\
+Tasks and the official files that each wants in its folder (DATA/TASK, or what TASK=FOLDER names):
+  vqav2      *questions.json, *annotations.json, val2014/*.jpg
+  gqa        *questions.json, images/*.jpg
+  vizwiz     val.json, val/*.jpg
+  textvqa    TextVQA*.json, train_images/*.jpg
+  refcoco    refs*.p, instances.json, train2014/*.jpg
+  ocid_ref   *expressions.json, ARID20/...
+  pope       *pope_{random,popular,adversarial}.json, val2014/*.jpg
+  questions  questions.json: multiple choice, by likelihood
+Writes OUT/results.json and OUT/TASK.json with every prediction. Start it again to go on; finished tasks are kept. The
+batch size and the number of processes have no influence on the answers.
+
 example:
+  python -m train evaluate runs/curriculum --tasks vqav2 gqa pope --data eval -o scores
+  python -m train evaluate exported --tasks pope=downloads/POPE/coco --by likelihood --processes 8 -o scores
+  python -m train evaluate runs/curriculum --text my_task --text-include tasks/ -o scores      # lm-eval's harness
+  python -m train evaluate runs/curriculum --loss text=data/held-out -o scores
   python -m train evaluate runs/curriculum --questions world/held_out/questions.json -o scores.json
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint, or a run's output directory for its latest")
-    parser.add_argument("--questions", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RESULTS.json")
+    parser.add_argument("model", type=Path, help="a checkpoint, a run's output directory (its latest), or an export")
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK[=FOLDER]", help="see below")
+    parser.add_argument("--data", type=Path, default=Path(), help="folder of the tasks' folders (default: here)")
+    parser.add_argument("--text", nargs="+", default=[], metavar="TASK", help="text tasks of lm-eval")
+    parser.add_argument("--text-include", type=Path, metavar="FOLDER", help="lm-eval task files of your own")
+    parser.add_argument("--text-shots", type=int, help="examples before each text question (default: the task's own)")
+    parser.add_argument("--loss", nargs="+", default=[], metavar="NAME=DATASET", help="held-out loss on MDS datasets")
+    parser.add_argument("--questions", type=Path, metavar="FILE.json", help="one multiple-choice file; OUT is a file")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the results")
+    parser.add_argument("--by", choices=["generation", "likelihood"], default="generation",
+                        help="how multiple-choice items (pope) are answered")  # fmt: skip
     parser.add_argument("--blind", action="store_true", help="leave the images out: what the text alone gives away")
+    parser.add_argument("--bare", action="store_true", help="leave the tasks' instruction lines out of the prompts")
+    parser.add_argument("--limit", type=int, help="only the first items of each task")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json; default: the one that the run names")
-    parser.add_argument("--batch-size", type=int, default=64, help="prompts at once; has no influence on scores")
+    parser.add_argument("--batch-size", type=int, default=16, help="prompts at once (default: 16)")
+    parser.add_argument("--processes", type=int, default=1, help="share the items among so many processes")
     parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write, print a line."""
+    """Evaluate, write, print a line for each task."""
+    for name in ("batch_size", "processes", "limit", "threads"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise InputError("must be at least 1", field=f"--{name.replace('_', '-')}")
     import torch
-
-    from train.evaluation.evaluate import evaluate, write
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.questions is not None:
+        return _questions(args)
+    if not (args.tasks or args.text or args.loss):
+        raise InputError("nothing to evaluate", remedy="give --tasks, --text, --loss or --questions")
+    from train.evaluation.predict import Settings
+    from train.evaluation.run import evaluate_tasks, write_results
+    from train.evaluation.subject import open_subject
+    from train.evaluation.tasks import task_named
+
+    tasks = [_pair(text, args.data) for text in args.tasks]
+    losses = [_pair(text, None) for text in args.loss]
+    for name, _ in tasks:
+        task_named(name)
+    subject = open_subject(args.model, args.tokenizer)
+    settings = Settings(args.batch_size, args.blind, args.bare, args.by, args.limit)
+    found = evaluate_tasks(subject, tasks, args.output, settings, processes=args.processes, tokenizer=args.tokenizer)
+    if losses:
+        from train.evaluation.held_out_loss import held_out_loss
+
+        for name, dataset in losses:
+            found.append(
+                held_out_loss(args.model, name, dataset, args.output, batch_size=args.batch_size, limit=args.limit)
+            )
+    if args.text:
+        from train.evaluation.text_tasks import evaluate_text
+
+        found += evaluate_text(
+            subject, args.text, args.output,
+            include=args.text_include, shots=args.text_shots, limit=args.limit, batch_size=args.batch_size,
+        )  # fmt: skip
+    said = {"by": args.by, "blind": args.blind, "bare": args.bare, "limit": args.limit}
+    write_results(subject, found, args.output, said)
+    for one in found:
+        more = f" (chance {one.chance:.3f})" if one.higher_is_better else ""
+        print(f"{one.task}: {one.metric} {one.score:.4f} +- {one.standard_error:.4f} of {one.items:,}{more}")
+    return 0
+
+
+def _pair(text: str, data: Path | None) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not equals and data is None:
+        raise InputError(f"{text} is not NAME=DATASET", field="--loss", remedy="write --loss text=data/held-out")
+    return name, Path(folder) if equals else (data or Path()) / name
+
+
+def _questions(args: argparse.Namespace) -> int:
+    from train.evaluation.evaluate import evaluate, write
+
     scores = evaluate(
-        args.checkpoint, args.questions, tokenizer=args.tokenizer, blind=args.blind, batch_size=args.batch_size
+        args.model, args.questions, tokenizer=args.tokenizer, blind=args.blind, batch_size=args.batch_size
     )
     write(scores, args.output)
     kinds = ", ".join(f"{kind} {group.accuracy:.1%}" for kind, group in scores.by_kind.items())

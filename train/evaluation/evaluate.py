@@ -36,10 +36,11 @@ def evaluate(
         raise InputError("the run names no tokenizer", file=found, remedy="give --tokenizer tokenizer.json")
     model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry)
     checkpoint.load_weights(found, model)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device).eval()
     questions = load_questions(questions_file)
     see = saved.geometry is not None and not blind
-    encoder = PromptEncoder(tokenizer, saved.tokenizer, saved.geometry, blind=not see)
+    encoder = PromptEncoder.checked(tokenizer, saved.tokenizer, saved.geometry if see else None)
     prompts = [prompt for index, question in enumerate(questions) for prompt in encoder.prompts(index, question)]
     size = saved.geometry.size if saved.geometry else 1
 
@@ -47,9 +48,9 @@ def evaluate(
         image = questions[index].image
         if image is None or not see:
             return np.empty((0, 3, size, size), np.uint8)
-        return _read_image(questions_file.parent / image, size)[None]
+        return read_image(questions_file.parent / image, size)[None]
 
-    scores = score(model, prompts, pixels, pad_id=saved.tokenizer.pad_id, batch_size=batch_size)
+    scores = score(model, prompts, pixels, device=device, pad_id=saved.tokenizer.pad_id, batch_size=batch_size)
     answers, groups = choose(questions, scores)
     return Scores(
         checkpoint=str(found),
@@ -110,7 +111,12 @@ def write(scores: Scores, path: Path) -> None:
     partial.replace(path)
 
 
-def _read_image(path: Path, size: int) -> NDArray[np.uint8]:
+def read_image(path: Path, size: int) -> NDArray[np.uint8]:
+    """RGB pixels [3, size, size] of an image file.
+
+    Raises:
+        InputError: it cannot be read or decoded.
+    """
     try:
         return decode_image(path.read_bytes(), size)
     except (OSError, DamagedRowError) as error:

@@ -7,13 +7,21 @@ the company a prompt keeps has a say in its score.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from train.evaluation.prompts import Prompt
-from train.models.vlm import VisionLanguageModel
+
+
+class Model(Protocol):
+    """What is scored: ids [B, L] and uint8 pixels of the images in them to scores [B, L, vocabulary] in fp32."""
+
+    def logits(self, input_ids_BL: Tensor, pixels_NCHW: Tensor, /) -> Tensor: ...
+
 
 Pixels = Callable[[int], NDArray[np.uint8]]
 """Question number -> pixels [images, 3, size, size] (0 or 1 image)."""
@@ -21,11 +29,9 @@ Pixels = Callable[[int], NDArray[np.uint8]]
 
 @torch.inference_mode()
 def score(
-    model: VisionLanguageModel, prompts: Sequence[Prompt], pixels: Pixels, *, pad_id: int, batch_size: int
+    model: Model, prompts: Sequence[Prompt], pixels: Pixels, *, device: torch.device, pad_id: int, batch_size: int
 ) -> dict[tuple[int, int], float]:
     """Sum of log-probabilities (nats) of the choice's ids, by (question, choice)."""
-    model.eval()
-    device = next(model.parameters()).device
     scores: dict[tuple[int, int], float] = {}
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].ids))
     for start in range(0, len(order), batch_size):

@@ -29,22 +29,33 @@ class Prompt(NamedTuple):
 
 
 class PromptEncoder:
-    """Builds prompts; `blind` leaves the image block out."""
+    """Builds prompts; without a geometry the image block is left out. The tokenizer must keep special text as text."""
 
-    def __init__(
-        self, tokenizer: Path, identity: TokenizerIdentity, geometry: ImageGeometry | None, *, blind: bool
-    ) -> None:
-        self._tokenizer = Tokenizer.from_file(str(checked_tokenizer(tokenizer, identity)))
-        self._tokenizer.encode_special_tokens = True
-        self._image_block = [] if blind or geometry is None else [identity.image_id] * geometry.tokens
+    def __init__(self, tokenizer: Tokenizer, identity: TokenizerIdentity, geometry: ImageGeometry | None) -> None:
+        self._tokenizer = tokenizer
+        self._image_block = [] if geometry is None else [identity.image_id] * geometry.tokens
+
+    @classmethod
+    def checked(cls, path: Path, identity: TokenizerIdentity, geometry: ImageGeometry | None) -> PromptEncoder:
+        """The same from a tokenizer.json (or its directory), which must be the data's own."""
+        tokenizer = Tokenizer.from_file(str(checked_tokenizer(path, identity)))
+        tokenizer.encode_special_tokens = True
+        return cls(tokenizer, identity, geometry)
+
+    def stem(self, question: str, image: bool) -> list[int]:
+        """Everything before the answer."""
+        return [*(self._image_block if image else []), *self.text(f"USER: {question}\nASSISTANT:")]
+
+    def choices(self, index: int, stem: list[int], choices: tuple[str, ...]) -> list[Prompt]:
+        """A prompt for each choice of question number `index`."""
+        answers = [self.text(f" {choice}") for choice in choices]
+        return [Prompt(index, number, stem + ids, len(ids)) for number, ids in enumerate(answers)]
 
     def prompts(self, index: int, question: Question) -> list[Prompt]:
-        """A prompt for each choice of question number `index`."""
-        head = self._image_block if question.image is not None else []
-        stem = [*head, *self._encode(f"USER: {question.question}\nASSISTANT:")]
-        choices = [self._encode(f" {choice}") for choice in question.choices]
-        return [Prompt(index, number, stem + ids, len(ids)) for number, ids in enumerate(choices)]
+        """The same for a row of a question file."""
+        return self.choices(index, self.stem(question.question, question.image is not None), tuple(question.choices))
 
-    def _encode(self, text: str) -> list[int]:
+    def text(self, text: str) -> list[int]:
+        """Ids of a text, special tokens spelt out."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids

@@ -92,7 +92,7 @@ def test_prompt_is_the_template_and_special_text_stays_text(folder):
     question = Question(question_id=0, image="i", question="<|endoftext|>?", answer="a", choices=["a", "bc"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     for blind in (False, True):
-        encoder = PromptEncoder(folder, identity, synthetic.GEOMETRY, blind=blind)
+        encoder = PromptEncoder.checked(folder, identity, None if blind else synthetic.GEOMETRY)
         first, second = encoder.prompts(3, question)
         assert first.ids[: 0 if blind else 4] == ([] if blind else [258] * 4)
         assert 0 not in first.ids

@@ -17,7 +17,7 @@ IMAGE = [TOKENIZER.image_id] * GEOMETRY.tokens
 @pytest.fixture
 def model() -> VisionLanguageModel:
     torch.manual_seed(0)
-    return VisionLanguageModel.of(ModelConfig.model_validate({"decoder": SHAPE}), TOKENIZER, GEOMETRY)
+    return VisionLanguageModel.of(ModelConfig.model_validate({"decoder": SHAPE}), TOKENIZER, GEOMETRY).eval()
 
 
 def pixels(index: int) -> np.ndarray:
@@ -32,10 +32,10 @@ PROMPTS = [
 
 
 def test_scores_do_not_depend_on_the_batch(model):
-    alone = score(model, PROMPTS, pixels, pad_id=1, batch_size=1)
+    alone = score(model, PROMPTS, pixels, pad_id=1, device=torch.device("cpu"), batch_size=1)
     assert len(alone) == len(PROMPTS)
     for size in (2, 7, 64):
-        together = score(model, PROMPTS, pixels, pad_id=1, batch_size=size)
+        together = score(model, PROMPTS, pixels, pad_id=1, device=torch.device("cpu"), batch_size=size)
         assert together == {key: pytest.approx(value, abs=1e-4) for key, value in alone.items()}
 
 
@@ -45,6 +45,6 @@ def test_score_is_the_sum_of_log_probabilities(model):
     with torch.no_grad():
         log_probabilities = model.logits(ids, torch.from_numpy(pixels(1))).log_softmax(-1)[0]
     expected = sum(log_probabilities[i - 1, prompt.ids[i]].item() for i in range(len(ids[0]) - 3, len(ids[0])))
-    found = score(model, [prompt], pixels, pad_id=1, batch_size=4)
+    found = score(model, [prompt], pixels, pad_id=1, device=torch.device("cpu"), batch_size=4)
     assert prompt.choice_length == 3
     assert found[1, 2] == pytest.approx(expected, abs=1e-5)

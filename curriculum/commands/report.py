@@ -1,0 +1,41 @@
+"""`report`: a trained and scored sweep as the paper's figures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "draw a sweep's scores: figures with intervals, the paper's orderings, every run and its realised mix"
+EXAMPLE = """\
+Reads SWEEP/sweep.json, SWEEP/nodes/*/out/metrics.jsonl and SWEEP/nodes/*/scores/results.json, as far as they are there;
+writes one self-contained HTML page and the figures as SVG beside it. docs/evaluation.md has the formula of the scores.
+
+example:
+  python -m curriculum report runs/switch-point                   # runs/switch-point/report.html
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("sweep", type=Path, metavar="SWEEP", help="folder that `sweep -o` wrote")
+    parser.add_argument("-o", "--output", type=Path, help="default: SWEEP/report.html")
+    parser.add_argument(
+        "--axis", action="append", default=[], metavar="NAME", help="a parameter to draw, beside the known"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, analyse, draw, say the verdicts."""
+    from curriculum.study.analysis import analyse
+    from curriculum.study.orderings import orderings
+    from curriculum.study.page import summary, write
+    from curriculum.study.runs import read
+
+    analysis = analyse(read(args.sweep), args.axis)
+    out = args.output or args.sweep / "report.html"
+    write(analysis, out)
+    print(summary(analysis))
+    for one in orderings(analysis):
+        print(f"{one.verdict}: {one.claim} ({one.measure} {one.difference:+.4f}, {one.low:+.4f} to {one.high:+.4f})")
+    print(f"wrote {out}")
+    return 0

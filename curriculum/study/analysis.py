@@ -1,0 +1,113 @@
+"""From a sweep's runs to values with intervals: one table of configurations for each thing that is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curriculum.study.axes import Axis, axes, text
+from curriculum.study.runs import Run, SweepRuns
+from curriculum.study.stable import DRAWS, Signal, Stable, TaskScores, bootstrap, stable
+from schemas.errors import InputError
+
+TEXT = "lm-eval-"
+LOSS = "loss-"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that every configuration has a value of."""
+
+    name: str
+    values: NDArray[np.float64]
+    """[configurations]."""
+    draws: NDArray[np.float64]
+    """[configurations, draws]."""
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A sweep, ready to be drawn."""
+
+    sweep: SweepRuns
+    runs: list[Run]
+    """Scored runs."""
+    settings: list[dict[str, Any]]
+    """Of each configuration, without the seed."""
+    groups: list[list[int]]
+    """Run numbers of each configuration."""
+    axes: list[Axis]
+    measures: list[Measure]
+    signals: list[Signal]
+
+    def measure(self, name: str) -> Measure | None:
+        """The measure called `name`."""
+        return next((one for one in self.measures if one.name == name), None)
+
+    def where(self, test: Callable[[dict[str, Any]], bool]) -> list[int]:
+        """Numbers of the configurations whose settings pass `test`."""
+        return [number for number, settings in enumerate(self.settings) if test(settings)]
+
+    def value_of(self, number: int, axis: Axis) -> str:
+        """A configuration's value on an axis."""
+        return text(self.settings[number], axis.name)
+
+
+def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
+    """Group, centre, filter and bootstrap.
+
+    Raises:
+        InputError: nothing was scored, or runs were scored on other items.
+    """
+    runs = sweep.scored
+    if not runs:
+        remedy = f"evaluate runs into {sweep.folder}/nodes/NODE/scores, as `python -m train sweep --evaluate` does"
+        raise InputError("no run has been scored yet", file=sweep.folder, remedy=remedy)
+    by_config: dict[str, list[int]] = {}
+    for number, run in enumerate(runs):
+        by_config.setdefault(run.config, []).append(number)
+    groups = list(by_config.values())
+    settings = [{k: v for k, v in runs[group[0]].settings.items() if k != "seed"} for group in groups]
+    common = [task for task in runs[0].tasks if all(task in run.tasks for run in runs)]
+    vision = [_scores(runs, task, sweep.folder) for task in common if not task.startswith((TEXT, LOSS))]
+    texts = [_scores(runs, task, sweep.folder) for task in common if task.startswith(TEXT)]
+    measures: list[Measure] = []
+    signals: list[Signal] = []
+    for name, tasks in (("vision", vision), ("text", texts)):
+        if tasks:
+            found = stable(tasks, groups)
+            signals += found.signals
+            measures.append(_measure(f"stable score, {name}", found))
+    measures += [
+        Measure(task.task, np.array([task.centred[group].mean() for group in groups]), bootstrap([task], groups))
+        for task in (*vision, *texts)
+    ]
+    for task in common:
+        if task.startswith(LOSS):
+            loss = np.array([run.tasks[task].score for run in runs])
+            values = np.array([loss[group].mean() for group in groups])
+            measures.append(Measure(task, values, _seed_draws(loss, groups), higher_is_better=False))
+    return Analysis(sweep, runs, settings, groups, axes(settings, more_axes), measures, signals)
+
+
+def _measure(name: str, found: Stable) -> Measure:
+    return Measure(name, found.values, found.draws)
+
+
+def _scores(runs: Sequence[Run], task: str, folder: Path) -> TaskScores:
+    rows = [run.item_scores(task) for run in runs]
+    if len({len(row) for row in rows}) > 1:
+        problem = f"runs were scored on different numbers of items of '{task}'"
+        raise InputError(problem, file=folder, remedy="evaluate all runs with the same --limit and files")
+    return TaskScores(task, runs[0].tasks[task].chance, np.array(rows))
+
+
+def _seed_draws(values: NDArray[np.float64], groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    rng = np.random.default_rng(0)
+    return np.array([rng.choice(values[list(group)], size=(DRAWS, len(group))).mean(axis=1) for group in groups])

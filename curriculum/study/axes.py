@@ -1,0 +1,71 @@
+"""What a sweep varied, as the axes of figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+KNOWN = {
+    "switch": "when images come in, % of text pre-training",
+    "image_share": "image-caption share of the image-text phase, % of tokens",
+    "instruction_share": "instruction share of the image-text phase, % of tokens",
+    "epochs": "epochs of fine-tuning",
+    "frozen": "parts that are frozen",
+    "encoder": "image encoder",
+    "vision": "image encoder",
+    "pairs": "image-caption data",
+}
+"""Parameters that the paper swept, and what to write below the axis."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter with more than one value."""
+
+    name: str
+    values: list[str]
+    """As texts, in order."""
+    numeric: bool
+
+    @property
+    def label(self) -> str:
+        """Below the axis."""
+        return KNOWN.get(self.name, self.name)
+
+    def place(self, value: str) -> float:
+        """Where a value stands on the axis."""
+        return number(value) if self.numeric else float(self.values.index(value))  # type: ignore[return-value]
+
+
+def text(settings: dict[str, Any], name: str) -> str:
+    """A parameter's value as text; "default" where a run does not set it."""
+    if name not in settings:
+        return "default"
+    value = settings[name]
+    if isinstance(value, dict) and "kind" in value:
+        return str(value["kind"])
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "nothing"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def number(value: str) -> float | None:
+    """`20%` is 20; None for what is no number."""
+    try:
+        return float(value.strip().removesuffix("%"))
+    except ValueError:
+        return None
+
+
+def axes(settings: Sequence[dict[str, Any]], more: Sequence[str] = ()) -> list[Axis]:
+    """The known (and named) parameters that have more than one value."""
+    found = []
+    for name in [*KNOWN, *more]:
+        values = {text(one, name) for one in settings}
+        if len(values) > 1:
+            numeric = all(number(value) is not None for value in values)
+            ordered = sorted(values, key=number) if numeric else sorted(values)  # type: ignore[arg-type]
+            found.append(Axis(name, ordered, numeric))
+    return found

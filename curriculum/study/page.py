@@ -1,0 +1,128 @@
+"""The report of a sweep: what was found, the figures, which tasks count, every run and what it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from curriculum.report import amount
+from curriculum.study.analysis import Analysis
+from curriculum.study.axes import text
+from curriculum.study.figures import figure
+from curriculum.study.orderings import Ordering, orderings
+from curriculum.study.runs import Run
+from curriculum.study.stable import SIGNAL, interval
+from pages import page
+from pages.figure import svg
+from schemas import atomic
+
+_TITLES = {
+    "switch": "Score against switch point",
+    "image_share": "Score against image share",
+    "instruction_share": "Score against instruction share",
+    "epochs": "Score against epochs of fine-tuning",
+    "frozen": "Frozen against trained encoder",
+}
+
+
+def write(analysis: Analysis, out: Path) -> None:
+    """Write `out` (HTML) and each figure as SVG into `figures/` beside it."""
+    parts: list[str] = [page.verdict(summary(analysis), good=not _missing(analysis))]
+    tried = orderings(analysis)
+    if tried:
+        parts += [page.heading("Do the paper's orderings appear?"), _orderings(tried)]
+    for axis in analysis.axes:
+        drawing = svg(figure(analysis, axis))
+        atomic.write_text(out.parent / "figures" / f"{axis.name}.svg", drawing + "\n")
+        parts += [page.heading(_TITLES.get(axis.name, f"Score against {axis.name}")), drawing]
+    parts += [
+        page.note("Bars are 95 % bootstrap intervals over items and seeds; 0 is chance, the dashed line."),
+        page.heading("Tasks"),
+        _tasks(analysis),
+        page.note(f"A task counts where it moves more than {SIGNAL:g} times its noise between configurations."),
+        page.heading("Configurations"),
+        _configurations(analysis),
+        page.heading("Runs"),
+        _runs(analysis),
+        page.heading("Realised mix"),
+        _mixes(analysis),
+    ]
+    atomic.write_text(out, page.page(f"Sweep {analysis.sweep.folder.name}", parts))
+
+
+def summary(analysis: Analysis) -> str:
+    """The report in two sentences."""
+    sweep = analysis.sweep
+    spent, alone = sweep.seconds
+    text_ = (
+        f"{len(analysis.runs)} of {len(sweep.runs)} runs scored, {len(analysis.groups)} configurations. "
+        f"{amount(sweep.tokens_with_sharing)} tokens were trained instead of {amount(sweep.tokens_without)}: shared "
+        f"trunks save {1 - sweep.tokens_with_sharing / sweep.tokens_without:.0%} of the tokens"
+    )
+    if alone:
+        text_ += f"; {spent:,.0f} s of steps instead of {alone:,.0f} s at the same speed ({1 - spent / alone:.0%})"
+    return f"{text_}."
+
+
+def _missing(analysis: Analysis) -> bool:
+    return len(analysis.runs) < len(analysis.sweep.runs)
+
+
+def _orderings(tried: list[Ordering]) -> str:
+    rows = [
+        [one.claim, one.measure, f"{one.difference:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", one.verdict]
+        for one in tried
+    ]
+    return page.table(["finding", "measured by", "difference", "95 % interval", "at this scale"], rows)
+
+
+def _tasks(analysis: Analysis) -> str:
+    rows = [
+        [one.task, f"{one.movement:.4f}", f"{one.noise:.4f}", "counts" if one.kept else "left out"]
+        for one in analysis.signals
+    ]
+    return page.table(["task", "movement", "noise", "in the stable score"], rows)
+
+
+def _configurations(analysis: Analysis) -> str:
+    names = [axis.name for axis in analysis.axes]
+    rows = []
+    for number, settings in enumerate(analysis.settings):
+        cells = [text(settings, name) for name in names]
+        for measure in analysis.measures:
+            value = float(measure.values[number])
+            if np.isnan(value):
+                cells.append("no signal")
+                continue
+            low, high = interval(measure.draws[number])
+            cells.append(f"{value:.4f} [{low:.4f}, {high:.4f}]")
+        rows.append([*cells[: len(names)], str(len(analysis.groups[number])), *cells[len(names) :]])
+    return page.table([*names, "seeds", *(measure.name for measure in analysis.measures)], rows)
+
+
+def _runs(analysis: Analysis) -> str:
+    tasks = list(dict.fromkeys(task for run in analysis.sweep.runs for task in run.tasks))
+    rows = []
+    for run in analysis.sweep.runs:
+        scores = [f"{run.tasks[task].score:.4f}" if task in run.tasks else "" for task in tasks]
+        rows.append([run.name, _state(run), amount(run.tokens), str(len(run.path)), *scores])
+    return page.table(["run", "state", "tokens", "stretches", *tasks], rows)
+
+
+def _state(run: Run) -> str:
+    if run.results is not None:
+        return "scored"
+    return "training" if run.last is not None else "to come"
+
+
+def _mixes(analysis: Analysis) -> str:
+    sources = list(dict.fromkeys(name for run in analysis.sweep.runs for name in run.mix))
+    rows = []
+    for run in analysis.sweep.runs:
+        cells = []
+        for name in sources:
+            due, counted = run.mix.get(name, (0, 0))
+            cells.append(f"{counted:,}" if due == counted else f"{counted:,} (schedule: {due:,})")
+        rows.append([run.name, *cells])
+    return page.table(["run: samples counted", *sources], rows)

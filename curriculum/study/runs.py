@@ -1,0 +1,137 @@
+"""A sweep's folder read back: every run's settings, scores and counted samples.
+
+`sweep.json` names the runs and the node at which each ends; that node's folder holds `schedule.json`, the trainer's
+`out/metrics.jsonl` and, once it was evaluated, `scores/results.json` with a file for each task beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import InputError
+from schemas.results import RESULTS_NAME, Results, TaskSummary, load_task
+from schemas.run_log import Step, steps
+from schemas.schedule import Schedule
+
+SCORES = "scores"
+SEED = "seed"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stretch of training."""
+
+    id: str
+    parent: str | None
+    tokens: int
+    runs: int
+    """Runs that pass through."""
+    last: Step | None
+    """None before it was trained."""
+    seconds: float
+    """Wall time of its steps."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the sweep, as far as it got."""
+
+    name: str
+    settings: dict[str, Any]
+    tokens: int
+    folder: Path
+    """Of the node at which it ends."""
+    results: Results | None
+    """None before it was evaluated."""
+    last: Step | None
+    path: tuple[str, ...]
+    """Ids of the nodes that it passes through, first to last."""
+
+    @property
+    def config(self) -> str:
+        """What the run shares with its repetitions: every setting but the seed."""
+        return json.dumps({key: value for key, value in self.settings.items() if key != SEED}, sort_keys=True)
+
+    @property
+    def tasks(self) -> dict[str, TaskSummary]:
+        """Scores by task."""
+        return dict(self.results.tasks) if self.results else {}
+
+    def item_scores(self, task: str) -> list[float]:
+        """Scores of a task's items."""
+        return [one.score for one in load_task(self.folder / SCORES, task).predictions]
+
+    @cached_property
+    def mix(self) -> dict[str, tuple[int, int]]:
+        """(samples that the schedule has, samples that were counted) by source; (n, 0) before training."""
+        schedule = Schedule.load(self.folder / "schedule.json")
+        due = schedule.counts(schedule.total_samples if self.last is None else self.last.position)
+        counted = self.last.samples if self.last else {}
+        return {name: (count, counted.get(name, 0)) for name, count in due.items()}
+
+
+@dataclass(frozen=True)
+class SweepRuns:
+    """A sweep's folder."""
+
+    folder: Path
+    runs: list[Run]
+    nodes: list[Node]
+    tokens_with_sharing: int
+    tokens_without: int
+
+    @property
+    def scored(self) -> list[Run]:
+        """Runs that were evaluated."""
+        return [run for run in self.runs if run.results is not None]
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Training time as spent, and as it would have been if every run had been trained alone at that speed."""
+        return sum(node.seconds for node in self.nodes), sum(node.seconds * node.runs for node in self.nodes)
+
+
+def read(folder: Path) -> SweepRuns:
+    """Read the sweep at `folder`.
+
+    Raises:
+        InputError: there is none, or something in it is damaged.
+    """
+    file = folder / "sweep.json"
+    try:
+        told = json.loads(file.read_bytes())
+        nodes = {row["id"]: _node(folder, row) for row in told["nodes"]}
+        runs = [_run(folder, row, nodes) for row in told["runs"]]
+        shared, alone = told["with_sharing"]["tokens"], told["without_sharing"]["tokens"]
+    except OSError as error:
+        remedy = "write one with `python -m curriculum sweep SWEEP.yaml -o FOLDER`"
+        raise InputError(f"no sweep here ({error.strerror})", file=file, remedy=remedy) from None
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"damaged sweep ({error!r})", file=file, remedy="write the sweep again") from None
+    return SweepRuns(folder, runs, list(nodes.values()), shared, alone)
+
+
+def _node(folder: Path, row: dict[str, Any]) -> Node:
+    log = folder / "nodes" / row["id"] / "out/metrics.jsonl"
+    taken = list(steps(log)) if log.is_file() else []
+    seconds = sum(step.seconds for step in taken)
+    return Node(row["id"], row["parent"], row["tokens"], len(row["runs"]), taken[-1] if taken else None, seconds)
+
+
+def _run(folder: Path, row: dict[str, Any], nodes: dict[str, Node]) -> Run:
+    place = folder / "nodes" / row["node"]
+    scores = place / SCORES
+    results = Results.load(scores) if (scores / RESULTS_NAME).is_file() else None
+    path: list[str] = []
+    at: str | None = row["node"]
+    while at is not None:
+        path.insert(0, at)
+        at = nodes[at].parent
+    last = nodes[row["node"]].last
+    return Run(row["name"], row["settings"], row["tokens"], place, results, last, tuple(path))

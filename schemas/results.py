@@ -1,0 +1,118 @@
+"""`results.json`: what an evaluation found out about a model; written by `train`, read by reports.
+
+Beside it lies one `TASK.json` for each task, with every prediction.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from schemas.errors import InputError
+from schemas.manifest import TokenizerIdentity
+from schemas.strict import Strict
+
+RESULTS_NAME = "results.json"
+
+
+class Prediction(Strict):
+    """What the model said to one item."""
+
+    id: str
+    group: str
+    """Part of the task that metrics are also given for: a split, a kind of question."""
+    prediction: str
+    target: Any
+    """What was expected, as the official file has it."""
+    score: float
+    """0 to 1 (a loss: nats per token)."""
+
+
+class TaskSummary(Strict):
+    """A task's outcome."""
+
+    task: str
+    metric: str
+    """What `score` is."""
+    score: float
+    """Mean of the items' scores."""
+    chance: float
+    """What guessing scores."""
+    items: int = Field(ge=1)
+    standard_error: float
+    """Of `score`, from the spread of the items."""
+    groups: dict[str, float] = {}
+    """Score by group."""
+    metrics: dict[str, float] = {}
+    """Whatever else is reported for this task."""
+    higher_is_better: bool = True
+    answers_by: Literal["generation", "likelihood", "loss", "lm-eval"]
+    identity: str
+    """Hash of model, files and settings: equal identities give equal results."""
+    files: dict[str, str]
+    """sha256 of each official file that was read."""
+
+
+class TaskResult(TaskSummary):
+    """The same with every prediction."""
+
+    predictions: list[Prediction]
+
+
+class Model(Strict):
+    """Which model was scored."""
+
+    path: str
+    digest: str
+    """sha256 over its tensor files."""
+    position: int
+    """Samples trained on."""
+    schedule: str
+    architecture: str
+    tokenizer: TokenizerIdentity
+
+
+class Results(Strict):
+    """The content of `results.json`."""
+
+    version: Literal[1] = 1
+    model: Model
+    settings: dict[str, Any]
+    packages: dict[str, str]
+    tasks: dict[str, TaskSummary]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Results:
+        """Read the results in `folder`.
+
+        Raises:
+            InputError: there are none, or they are damaged.
+        """
+        return _load(cls, Path(folder) / RESULTS_NAME)
+
+
+def load_task(folder: str | Path, task: str) -> TaskResult:
+    """Read one task's predictions in `folder`.
+
+    Raises:
+        InputError: there are none, or they are damaged.
+    """
+    return _load(TaskResult, Path(folder) / f"{task}.json")
+
+
+_Kind = TypeVar("_Kind", Results, TaskResult)
+
+
+def _load(kind: type[_Kind], path: Path) -> _Kind:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        problem = f"cannot read the results ({error.strerror})"
+        raise InputError(problem, file=path, remedy="run `python -m train evaluate`") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or None
+        remedy = "remove it and evaluate again"
+        raise InputError(f"damaged results: {first['msg']}", file=path, field=where, remedy=remedy) from None

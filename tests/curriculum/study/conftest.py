@@ -1,0 +1,99 @@
+"""A swept folder as the sweep, the trainer and the evaluation leave it; scores are made to a known pattern."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from curriculum.__main__ import main
+from schemas.results import Model, Prediction, Results, TaskResult, TaskSummary
+from schemas.run_log import Step
+from schemas.schedule import Schedule
+
+BASE = """\
+parameters: {seed: 7, switch: 80%, share: 10%, image_share: "10%"}
+seed: ${seed}
+global_batch: 8
+trunk: 800 samples
+sources:
+  text: {path: text}
+  pairs: {path: pairs}
+learning_rate: {peak: 1e-3, warmup: 2 steps, shape: constant, over: 100%}
+phases:
+  - {name: text, until: "${switch}", mix: {text: 1}, may_be_empty: true}
+  - {name: image-text, steps: 20, mix: {text: rest, pairs: "${image_share}"}}
+"""
+SWEEP = """\
+curriculum: base.yaml
+train: run.yaml
+grids:
+  - name: g
+    axes: {switch: [0%, 80%, 100%], image_share: [10%, 50%], seed: [7, 365]}
+"""
+
+
+def truth(settings: dict[str, str], task: str) -> float:
+    """Accuracy that a run is given: switch 80 % is best, more images cost a little, `pope` never leaves chance."""
+    if task == "pope":
+        return 0.5
+    return {"0%": 0.4, "80%": 0.7, "100%": 0.6}[settings["switch"]] - (0.05 if settings["image_share"] == "50%" else 0)
+
+
+def score(folder: Path, settings: dict[str, str], seed: int) -> None:
+    """Write `results.json` and a file for each task."""
+    rng = np.random.default_rng(seed)
+    tasks = {}
+    for task, chance in (("vqav2", 0.0), ("pope", 0.5), ("loss-text", 6.9)):
+        loss = task == "loss-text"
+        values = (
+            np.full(400, 3.0 + float(settings["image_share"][:-1]) / 100)
+            if loss
+            else (rng.random(400) < truth(settings, task)).astype(float)
+        )
+        predictions = [
+            Prediction(id=str(n), group="", prediction="", target="", score=float(value))
+            for n, value in enumerate(values)
+        ]
+        result = TaskResult(
+            task=task, metric="accuracy", score=float(values.mean()), chance=chance, items=400, standard_error=0.01,
+            higher_is_better=not loss, answers_by="generation", identity="i", files={}, predictions=predictions,
+        )  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{task}.json").write_text(result.model_dump_json())
+        tasks[task] = TaskSummary.model_validate(result.model_dump(exclude={"predictions"}))
+    identity = {"digest": "a" * 64, "vocabulary_size": 1000, "end_of_text_id": 0, "pad_id": 1, "image_id": 1000}
+    model = Model(path="p", digest="d", position=1, schedule="s", architecture="a", tokenizer=identity)
+    results = Results(model=model, settings={}, packages={}, tasks=tasks)
+    (folder / "results.json").write_text(results.model_dump_json())
+
+
+def train(folder: Path) -> None:
+    """Write the log of one node: one step that says what the schedule says."""
+    schedule = Schedule.load(folder / "schedule.json")
+    total = schedule.total_samples
+    step = Step(
+        step=total // 8, position=total, tokens=total * schedule.seq_len, phase="text", lr=1e-3, loss=3, images=0,
+        loss_by_source={}, samples=schedule.counts(total), real_tokens=1, gradient_norm=1, seconds=2.0,
+        tokens_per_second=1,
+    )  # fmt: skip
+    (folder / "out").mkdir(exist_ok=True)
+    (folder / "out/metrics.jsonl").write_text(step.model_dump_json() + "\n")
+
+
+@pytest.fixture
+def swept(dataset, tmp_path) -> Path:
+    """A sweep of 12 runs, trained and scored."""
+    dataset("text")
+    dataset("pairs", "pairs", 3000)
+    (tmp_path / "base.yaml").write_text(BASE)
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump({"model": {"size": "demo"}, "microbatch": 4}))
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    assert main(["sweep", "sweep.yaml", "-o", "swept", "--no-tree"]) == 0
+    told = json.loads((tmp_path / "swept/sweep.json").read_text())
+    for node in told["nodes"]:
+        train(tmp_path / "swept/nodes" / node["id"])
+    for number, run in enumerate(told["runs"]):
+        score(tmp_path / "swept/nodes" / run["node"] / "scores", run["settings"], number)
+    return tmp_path / "swept"

@@ -1,0 +1,148 @@
+"""`report`: a sweep with a known truth is read back as that truth."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from curriculum.__main__ import main
+from curriculum.study.analysis import analyse
+from curriculum.study.axes import axes
+from curriculum.study.figures import lines
+from curriculum.study.orderings import orderings
+from curriculum.study.runs import read
+from schemas.errors import InputError
+from schemas.run_log import Step
+
+
+def test_the_truth_comes_back(swept):
+    analysis = analyse(read(swept))
+    assert [axis.name for axis in analysis.axes] == ["switch", "image_share"]
+    assert analysis.axes[0].values == ["0%", "80%", "100%"]
+    assert len(analysis.groups) == 6
+    assert set(map(len, analysis.groups)) == {2}
+    assert [signal.task for signal in analysis.signals if signal.kept] == ["vqav2"]
+    vision = analysis.measure("stable score, vision")
+    best = max(range(6), key=lambda n: vision.values[n])
+    assert (analysis.settings[best]["switch"], analysis.settings[best]["image_share"]) == ("80%", "10%")
+    found = {(one.claim, one.measure): one.verdict for one in orderings(analysis)}
+    assert found["images from 80 % on beat images after the end", "stable score, vision"] == "appears"
+    assert found["images from the start on hurt vision", "stable score, vision"] == "appears"
+    assert found["more text keeps text scores", "loss-text"] == "appears"
+    assert found["images from the start on hurt text", "loss-text"] == "undecided"
+    assert len(lines(analysis, analysis.axes[0])) == 2
+
+
+def test_the_page(swept, capsys):
+    assert main(["report", str(swept)]) == 0
+    printed = capsys.readouterr().out
+    assert "12 of 12 runs scored, 6 configurations" in printed
+    assert "appears: images from 80 % on" in printed
+    html = (swept / "report.html").read_text()
+    assert not re.search(r"""(src|href)\s*=\s*["']https?:""", html)
+    assert html.count("<svg") == 2
+    for title in ("Score against switch point", "Score against image share", "Realised mix", "Runs", "Tasks"):
+        assert f"<h2>{title}</h2>" in html
+    assert sorted(path.name for path in (swept / "figures").iterdir()) == ["image_share.svg", "switch.svg"]
+    assert "(schedule:" not in html
+    before = html
+    assert main(["report", str(swept)]) == 0
+    assert (swept / "report.html").read_text() == before
+
+
+def test_sharing_and_mixes(swept):
+    sweep = read(swept)
+    spent, alone = sweep.seconds
+    assert spent == 2.0 * len(sweep.nodes)
+    assert alone == 2.0 * sum(len(run.path) for run in sweep.runs) > spent
+    for run in sweep.runs:
+        assert all(due == counted for due, counted in run.mix.values())
+        assert sum(due for due, _ in run.mix.values()) * 128 == run.tokens
+    run = sweep.runs[0]
+    log = run.folder / "out/metrics.jsonl"
+    step = Step.model_validate_json(log.read_text())
+    wrong = step.model_copy(update={"samples": {**step.samples, "text": step.samples["text"] + 1}})
+    log.write_text(wrong.model_dump_json() + "\n")
+    main(["report", str(swept)])
+    assert html_cell(swept, step.samples["text"]) in (swept / "report.html").read_text()
+
+
+def html_cell(swept: Path, due: int) -> str:
+    return f"{due + 1:,} (schedule: {due:,})"
+
+
+def test_half_a_sweep(swept):
+    runs = read(swept).runs
+    for run in runs[6:]:
+        shutil.rmtree(run.folder / "scores")
+    (runs[-1].folder / "out/metrics.jsonl").unlink()
+    assert main(["report", str(swept), "-o", str(swept / "half.html")]) == 0
+    html = (swept / "half.html").read_text()
+    assert "6 of 12 runs scored" in html
+    assert "to come" in html
+    assert "verdict bad" in html
+
+
+def test_bad_input(swept, tmp_path):
+    with pytest.raises(InputError, match="no sweep here"):
+        read(tmp_path)
+    runs = read(swept).runs
+    task = runs[0].folder / "scores/vqav2.json"
+    told = json.loads(task.read_text())
+    told["predictions"].pop()
+    task.write_text(json.dumps(told))
+    with pytest.raises(InputError, match="different numbers of items of 'vqav2'"):
+        analyse(read(swept))
+    task.write_text("{}")
+    with pytest.raises(InputError, match=r"vqav2.json: .*damaged results"):
+        analyse(read(swept))
+    for run in runs:
+        shutil.rmtree(run.folder / "scores")
+    with pytest.raises(InputError, match="no run has been scored"):
+        analyse(read(swept))
+    (swept / "sweep.json").write_text('{"nodes": []}')
+    with pytest.raises(InputError, match="damaged sweep"):
+        read(swept)
+
+
+def test_axes():
+    found = axes([{"encoder": {"kind": "siglip"}, "frozen": []}, {"encoder": {"kind": "patch"}, "frozen": ["encoder"]}])
+    assert [(axis.name, axis.values) for axis in found] == [
+        ("frozen", ["encoder", "nothing"]),
+        ("encoder", ["patch", "siglip"]),
+    ]
+    assert axes([{"switch": "100%"}, {"switch": "20%"}])[0].values == ["20%", "100%"]
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_browser_shows_it(swept, tmp_path):
+    """Figures have a size on the page, text is laid out, nothing was fetched."""
+    assert main(["report", str(swept)]) == 0
+    html = (swept / "report.html").read_text()
+    script = (
+        "<script>addEventListener('load', () => { const sizes = [...document.querySelectorAll('svg')].map(s => {"
+        "const b = s.getBoundingClientRect(); return Math.round(b.width) + 'x' + Math.round(b.height)});"
+        "document.title = 'SIZES ' + sizes.join(' ') + ' FETCHED ' + performance.getEntriesByType('resource').length"
+        "})</script></body>"
+    )
+    (tmp_path / "probe.html").write_text(html.replace("</body>", script))
+    argv = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", "--virtual-time-budget=5000", "--dump-dom",
+        (tmp_path / "probe.html").as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    title = re.search(r"<title>SIZES (.*) FETCHED (\d+)</title>", done.stdout)
+    assert title, done.stderr[-2000:]
+    sizes = [tuple(map(int, size.split("x"))) for size in title[1].split()]
+    assert len(sizes) == 2
+    assert all(width > 400 and height > 200 for width, height in sizes)
+    assert title[2] == "0"

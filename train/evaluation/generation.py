@@ -1,0 +1,70 @@
+"""Greedy answers in batches that never change them.
+
+A batch holds prompts of one length only, so there is no padding: a row is computed as it would be alone, and what it
+says depends on no neighbour. An answer ends with the end-of-text id, with a line break (which closes an answer in the
+conversation template), or at the task's limit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from train.evaluation.subject import Subject
+
+
+class Stem(NamedTuple):
+    """A prompt to continue."""
+
+    item: int
+    """Number of the item."""
+    ids: list[int]
+
+
+Pixels = Callable[[int], NDArray[np.uint8]]
+"""Item number -> pixels [images, 3, size, size] (0 or 1 image)."""
+
+
+def batches(stems: Sequence[Stem], size: int) -> Iterator[list[Stem]]:
+    """Stems in groups of equal length, shortest first, at most `size` each."""
+    by_length: defaultdict[int, list[Stem]] = defaultdict(list)
+    for stem in stems:
+        by_length[len(stem.ids)].append(stem)
+    for length in sorted(by_length):
+        group = by_length[length]
+        for start in range(0, len(group), size):
+            yield group[start : start + size]
+
+
+@torch.inference_mode()
+def answer(subject: Subject, batch: Sequence[Stem], pixels: Pixels, max_tokens: int) -> list[str]:
+    """The model's answers to stems of equal length, without surrounding blanks."""
+    ids_BL = torch.tensor([stem.ids for stem in batch])
+    images = torch.from_numpy(np.concatenate([pixels(stem.item) for stem in batch]))
+    end = subject.identity.end_of_text_id
+    said: list[list[int]] = [[] for _ in batch]
+    open_ = [True] * len(batch)
+    inputs = subject.inputs(ids_BL, images)
+    past = None
+    for _ in range(max_tokens):
+        out = subject.model(**inputs, past_key_values=past, use_cache=True, logits_to_keep=1)
+        past = out.past_key_values
+        next_B = out.logits[:, -1].float().argmax(-1)
+        for row, token in enumerate(next_B.tolist()):
+            if open_[row] and token != end:
+                said[row].append(token)
+            open_[row] = open_[row] and token != end and "\n" not in _decoded(subject, said[row]).lstrip()
+        if not any(open_):
+            break
+        inputs = {"input_ids": next_B[:, None]}
+    return [_decoded(subject, ids).strip().partition("\n")[0].strip() for ids in said]
+
+
+def _decoded(subject: Subject, ids: list[int]) -> str:
+    text: str = subject.tokenizer.decode(ids, skip_special_tokens=True)
+    return text

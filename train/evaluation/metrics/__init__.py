@@ -1,0 +1,1 @@
+"""Metrics of the official tasks, one a file."""

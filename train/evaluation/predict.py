@@ -1,0 +1,130 @@
+"""What a model says to items, by generation or by the likelihood of each choice: one line of JSON an item.
+
+Lines are appended and flushed after every batch, so a killed evaluation goes on where it stopped; a torn last line is
+dropped. Each process writes a file of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from train.evaluation.evaluate import read_image
+from train.evaluation.generation import Stem, answer, batches
+from train.evaluation.item import Item
+from train.evaluation.likelihood import score
+from train.evaluation.prompts import Prompt
+from train.evaluation.subject import Subject
+
+_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How items are put to the model; all of it but the batch size is part of a result's identity."""
+
+    batch_size: int = 16
+    blind: bool = False
+    """Leave images out."""
+    bare: bool = False
+    """Leave the task's instruction line out."""
+    by: str = "generation"
+    """`likelihood` where choices exist, or `generation`."""
+    limit: int | None = None
+    """The first items only."""
+
+
+def predict(
+    subject: Subject,
+    items: Sequence[Item],
+    wanted: Sequence[int],
+    settings: Settings,
+    instruction: str,
+    max_tokens: int,
+    file: Path,
+    label: str = "",
+) -> None:
+    """Append the predictions for the items numbered `wanted` to `file`."""
+    encoder = subject.encoder(blind=settings.blind)
+    size = subject.geometry.size if subject.geometry else 1
+    line = "" if settings.bare or not instruction else f"\n{instruction}"
+
+    def pixels(index: int) -> NDArray[np.uint8]:
+        image = items[index].image
+        if image is None or settings.blind:
+            return np.empty((0, 3, size, size), np.uint8)
+        return read_image(image, size)[None]
+
+    def stem(index: int) -> list[int]:
+        item = items[index]
+        return encoder.stem(item.question + line, item.image is not None)
+
+    stems = [Stem(index, stem(index)) for index in wanted]
+    by_choice = bool(items) and bool(items[0].choices) and settings.by == "likelihood"
+    progress = _Progress(label, len(stems))
+    with file.open("a", encoding="utf-8") as sink:
+
+        def put(index: int, said: str) -> None:
+            sink.write(json.dumps([index, said], ensure_ascii=False) + "\n")
+
+        for batch in batches(stems, settings.batch_size):
+            if by_choice:
+                _choose(subject, items, batch, pixels, encoder.choices, settings.batch_size, put)
+            else:
+                for one, said in zip(batch, answer(subject, batch, pixels, max_tokens), strict=True):
+                    put(one.item, said)
+            sink.flush()
+            progress.add(len(batch))
+
+
+def _choose(subject: Subject, items: Sequence[Item], batch: Sequence[Stem], pixels: Callable[[int], NDArray[np.uint8]],
+            choices: Callable[..., list[Prompt]], size: int, put: Callable[[int, str], None]) -> None:  # fmt: skip
+    prompts = [prompt for one in batch for prompt in choices(one.item, one.ids, items[one.item].choices)]
+    scores = score(subject, prompts, pixels, device=subject.device, pad_id=subject.identity.pad_id, batch_size=size)
+    for one in batch:
+        options = items[one.item].choices
+        put(one.item, options[int(np.argmax([scores[one.item, n] for n in range(len(options))]))])
+
+
+def read_predictions(files: Sequence[Path]) -> dict[int, str]:
+    """What is there so far, by item number."""
+    found: dict[int, str] = {}
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        for line in text.splitlines(keepends=True):
+            if line.endswith("\n"):
+                index, said = json.loads(line)
+                found[index] = said
+        if text and not text.endswith("\n"):  # a torn line: what follows must not be glued to it
+            file.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
+    return found
+
+
+class _Progress:
+    """A line on stderr now and then."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label, self._total, self._done = label, total, 0
+        self._began = self._told = time.monotonic()
+
+    def add(self, count: int) -> None:
+        self._done += count
+        now = time.monotonic()
+        if now - self._told >= _EVERY_S:
+            rate = self._done / (now - self._began)
+            left = (self._total - self._done) / rate
+            print(f"{self._label}: {self._done:,} of {self._total:,}, {rate:.1f}/s, {left:.0f} s left", file=sys.stderr)
+            self._told = now
+
+
+def threads_each(processes: int) -> int:
+    """CPU threads of one of several processes."""
+    return max(1, torch.get_num_threads() // processes)

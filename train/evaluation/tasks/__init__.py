@@ -1,0 +1,23 @@
+"""The paper's tasks from their official files, one a file. To add one: a module with a `TASK`, and its name here."""
+
+from __future__ import annotations
+
+from schemas.errors import InputError
+from train.evaluation.item import Task
+from train.evaluation.tasks import gqa, ocid_ref, pope, questions, refcoco, textvqa, vizwiz, vqav2
+
+TASKS: dict[str, Task] = {
+    module.TASK.name: module.TASK for module in (vqav2, gqa, vizwiz, textvqa, refcoco, ocid_ref, pope, questions)
+}
+
+
+def task_named(name: str) -> Task:
+    """The task called `name`.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return TASKS[name]
+    except KeyError:
+        raise InputError(f"no task '{name}'", field="--tasks", remedy=f"choose among {', '.join(TASKS)}") from None

@@ -1,0 +1,57 @@
+"""OCID-Ref: expressions for objects in cluttered scenes; the score is IoU >= 0.5, IoU >= 0.25 is reported too.
+
+Folder: one `*expressions.json` ({id: {scene_path, sentence, bbox: "[x1, y1, x2, y2]" in pixels, take_id}}) and OCID's
+own tree of images (`ARID20/...`, as `scene_path` has it), here or under `images/`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from schemas.errors import InputError
+from train.evaluation import files
+from train.evaluation.item import Item
+from train.evaluation.metrics.boxes import Box
+from train.evaluation.tasks.refcoco import PROMPT, Boxes
+
+_CLUTTER = ((9, "minimum clutter"), (16, "medium clutter"), (20, "maximum clutter"))
+"""The last take of each degree of clutter."""
+
+
+@dataclass(frozen=True)
+class OcidRef(Boxes):
+    """See the module."""
+
+    def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
+        """Items in the file's order."""
+        path = files.only(folder, "*expressions.json")
+        data = files.read_json(path)
+        if not isinstance(data, dict) or not data:
+            raise InputError("not an object of expressions by id", file=path, remedy="use the official file")
+        sizes: dict[Path, tuple[int, int]] = {}
+        items = []
+        for number, row in data.items():
+            what = f"expression {number}"
+            picture = files.image(folder, files.field(row, "scene_path", path, what), "", "images")
+            if picture not in sizes:
+                with Image.open(picture) as image:
+                    sizes[picture] = image.size
+            width, height = sizes[picture]
+            written = files.field(row, "bbox", path, what)
+            try:
+                x1, y1, x2, y2 = json.loads(written) if isinstance(written, str) else written
+            except (ValueError, TypeError):
+                raise InputError(f"{what}: {written!r} is no box", file=path, field="bbox") from None
+            take = int(row.get("take_id", 0))
+            group = next((name for last, name in _CLUTTER if take <= last), _CLUTTER[-1][1])
+            box = Box(x1 / width, y1 / height, x2 / width, y2 / height)
+            question = PROMPT.format(files.field(row, "sentence", path, what))
+            items.append(Item(number, question, box, picture, group=group))
+        return items, [path]
+
+
+TASK = OcidRef("ocid_ref", "IoU >= 0.5", ("*expressions.json", "ARID20/**/*.png"), instruction="", max_tokens=40)

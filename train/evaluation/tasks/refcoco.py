@@ -1,0 +1,78 @@
+"""RefCOCO: which box does this expression describe? Right if the boxes overlap by half.
+
+Folder: `refs*.p` (the official pickle, read without running it) and `instances.json` (COCO images and annotations), and
+images under `train2014/` or `images/`. The splits val, testA and testB are scored, each on its own and together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import InputError
+from train.evaluation import files, plain_pickle
+from train.evaluation.item import Item, Scored
+from train.evaluation.metrics.boxes import iou, of_corner_and_size, parse
+
+SPLITS = ("val", "testA", "testB")
+PROMPT = "Please provide the bounding box coordinate of the region this sentence describes: {}"
+
+
+@dataclass(frozen=True)
+class Boxes(Scored):
+    """What RefCOCO and OCID-Ref share."""
+
+    def score(self, item: Item, prediction: str) -> float:
+        """1 if the boxes overlap by half."""
+        return float(_overlap(item, prediction) >= 0.5)
+
+    def metrics(self, items: Sequence[Item], predictions: Sequence[str]) -> dict[str, float]:
+        """Mean IoU, accuracy at a quarter of overlap (OCID-Ref's own), and the share of answers that were boxes."""
+        overlaps = [_overlap(item, said) for item, said in zip(items, predictions, strict=True)]
+        return {
+            "mean_iou": sum(overlaps) / len(items),
+            "accuracy_at_0.25": sum(one >= 0.25 for one in overlaps) / len(items),
+            "boxes": sum(parse(said) is not None for said in predictions) / len(items),
+        }
+
+
+def _overlap(item: Item, prediction: str) -> float:
+    box = parse(prediction)
+    return iou(box, item.target) if box else 0.0
+
+
+@dataclass(frozen=True)
+class RefCoco(Boxes):
+    """See the module."""
+
+    def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
+        """An item for each sentence of each reference, in the file's order."""
+        refs_file, instances_file = files.only(folder, "refs*.p"), files.only(folder, "instances.json")
+        refs = files.rows(plain_pickle.load(refs_file), refs_file)
+        instances = files.read_json(instances_file)
+        images = {row["id"]: row for row in files.rows(instances, instances_file, "images")}
+        annotations = {row["id"]: row for row in files.rows(instances, instances_file, "annotations")}
+        items = []
+        for ref in refs:
+            if ref.get("split") not in SPLITS:
+                continue
+            what = f"reference {files.field(ref, 'ref_id', refs_file, 'a reference')}"
+            annotation = annotations.get(files.field(ref, "ann_id", refs_file, what))
+            image = images.get(files.field(ref, "image_id", refs_file, what))
+            if annotation is None or image is None:
+                part = "annotation" if annotation is None else "image"
+                problem = f"{what} names an {part} that is not in {instances_file.name}"
+                raise InputError(problem, file=refs_file, remedy="use files of one release")
+            picture = files.image(folder, image["file_name"], "train2014", "images")
+            box = of_corner_and_size(annotation["bbox"], image["width"], image["height"])
+            for sentence in files.field(ref, "sentences", refs_file, what):
+                number = f"{ref['ref_id']}-{sentence['sent_id']}"
+                items.append(Item(number, PROMPT.format(sentence["sent"]), box, picture, group=ref["split"]))
+        if not items:
+            raise InputError(f"no reference of the splits {', '.join(SPLITS)}", file=refs_file)
+        files.unique((item.id for item in items), refs_file)
+        return items, [refs_file, instances_file]
+
+
+TASK = RefCoco("refcoco", "IoU >= 0.5", ("refs*.p", "instances.json", "train2014/*.jpg"), instruction="", max_tokens=40)

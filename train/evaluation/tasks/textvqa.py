@@ -1,0 +1,45 @@
+"""TextVQA: questions whose answer is written in the picture.
+
+Folder: one `TextVQA*.json` ({"data": [{question_id, image_id, question, answers x 10}]}) and `train_images/ID.jpg` (the
+official archive has the validation images there too) or `images/ID.jpg`. No OCR tokens are put into the prompt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from train.evaluation import files
+from train.evaluation.item import Item, Scored
+from train.evaluation.metrics.vqa import soft_accuracy
+
+
+@dataclass(frozen=True)
+class TextVqa(Scored):
+    """See the module."""
+
+    def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
+        """Items in the file's order."""
+        path = files.only(folder, "TextVQA*.json")
+        items = []
+        for number, row in enumerate(files.rows(files.read_json(path), path, "data")):
+            question_id = files.field(row, "question_id", path, f"row {number}")
+            what = f"question {question_id}"
+            name = f"{files.field(row, 'image_id', path, what)}.jpg"
+            items.append(
+                Item(
+                    id=str(question_id),
+                    question=files.field(row, "question", path, what),
+                    target=files.field(row, "answers", path, f"{what} (of a split without answers?)"),
+                    image=files.image(folder, name, "train_images", "images"),
+                )
+            )
+        files.unique((item.id for item in items), path)
+        return items, [path]
+
+    def score(self, item: Item, prediction: str) -> float:
+        """Soft accuracy."""
+        return soft_accuracy(prediction, item.target)
+
+
+TASK = TextVqa("textvqa", "soft accuracy", ("TextVQA*.json", "train_images/*.jpg"))

@@ -1,0 +1,62 @@
+"""VQAv2: open questions on COCO images, ten answers each.
+
+Folder: `*questions.json` ({"questions": [{question_id, image_id, question}]}), `*annotations.json` ({"annotations":
+[{question_id, image_id, answers: [{answer}] x 10, answer_type}]}), and images as COCO names them, under `val2014/` (or
+whatever the files' `data_subtype` says) or `images/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import InputError
+from train.evaluation import files
+from train.evaluation.item import Item, Scored
+from train.evaluation.metrics.vqa import soft_accuracy
+
+SUBTYPE = "val2014"
+
+
+@dataclass(frozen=True)
+class Vqav2(Scored):
+    """See the module."""
+
+    def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
+        """Items in the order of the questions file."""
+        questions_file, answers_file = files.only(folder, "*questions.json"), files.only(folder, "*annotations.json")
+        data = files.read_json(questions_file)
+        questions = files.rows(data, questions_file, "questions")
+        annotations = files.rows(files.read_json(answers_file), answers_file, "annotations")
+        for file, found in ((questions_file, questions), (answers_file, annotations)):
+            files.unique((files.field(row, "question_id", file, "a row") for row in found), file)
+        by_id = {row["question_id"]: row for row in annotations}
+        files.matched({row["question_id"] for row in questions}, set(by_id), questions_file, answers_file)
+        subtype = data.get("data_subtype") or SUBTYPE
+        items = []
+        for row in questions:
+            what = f"question {row['question_id']}"
+            image_id = files.field(row, "image_id", questions_file, what)
+            annotation = by_id[row["question_id"]]
+            if annotation.get("image_id", image_id) != image_id:
+                problem = f"{what} is about image {image_id}, its answers about {annotation['image_id']}"
+                raise InputError(problem, file=answers_file, remedy="use files of one release")
+            name = f"COCO_{subtype}_{int(image_id):012d}.jpg"
+            answers = files.field(annotation, "answers", answers_file, what)
+            items.append(
+                Item(
+                    id=str(row["question_id"]),
+                    question=files.field(row, "question", questions_file, what),
+                    target=[files.field(answer, "answer", answers_file, what) for answer in answers],
+                    image=files.image(folder, name, subtype, "images"),
+                    group=str(annotation.get("answer_type", "")),
+                )
+            )
+        return items, [questions_file, answers_file]
+
+    def score(self, item: Item, prediction: str) -> float:
+        """Soft accuracy."""
+        return soft_accuracy(prediction, item.target)
+
+
+TASK = Vqav2("vqav2", "soft accuracy", ("*questions.json", "*annotations.json", "val2014/*.jpg"))
