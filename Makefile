@@ -14,7 +14,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export WANDB_MODE := offline
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo study test lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ setup:  ## virtual environment, pinned packages, Java 17
 
 demo: setup  ## raw data -> shards -> schedule -> trained model -> report, in WORK=demo-run; go on after an interruption
 	@python -m demo $(WORK) $(DEMO_ARGS)
+
+study: setup  ## the paper's sweep in miniature, report in WORK=study-run/study/report.html; STUDY_ARGS="--sweep ..." for smaller ones
+	@python -m demo.study $(if $(filter demo-run,$(WORK)),study-run,$(WORK)) $(STUDY_ARGS)
 
 test: setup  ## every test, on two workers; ARGS="-k name" narrows
 	@python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)

@@ -80,12 +80,12 @@ def _run(work: Path, recipes: Path) -> int:
             continue
         console.print(f"{title}  [dim]{shlex.join(map(_short, stage.argv))}[/dim]")
         begun = time.monotonic()
-        with _images(work, env) if stage.needs_images else contextlib.nullcontext():
+        with images(work, env, wanted=stage.needs_images):
             status = processes.run(stage.argv, cwd=work, env=env)
         if status != 0:
             console.print(f"[red]stage '{stage.name}' ended with status {status}[/red]; mend it, start again to go on")
             return EXIT_FAILED
-        _mark(done, f"{before} {time.monotonic() - begun:.1f}\n")
+        mark(done, f"{before} {time.monotonic() - begun:.1f}\n")
         console.print(f"{title}: {time.monotonic() - begun:.0f} s")
     console.print(f"all stages done after {time.monotonic() - started:.0f} s in this run")
     verdict = report.write(work, Console(highlight=False))
@@ -93,8 +93,11 @@ def _run(work: Path, recipes: Path) -> int:
 
 
 @contextlib.contextmanager
-def _images(work: Path, env: dict[str, str]) -> Iterator[None]:
-    """The world's images served on loopback while the block runs."""
+def images(work: Path, env: dict[str, str], *, wanted: bool) -> Iterator[None]:
+    """The world's images served on loopback while the block runs, if they are wanted."""
+    if not wanted:
+        yield
+        return
     argv = [sys.executable, "-m", "demo.world.server", "world"]
     with processes.running(argv, cwd=work, env=env, stdout=-1) as server:
         assert server.stdout is not None
@@ -103,7 +106,8 @@ def _images(work: Path, env: dict[str, str]) -> Iterator[None]:
         yield
 
 
-def _mark(path: Path, text: str) -> None:
+def mark(path: Path, text: str) -> None:
+    """Write a stage's stamp."""
     path.parent.mkdir(exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text)

@@ -12,7 +12,7 @@ from importlib import import_module
 
 from schemas.errors import exit_code
 
-COMMANDS = {"audit": "audit", "evaluate": "evaluate", "export": "export", "import": "import_trunk"}
+COMMANDS = {"audit": "audit", "evaluate": "evaluate", "export": "export", "import": "import_trunk", "sweep": "sweep"}
 """Command -> its module."""
 
 

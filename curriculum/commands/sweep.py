@@ -38,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP.yaml", help="several become one tree")
     add_settings(parser)
     parser.add_argument("-o", "--out", type=Path, help="write the tree below this directory; without it, only print")
+    parser.add_argument("--alone", action="store_true", help="share nothing: every run from its start (to compare)")
     parser.add_argument("--no-tree", action="store_true", help="print the totals alone")
 
 
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(
             f"two runs are named '{twice[0]}'", remedy="give each sweep once, under a file name of its own"
         )
-    nodes = tree(runs)
+    nodes = [node for run in runs for node in tree([run])] if args.alone else tree(runs)
     picture = drawn(nodes)
     if not args.no_tree:
         print(picture)

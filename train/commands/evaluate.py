@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     from train.evaluation.subject import open_subject
     from train.evaluation.tasks import task_named
 
-    tasks = [_pair(text, args.data) for text in args.tasks]
-    losses = [_pair(text, None) for text in args.loss]
+    tasks = [pair(text, args.data) for text in args.tasks]
+    losses = [pair(text, None) for text in args.loss]
     for name, _ in tasks:
         task_named(name)
     subject = open_subject(args.model, args.tokenizer)
@@ -99,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _pair(text: str, data: Path | None) -> tuple[str, Path]:
+def pair(text: str, data: Path | None) -> tuple[str, Path]:
+    """`NAME=FOLDER`; without a folder it is `data`/NAME."""
     name, equals, folder = text.partition("=")
     if not equals and data is None:
         raise InputError(f"{text} is not NAME=DATASET", field="--loss", remedy="write --loss text=data/held-out")

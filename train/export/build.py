@@ -15,8 +15,6 @@ from transformers import (
     PreTrainedModel,
 )
 
-from schemas.errors import InputError
-from schemas.schedule import Schedule
 from train import checkpoint
 from train.checkpoint import Saved
 from train.export.configs import model_config, text_config
@@ -51,7 +49,7 @@ def load(path: Path) -> Loaded:
 def hugging_face(loaded: Loaded, *, decoder_only: bool = False) -> PreTrainedModel:
     """The same function as a transformers model: equal logits, to the bit in fp32."""
     saved, ours = loaded.saved, loaded.model
-    length = sequence_length(saved)
+    length = sequence_length(loaded)
     text_only = decoder_only or ours.encoder is None
     config = (
         text_config(ours.decoder.config, saved.tokenizer, length)
@@ -66,12 +64,10 @@ def hugging_face(loaded: Loaded, *, decoder_only: bool = False) -> PreTrainedMod
     return model.eval()
 
 
-def sequence_length(saved: Saved) -> int:
-    """Tokens of a training sequence, where the run's schedule is still at hand."""
-    try:
-        return Schedule.load(saved.run.schedule).seq_len
-    except InputError:
-        return DEFAULT_LENGTH
+def sequence_length(loaded: Loaded) -> int:
+    """Tokens of a training sequence, where a schedule is at hand to say it."""
+    schedule = checkpoint.schedule_of(loaded.path)
+    return schedule.seq_len if schedule is not None else DEFAULT_LENGTH
 
 
 def _empty(config: Any) -> PreTrainedModel:

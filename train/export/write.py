@@ -73,7 +73,7 @@ def export(
         geometry=geometry,
         packages={name: version(name) for name in ("torch", "transformers")},
     )
-    text = hf_tokenizer(file, saved.tokenizer, sequence_length(saved), images=geometry is not None)
+    text = hf_tokenizer(file, saved.tokenizer, sequence_length(loaded), images=geometry is not None)
     with atomic.new_directory(out) as partial:
         model.save_pretrained(partial)
         (text if geometry is None else processor(text, geometry)).save_pretrained(partial)

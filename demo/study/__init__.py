@@ -1,0 +1,1 @@
+"""`make study`: the paper's sweep in miniature, from generated data to figures."""
