@@ -33,6 +33,9 @@ def contents(data: bytes) -> list[tuple[str, dict[str, bytes]]]:
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0."), min_size=1, max_size=150)
 
 
+NAMES = st.one_of(st.text("ab/.1", min_size=1, max_size=120), st.text(min_size=1, max_size=9))
+
+
 @given(st.lists(st.tuples(NAMES, st.sampled_from(["jpg", "json", "txt"]), st.binary(max_size=2000)), max_size=8))
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 def test_reads_what_tarfile_writes(form: int, files: list[tuple[str, str, bytes]]) -> None:
@@ -86,6 +89,22 @@ def test_what_is_no_tar_is_an_error() -> None:
 def test_an_extended_header_of_any_size_is_not_loaded() -> None:
     with pytest.raises(InputError, match="extended header"):
         read(tar_of(("a" * (MAX_EXTENDED_HEADER + 1) + ".jpg", b"x"), form=tarfile.GNU_FORMAT))
+
+
+TAR_NAMES = st.one_of(st.text("ab/.1", min_size=1, max_size=120), st.text(min_size=1, max_size=9))
+
+
+@given(st.lists(st.tuples(TAR_NAMES, st.binary(max_size=600)), max_size=8))
+def test_written_tars_have_the_bytes_of_tarfile(files: list[tuple[str, bytes]]) -> None:
+    files = [(name.strip("/\0") or "x", data) for name, data in files if name.isprintable()]
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    write_tar(ours, files)
+    with tarfile.open(fileobj=theirs, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    assert ours.getvalue() == theirs.getvalue()
 
 
 def test_written_tars_are_plain_equal_and_readable_by_tarfile() -> None:
