@@ -33,9 +33,6 @@ def contents(data: bytes) -> list[tuple[str, dict[str, bytes]]]:
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0."), min_size=1, max_size=150)
 
 
-NAMES = st.one_of(st.text("ab/.1", min_size=1, max_size=120), st.text(min_size=1, max_size=9))
-
-
 @given(st.lists(st.tuples(NAMES, st.sampled_from(["jpg", "json", "txt"]), st.binary(max_size=2000)), max_size=8))
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 def test_reads_what_tarfile_writes(form: int, files: list[tuple[str, str, bytes]]) -> None:
