@@ -66,7 +66,8 @@ def line(stage: str, total: int, done_before: int, tally: Tally, seconds: float)
     if done_before:
         parts.append(f"{done_before} by an earlier run")
     if tally.rows:
-        parts.append(f"{tally.rows:,} rows")
+        rate = "" if tally.tokens else f" ({tally.rows / max(seconds, 1e-9):,.0f}/s)"
+        parts.append(f"{tally.rows:,} rows{rate}")
     if tally.tokens:
         parts.append(f"{tally.tokens:,} tokens ({tally.tokens / max(seconds, 1e-9) / 1e6:.2f} M/s)")
     left = total - done_before - tally.tasks

@@ -23,10 +23,17 @@ def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any]) -> 
         DownloadJob.model_validate({"out": "o", **settings})
 
 
-def test_the_plan_holds_what_decides_the_result_and_not_how_fast_it_comes() -> None:
+def test_the_plan_holds_what_decides_the_result_and_not_how_fast_or_patiently_it_comes() -> None:
     def plan(**more: Any) -> Any:
         return DownloadJob.model_validate({"out": "o", "dr": "a.tar", **more}).plan_config()
 
-    assert plan(threads=3, out="p") == plan()
+    assert plan(threads=3, out="p", rounds=3, host_rate=0.5, timeout=3, retries=9, max_wait=1) == plan()
+    assert plan(robots_txt=True) != plan()
     assert plan(opt_out=[]) != plan()
     assert plan(on_hash_mismatch="reject") != plan()
+
+
+def test_tasks_share_the_rate_of_a_host() -> None:
+    job = DownloadJob.model_validate({"out": "o", "dr": "a.tar", "host_rate": 4})
+    assert job.policy(tasks_at_once=8).host_interval == 2.0
+    assert DownloadJob.model_validate({"out": "o", "dr": "a.tar"}).policy(8).host_interval == 0.0

@@ -40,3 +40,27 @@ def test_hostile_members_are_not_believed(tmp_path: Path) -> None:
     assert rows[0]["syn_text"] == ["ok", "NUL\0"]
     assert rows[0]["expected_sha256"] is None
     assert receipt["rejected"] == {"bad_row": 1}
+
+
+def test_names_that_climb_and_keys_that_come_twice_are_rows_like_others(tmp_path: Path) -> None:
+    """No name of a tar becomes a path; a uid that comes twice is found by the join (`metadata`)."""
+    rows, receipt = rows_of(
+        tmp_path,
+        ("../../etc/1.json", b'{"uid": "u1", "sha256": "00"}'),
+        ("../../etc/1.url.txt", b"http://a.example/1"),
+        ("/root/2.url.txt", b"http://a.example/2"),
+        ("3.url.txt", b"http://a.example/3"),
+        ("3.url.txt", b"http://a.example/3b"),
+        ("4.url.txt", b"http://a.example/4"),
+        ("3.json", b'{"uid": "3"}'),
+    )
+    assert [(row["uid"], row["url"]) for row in rows] == [
+        ("u1", "http://a.example/1"),
+        ("2", "http://a.example/2"),
+        ("3", "http://a.example/3"),
+        ("3", "http://a.example/3b"),
+        ("4", "http://a.example/4"),
+        ("3", None),
+    ]
+    assert receipt["written"] == 6
+    assert not list(tmp_path.parent.rglob("etc"))
