@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from schemas.errors import InputError
 from schemas.strict import Strict
@@ -17,6 +17,8 @@ from schemas.strict import Strict
 
 class Step(Strict):
     """One optimizer step, after it was taken. Sums over all ranks; counted from what was trained on, not computed."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # a loss that is NaN is written, and read, as NaN
 
     step: int = Field(ge=1)
     """Steps taken so far, this one included."""
@@ -42,6 +44,8 @@ class Step(Strict):
     """Which samples the step was made of, at which positions, as 16 hex digits; empty in logs of older runs."""
     gradient_norm: float
     """Before clipping."""
+    withheld: bool = False
+    """Whether the step was given up (`faults.jsonl` says why): drawn and counted, but no weight moved."""
     seconds: float = Field(ge=0)
     """Wall time of this step."""
     tokens_per_second: float = Field(ge=0)

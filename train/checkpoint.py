@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import torch
 from composer.core import State, Timestamp
+from composer.utils import dist
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -29,6 +30,7 @@ from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.schedule import Schedule
 from schemas.strict import Strict
 from train.config import RunConfig
+from train.parallel import like, whole
 
 FOLDER = "checkpoints"
 SCHEDULE = "schedule.json"
@@ -58,6 +60,23 @@ class Saved(Strict):
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None
 
+    def decoder_only(self, run: RunConfig, schedule: Schedule) -> bool:
+        """Whether `run` takes its image side from its own config: it has another one, and this one is untaught yet.
+
+        Raises:
+            InputError: it has another one, but this one has learnt from images already.
+        """
+        if (run.model.encoder.identity, schedule.geometry) == (self.run.model.encoder.identity, self.geometry):
+            return False
+        seen = sum(self.samples.get(source.name, 0) for source in schedule.sources if source.kind != "text")
+        if seen:
+            raise InputError(
+                f"this checkpoint has trained another image encoder, on {seen:,} samples with images",
+                field="model.encoder",
+                remedy="use the encoder that it was trained with, or branch from before the first image",
+            )
+        return True
+
     @property
     def timestamp(self) -> Timestamp:
         """Composer's clock at this checkpoint; a run is one epoch."""
@@ -72,6 +91,10 @@ class Saved(Strict):
         )
 
 
+class NotSavedError(RuntimeError):
+    """Writing failed; what had been written of it is gone again, and older checkpoints are untouched."""
+
+
 class CheckpointStore:
     """The checkpoints of one run, in `out`/checkpoints."""
 
@@ -80,7 +103,16 @@ class CheckpointStore:
         self._model, self._run, self._schedule = model, run, schedule
 
     def save(self, state: State, samples: dict[str, int], *, lasting: bool, drawn: str = "") -> Path:
-        """Write the checkpoint of `state`'s position; returns its directory. Call on rank 0 alone."""
+        """Write the checkpoint of `state`'s position; returns its directory.
+
+        Call on every rank: sharded tensors are gathered, one at a time, to rank 0, which alone writes.
+
+        Raises:
+            NotSavedError: on rank 0: the disk is full or broken.
+        """
+        writes = dist.get_global_rank() == 0
+        weights = _gathered(dict(self._model.named_parameters()), keep=writes)
+        moments = _gathered(_optimizer_tensors(self._model, state.optimizers[0]), keep=writes)
         time = state.timestamp
         position = int(time.sample)
         saved = Saved(
@@ -96,22 +128,26 @@ class CheckpointStore:
             tokenizer=self._schedule.tokenizer,
             geometry=self._schedule.geometry,
         )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f"{_PARTIAL}{position}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        weights = {name: p.detach().cpu().contiguous() for name, p in self._model.named_parameters()}
-        save_file(weights, partial / "model.safetensors")
-        save_file(_optimizer_tensors(self._model, state.optimizers[0]), partial / "optimizer.safetensors")
-        (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        self._schedule.save(partial / SCHEDULE)
-        for file in partial.iterdir():
-            _flush(file)
         target = self.folder / f"{position:015d}"
-        if target.exists():  # the same position again, after a resume from before it
-            shutil.rmtree(target)
-        partial.rename(target)
-        _flush(self.folder)
+        if not writes:
+            return target
+        partial = self.folder / f"{_PARTIAL}{position}"
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            save_file(weights, partial / "model.safetensors")
+            save_file(moments, partial / "optimizer.safetensors")
+            (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            self._schedule.save(partial / SCHEDULE)
+            for file in partial.iterdir():
+                _flush(file)
+            if target.exists():  # the same position again, after a resume from before it
+                shutil.rmtree(target)
+            partial.rename(target)
+            _flush(self.folder)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise NotSavedError(" ".join(str(error).split())) from error
         return target
 
     def prune(self, keep: int) -> None:
@@ -182,14 +218,15 @@ def schedule_of(path: Path) -> Schedule | None:
     return Schedule.load(path / SCHEDULE) if (path / SCHEDULE).is_file() else None
 
 
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Set every parameter of `model` from a checkpoint.
+def load_weights(path: Path, model: nn.Module, *, decoder_only: bool = False) -> None:
+    """Set every parameter of `model`, or those of its decoder, from a checkpoint.
 
     Raises:
         InputError: the file is damaged, or holds another model's tensors.
     """
-    tensors = _tensors(path / "model.safetensors")
-    parameters = dict(model.named_parameters())
+    start = "decoder." if decoder_only else ""
+    tensors = {name: t for name, t in _tensors(path / "model.safetensors").items() if name.startswith(start)}
+    parameters = {name: p for name, p in model.named_parameters() if name.startswith(start)}
     differing = {
         name for name in parameters.keys() | tensors.keys() if _shape(parameters, name) != _shape(tensors, name)
     }
@@ -202,7 +239,7 @@ def load_weights(path: Path, model: nn.Module) -> None:
         )
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(tensors[name])
+            parameter.copy_(like(tensors[name], parameter))
 
 
 def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
@@ -211,18 +248,28 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     optimizer.state.clear()
     for key, value in _tensors(path / "optimizer.safetensors").items():
         name, _, part = key.rpartition("/")
-        parameter = parameters[name]
+        parameter = parameters[name]  # whatever has moments was trained, and so was loaded
         # Step counts stay on the CPU unless the kernel is fused, as torch's own loading has it.
         on_device = part != "step" or bool(optimizer.defaults.get("fused"))
-        optimizer.state[parameter][part] = value.to(parameter.device) if on_device else value
+        optimizer.state[parameter][part] = like(value, parameter) if on_device else value
 
 
 def _optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     tensors = {}
     for name, parameter in model.named_parameters():
         for part, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{name}/{part}"] = value.detach().cpu().contiguous()
+            tensors[f"{name}/{part}"] = value
     return tensors
+
+
+def _gathered(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Whole copies in main memory on the ranks that `keep` them."""
+    found = {}
+    for name, tensor in tensors.items():
+        full = whole(tensor.detach())
+        if keep:
+            found[name] = full.cpu().contiguous()
+    return found
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:

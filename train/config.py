@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.strict import Strict
+from train.faults import FaultConfig
 from train.models.model_config import ModelConfig
+from train.parallel import ParallelConfig
 
 
 class OptimizerConfig(Strict):
@@ -29,6 +31,8 @@ class CheckpointConfig(Strict):
     """Steps between checkpoints."""
     keep: int = Field(default=2, gt=0)
     """Interval checkpoints to keep; those at switch points and the end always stay."""
+    failures: int = Field(default=3, gt=0)
+    """Interval checkpoints in a row that may fail (disk full) before the run stops; one at a switch point may not."""
 
 
 class RunConfig(Strict):
@@ -46,10 +50,12 @@ class RunConfig(Strict):
     global_batch: int | None = Field(default=None, gt=0)
     """Rows of all ranks in a step; default: the schedule's. The order of samples does not depend on it."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"
+    parallel: ParallelConfig = ParallelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     seed: int = 17
     """Of the initial weights."""
     checkpoint: CheckpointConfig = CheckpointConfig()
+    faults: FaultConfig = FaultConfig()
     log_every: int = Field(default=10, gt=0)
     """Steps between progress lines; metrics.jsonl has every step."""
     threads: int | None = Field(default=None, gt=0)

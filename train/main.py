@@ -7,6 +7,7 @@ place on the import path.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -29,11 +30,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parse(arguments)
     from schemas.errors import EXIT_BAD_INPUT, InputError  # the path is settled, and --help answered, before these
+    from train.callbacks.leaving import EXIT_ASKED_TO_LEAVE, AskedToLeave
     from train.launch import launch
     from train.loader.failure import reports
 
     try:
         launch(options.run)
+    except AskedToLeave:
+        if os.environ.get("RANK", "0") == "0":
+            print("asked to leave: saved; the same command goes on from here", file=sys.stderr)
+        return EXIT_ASKED_TO_LEAVE
     except InputError as error:
         if reports(error):
             print(f"error: {error}", file=sys.stderr)

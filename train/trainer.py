@@ -22,20 +22,25 @@ from schemas.schedule import Schedule
 from train import checkpoint
 from train.callbacks.audit import Audit
 from train.callbacks.checkpointing import Checkpointing
+from train.callbacks.faulty import Faults
 from train.callbacks.gradients import Gradients
+from train.callbacks.leaving import Leaving
 from train.callbacks.metrics import Metrics
 from train.callbacks.progress import Progress
 from train.callbacks.rate import ScheduledRate
 from train.callbacks.record import StepRecord
 from train.checkpoint import CheckpointStore, Saved
 from train.config import RunConfig
-from train.loader.batch import samples_in_batch, split_batch, tokens_in_batch
+from train.faults import FaultLog
+from train.loader.batch import samples_in_batch, tokens_in_batch
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 from train.loader.fetch import Patience
 from train.loader.resume import check_past
+from train.microbatches import Microbatches
 from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
+from train.parallel import shard
 from train.tokenizer import checked_tokenizer
 
 log = logging.getLogger(__name__)
@@ -113,6 +118,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
 
     rows = steps.global_batch // ranks
+    microbatch = min(run.microbatch, rows)
     dataset = ScheduleDataset(
         schedule,
         rows,
@@ -124,9 +130,12 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         patience=Patience(run.remote_patience),
     )
     model = build_model(run, schedule)
+    if run.parallel.strategy == "fsdp":
+        mesh = run.parallel.mesh(ranks, "cuda" if device.name == "gpu" else device.name)
+        shard(model, model.blocks(), run.parallel, mesh, run.precision)
     optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
     if begin:
-        checkpoint.load_weights(begin[0], model)
+        checkpoint.load_weights(begin[0], model, decoder_only=begin[1].decoder_only(run, schedule))
         checkpoint.load_optimizer(begin[0], model, optimizer)
 
     record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
@@ -137,11 +146,11 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     trainer = Trainer(
         model=model,
         optimizers=optimizer,
-        train_dataloader=_data_spec(dataset, run.workers, device),
+        train_dataloader=_data_spec(dataset, rows, run.workers, device),
         max_duration=Time(stop, TimeUnit.SAMPLE),
         device=device,
         precision=precision,
-        device_train_microbatch_size=min(run.microbatch, rows),
+        device_train_microbatch_size=microbatch,
         accumulate_train_batch_on_tokens=True,
         spin_dataloaders=False,
         seed=run.seed,
@@ -152,6 +161,8 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
             Audit(schedule, record),
             gradients,
             metrics,
+            Faults(run.faults, FaultLog(run.out), metrics),
+            Leaving(record),
             Progress(metrics, run.log_every, stop),
             Checkpointing(store, schedule, record, run.checkpoint, stop),
         ],
@@ -170,11 +181,11 @@ def choose_device() -> Device:
     return device
 
 
-def _data_spec(dataset: ScheduleDataset, workers: int, device: Device) -> DataSpec:
+def _data_spec(dataset: ScheduleDataset, rows: int, workers: int, device: Device) -> DataSpec:
     loader = ScheduleLoader(dataset, workers, pin_memory=device.name == "gpu")
     return DataSpec(
         loader,
-        split_batch=split_batch,  # type: ignore[arg-type]
+        split_batch=Microbatches(rows),  # type: ignore[arg-type]
         get_num_samples_in_batch=samples_in_batch,
         get_num_tokens_in_batch=tokens_in_batch,  # type: ignore[arg-type]
     )

@@ -62,16 +62,19 @@ def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
     assert "tuning" in output
 
     run = write_run(tmp_path, "killed")
-    for least in (9, 30):
+    for least, number in ((9, signal.SIGKILL), (30, signal.SIGTERM)):
         process = start(run)
         deadline = time.monotonic() + 180
         while lines(tmp_path / "killed") < least and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.005)
         ranks = [p for p in psutil.Process(process.pid).children() if any("main.py" in part for part in p.cmdline())]
         assert len(ranks) == 2
-        ranks[1 if least == 9 else 0].send_signal(signal.SIGKILL)
-        process.communicate(timeout=180)
+        ranks[1].send_signal(number)
+        output, _ = process.communicate(timeout=180)
         assert process.returncode != 0
+        if number == signal.SIGTERM:  # one rank was told; both saved the same step
+            assert "asked to leave: saved" in output
+            assert complete(tmp_path / "killed" / "checkpoints")[-1].name == f"{lines(tmp_path / 'killed') * 8:015d}"
         assert least <= lines(tmp_path / "killed") < 48
     last = start(run)
     output, _ = last.communicate(timeout=180)

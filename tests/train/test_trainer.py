@@ -15,6 +15,7 @@ from tests.train import synthetic
 from train import checkpoint
 from train.callbacks.audit import AuditError
 from train.config import RunConfig
+from train.launch import fit
 from train.trainer import build_trainer
 
 MODEL = {
@@ -42,14 +43,7 @@ def config(data: Path, out: Path, **changes) -> RunConfig:
 
 def train(run: RunConfig, schedule: Schedule) -> list[Step]:
     run.out.mkdir(parents=True, exist_ok=True)
-    built = build_trainer(run, schedule, DeviceCPU())
-    assert built is not None
-    trainer, dataset = built
-    try:
-        trainer.fit()
-    finally:
-        dataset.close()
-        trainer.close()
+    fit(run, schedule, DeviceCPU())
     return list(steps(run.out / "metrics.jsonl"))
 
 
@@ -185,6 +179,22 @@ def test_audit_stops_the_run(data, tmp_path, monkeypatch):
     assert len((tmp_path / "out/metrics.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_trunk_that_saw_no_image_takes_another_encoder(whole, data, tmp_path):
+    run, schedule, found = whole
+    towers = {**MODEL, "encoder": {"kind": "siglip_dino", "width": 8, "layers": 1, "heads": 2}}
+    branch = config(data, tmp_path / "branch", model=towers, branch_from=run.out / "checkpoints" / f"{48:015d}")
+    steps_taken = train(branch, schedule)
+    assert [step.position for step in steps_taken] == list(range(56, 121, 8))
+    trunk, end = weights(run.out / "checkpoints" / f"{48:015d}"), weights(checkpoint.find(branch.out))
+    assert {name.split(".")[1] for name in end if name.startswith("encoder.")} == {"siglip", "dino"}
+    assert not any(torch.equal(end[name], tensor) for name, tensor in trunk.items() if name in end)
+    text = [step.loss_by_source["text"] for step in steps_taken[:1]]
+    assert text == [pytest.approx(found[6].loss_by_source["text"], rel=1e-4)], "the decoder goes on where it stood"
+    late = config(data, tmp_path / "late", model=towers, branch_from=run.out / "checkpoints" / f"{88:015d}")
+    with pytest.raises(InputError, match="has trained another image encoder, on 12 samples with images"):
+        build_trainer(late, schedule, DeviceCPU())
+
+
 def test_uneven_ranks_are_refused(data, tmp_path, monkeypatch):
     monkeypatch.setattr("train.trainer.dist.get_world_size", lambda: 3)
     with pytest.raises(InputError, match="cannot be shared evenly by 3 ranks"):
@@ -205,7 +215,9 @@ def test_checkpoints_hold_no_pickles(whole):
 
 def test_another_models_checkpoint_is_refused(whole, data):
     run, schedule, _ = whole
-    other = run.model_copy(update={"model": config(data, run.out, model={"size": "demo"}).model})
+    other = run.model_copy(
+        update={"model": config(data, run.out, model={**MODEL, "decoder": None, "size": "demo"}).model}
+    )
     shutil.rmtree(checkpoint.find(run.out))
     with pytest.raises(InputError, match="tensors do not fit the model"):
         build_trainer(other, schedule, DeviceCPU())

@@ -1,17 +1,21 @@
-"""When to save: every so many steps, at every switch point, and at the end.
+"""When to save: every so many steps, at every switch point and where the schedule asks, at the end, when asked to go.
 
 Checkpoints at switch points stay: they are what branches start from. Of the interval's, the newest few are kept.
 """
 
 from __future__ import annotations
 
+import sys
+
 from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
+from schemas.errors import InputError
 from schemas.schedule import Schedule
+from train.callbacks.leaving import AskedToLeave
 from train.callbacks.record import StepRecord
-from train.checkpoint import CheckpointStore
+from train.checkpoint import CheckpointStore, NotSavedError
 from train.config import CheckpointConfig
 from train.loader.digest import text
 
@@ -23,14 +27,40 @@ class Checkpointing(Callback):
         self, store: CheckpointStore, schedule: Schedule, record: StepRecord, config: CheckpointConfig, last: int
     ) -> None:
         self.store, self.schedule, self.record, self.config, self.last = store, schedule, record, config, last
+        self._asked = sorted(position for phase in schedule.phases for position in phase.checkpoint_at)
+        self._failures = 0
 
     def batch_checkpoint(self, state: State, logger: Logger) -> None:
         start, stop = self.record.start, self.record.stop
-        lasting = stop >= self.last or any(start < phase.start <= stop for phase in self.schedule.phases)
-        if not lasting and int(state.timestamp.batch) % self.config.every:
-            return
-        if dist.get_global_rank() == 0:
-            names = (source.name for source in self.schedule.sources)
+        points = [*self._asked, *(phase.start for phase in self.schedule.phases)]
+        lasting = stop >= self.last or any(start < point <= stop for point in points)
+        if lasting or self.record.leave or not int(state.timestamp.batch) % self.config.every:
+            self._save(state, lasting=lasting)
+        if self.record.leave and stop < self.last:
+            raise AskedToLeave
+
+    def _save(self, state: State, *, lasting: bool) -> None:
+        """Save, or say why not. What failed once may succeed at the next interval; what must not fail stops the run."""
+        names = (source.name for source in self.schedule.sources)
+        problem: str | None = None
+        try:
             samples = dict(zip(names, self.record.seen, strict=True))
             self.store.save(state, samples, lasting=lasting, drawn=text(self.record.drawn))
-            self.store.prune(self.config.keep)
+            if dist.get_global_rank() == 0:
+                self.store.prune(self.config.keep)
+        except NotSavedError as error:
+            problem = str(error)
+        told: list[str | None] = [problem]
+        dist.broadcast_object_list(told)
+        if (problem := told[0]) is None:
+            self._failures = 0
+            return
+        self._failures += 1
+        if lasting or self.record.leave or self._failures >= self.config.failures:
+            raise InputError(
+                f"cannot save the checkpoint of step {int(state.timestamp.batch)} ({problem})",
+                file=self.store.folder,
+                remedy="make room and start the same command again: it goes on from the last good checkpoint",
+            )
+        if dist.get_global_rank() == 0:
+            print(f"warning: checkpoint not saved ({problem}); next try in {self.config.every} steps", file=sys.stderr)

@@ -11,10 +11,12 @@ import torch
 from composer.core import Callback, State
 from composer.loggers import Logger
 from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from schemas.schedule import Schedule
 from train.callbacks.record import StepRecord
 from train.models.vlm import VisionLanguageModel
+from train.parallel import whole
 
 IMAGE_SIDE = ("encoder", "projector")
 
@@ -52,4 +54,6 @@ class Gradients(Callback):
             for parameter in self._parts[part]:
                 parameter.grad = None
         kept = [p for parameters in self._parts.values() for p in parameters if p.grad is not None]
-        self.norm = torch.nn.utils.clip_grad_norm_(kept, self.clip)
+        # Of sharded gradients the norm is a sum over ranks: added up before it is compared or logged.
+        self.norm = whole(get_total_norm([p.grad for p in kept if p.grad is not None]))
+        clip_grads_with_norm_(kept, self.clip, self.norm)

@@ -35,8 +35,27 @@ class Metrics(Callback):
         self.schedule, self.path = schedule, out / METRICS_NAME
         self.record, self.rate, self.gradients = record, rate, gradients
         self.last: Step | None = None
+        self.withheld = False
+        """Whether this step's update was withheld; `Faults` says so."""
         self._file: TextIO | None = None
         self._clock = 0.0
+
+    @property
+    def loss_by_source(self) -> dict[str, float]:
+        """Mean cross-entropy in nats over the loss-bearing tokens of each source in this step."""
+        names = [source.name for source in self.schedule.sources]
+        sums = zip(names, self.record.loss_sums, self.record.loss_tokens, strict=True)
+        return {name: total / count for name, total, count in sums if count}
+
+    def recent(self, count: int) -> list[Step]:
+        """The file's last `count` lines or fewer: what fits into 2 KiB a line."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(max(0, self.path.stat().st_size - 2048 * count))
+            lines = file.read().splitlines()
+        whole = lines if self.path.stat().st_size <= 2048 * count else lines[1:]
+        return [Step.model_validate_json(line) for line in whole[-count:]]
 
     def fit_start(self, state: State, logger: Logger) -> None:
         self._clock = time.perf_counter()
@@ -48,7 +67,6 @@ class Metrics(Callback):
         now, record = time.perf_counter(), self.record
         seconds, self._clock = now - self._clock, now
         names = [source.name for source in self.schedule.sources]
-        tokens = zip(names, record.loss_sums, record.loss_tokens, strict=True)
         self.last = Step(
             step=int(state.timestamp.batch),
             position=record.stop,
@@ -56,12 +74,13 @@ class Metrics(Callback):
             phase=self.schedule.phase(record.start).name,
             lr=self.rate.rate,
             loss=record.loss,
-            loss_by_source={name: total / count for name, total, count in tokens if count},
+            loss_by_source=self.loss_by_source,
             samples=dict(zip(names, record.seen, strict=True)),
             images=record.images,
             real_tokens=record.real_tokens,
             digest=text(record.digest),
             gradient_norm=float(self.gradients.norm),
+            withheld=self.withheld,
             seconds=round(seconds, 6),
             tokens_per_second=round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),
         )

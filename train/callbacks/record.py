@@ -47,6 +47,10 @@ class StepRecord(Callback):
         self.samples: list[int] = []
         self.tokens: list[int] = []
         """Tokens that are not padding, visual ones included."""
+        self.hand = False
+        """Whether this rank wants to stop after the step (`leaving`)."""
+        self.leave = False
+        """Whether any rank does."""
         self.images = 0
         self.digest = 0
         """Of the step's rows, as they were read."""
@@ -74,7 +78,7 @@ class StepRecord(Callback):
         self._sums[1].index_add_(0, source_of_token, torch.ones_like(nll))
 
     def after_train_batch(self, state: State, logger: Logger) -> None:
-        rest = self._sums.new_tensor([self._images, *divmod(self._digest, _HALF)])
+        rest = self._sums.new_tensor([self.hand, self._images, *divmod(self._digest, _HALF)])
         everything = torch.cat((self._sums.flatten(), rest))
         if dist.get_world_size() > 1:
             dist.all_reduce(everything)
@@ -85,7 +89,7 @@ class StepRecord(Callback):
             [int(v) for v in values[part * count : (part + 1) * count]] for part in (1, 2, 3)
         )
         self.seen = [before + now for before, now in zip(self.seen, self.samples, strict=True)]
-        self.images = int(values[-3])
+        self.leave, self.images = bool(values[-4]), int(values[-3])
         self.digest = (int(values[-2]) * _HALF + int(values[-1])) % digest.MODULUS
         self.drawn = (self.drawn + self.digest) % digest.MODULUS
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import LlamaConfig, LlavaConfig, PretrainedConfig, Qwen3Config
 
+from schemas.errors import InputError
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from train.models.sizes import DecoderConfig, padded_vocabulary
 from train.models.vlm import VisionLanguageModel
@@ -58,10 +59,16 @@ def model_config(model: VisionLanguageModel, tokenizer: TokenizerIdentity, max_l
         "eos_token_id": tokenizer.end_of_text_id,
         "pad_token_id": tokenizer.pad_id,
     }
-    from train.models.encoder import SiglipEncoder
+    from train.models.towers import SiglipDinoEncoder, SiglipEncoder
 
     if isinstance(model.encoder, SiglipEncoder):
         return LlavaConfig(vision_config=model.encoder.tower.config, **common)
+    if isinstance(model.encoder, SiglipDinoEncoder):
+        raise InputError(
+            "two towers side by side have no Hugging Face model yet",
+            field="model.encoder",
+            remedy="export the decoder alone, or a checkpoint with another encoder",
+        )
     from train.export import remote
 
     vision = remote.SwitchpointVisionConfig(**remote_vision(model.encoder, model.geometry))

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from schemas.strict import Strict
-from train.models.encoder import EncoderConfig
+from train.models.encoder_config import EncoderConfig
 from train.models.sizes import SIZES, DecoderConfig, decoder_of
 
 

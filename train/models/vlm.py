@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 
 import torch
 from composer.models import ComposerModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from train.loader.batch import Batch
 from train.models.attention import document_mask
 from train.models.decoder import INITIAL_STD, Decoder
 from train.models.documents import document_ids, positions
-from train.models.encoder import EncoderConfig, build_encoder
+from train.models.encoder import build_encoder
+from train.models.encoder_config import EncoderConfig
 from train.models.loss import cross_entropy
 from train.models.model_config import ModelConfig
 from train.models.projector import Projector
@@ -72,6 +73,10 @@ class VisionLanguageModel(ComposerModel):
             z_loss=config.z_loss,
             mask_documents=config.mask_documents,
         )
+
+    def blocks(self) -> list[nn.Module]:
+        """The layers that are compiled, recomputed and sharded one by one, in the order in which they run."""
+        return [*(self.encoder.layers() if self.encoder is not None else ()), *self.decoder.layers]
 
     def hidden(self, input_ids_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
         """Decoder states [B, L, D]; `pixels` holds all images of the rows in reading order (N may be 0)."""

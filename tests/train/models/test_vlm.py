@@ -7,7 +7,7 @@ from schemas.manifest import ImageGeometry, TokenizerIdentity
 from train.loader.batch import IGNORED, split_batch, tokens_in_batch
 from train.loader.collate import collate
 from train.loader.decode import Row
-from train.models.encoder import EncoderConfig
+from train.models.encoder_config import EncoderConfig
 from train.models.sizes import DecoderConfig
 from train.models.vlm import VisionLanguageModel
 

@@ -1,0 +1,117 @@
+"""A full disk and a signal: the last good checkpoint stays, and the run goes on from it as if nothing had been."""
+
+import os
+import resource
+import shutil
+import signal
+
+import pytest
+from composer.core import Callback
+from composer.devices import DeviceCPU
+
+from schemas.errors import InputError
+from schemas.run_log import steps
+from tests.train import ranks, synthetic
+from train import checkpoint
+from train.callbacks.leaving import AskedToLeave, Leaving
+from train.config import RunConfig
+from train.launch import fit
+from train.trainer import build_trainer
+
+
+def facts(out) -> list[dict[str, object]]:
+    return [step.model_dump(exclude={"seconds", "tokens_per_second"}) for step in steps(out / "metrics.jsonl")]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    root = tmp_path_factory.mktemp("whole")
+    schedule = synthetic.schedule(root, lengths=(48, 16, 16))
+    run = config(root / "out")
+    run.out.mkdir()
+    fit(run, schedule, DeviceCPU())
+    return run, schedule
+
+
+def config(out) -> RunConfig:
+    return RunConfig.model_validate(ranks.settings("", out, checkpoint={"every": 2}))
+
+
+def from_position(whole, out, position: int) -> RunConfig:
+    """A copy of the whole run, as if it had been stopped right after the checkpoint at `position`."""
+    run = config(out)
+    shutil.copytree(whole[0].out, out)
+    for path in checkpoint.complete(out / "checkpoints"):
+        if int(path.name) > position:
+            shutil.rmtree(path)
+    return run
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(whole, tmp_path, capfd):
+    run = from_position(whole, tmp_path / "out", 48)
+    before = {path.name: path.stat().st_mtime_ns for path in checkpoint.complete(run.out / "checkpoints")}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, hard))  # the log fits, a checkpoint does not
+    try:
+        with pytest.raises(InputError, match=r"cannot save the checkpoint of step 8 .*; make room and start"):
+            fit(run, whole[1], DeviceCPU())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    after = {path.name: path.stat().st_mtime_ns for path in checkpoint.complete(run.out / "checkpoints")}
+    assert after == before
+    assert not list((run.out / "checkpoints").glob(".partial-*"))
+    fit(run, whole[1], DeviceCPU())
+    assert facts(run.out) == facts(whole[0].out)
+
+
+def test_an_interval_checkpoint_may_fail_now_and_then(whole, tmp_path, capfd):
+    run = from_position(whole, tmp_path / "out", 0)
+    built = build_trainer(run, whole[1], DeviceCPU())
+    assert built is not None
+    trainer, dataset = built
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class Full(Callback):
+        """The disk is full during the second step and the fourth's checkpoint finds room again."""
+
+        def batch_end(self, state, logger) -> None:
+            limit = 12_000 if int(state.timestamp.batch) == 2 else soft
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+
+    trainer.state.callbacks.append(Full())
+    try:
+        trainer.fit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        dataset.close()
+        trainer.close()
+    assert "warning: checkpoint not saved" in capfd.readouterr().err
+    assert facts(run.out) == facts(whole[0].out)
+
+
+def test_a_signal_saves_and_leaves(whole, tmp_path):
+    run = from_position(whole, tmp_path / "out", 0)
+    built = build_trainer(run, whole[1], DeviceCPU())
+    assert built is not None
+    trainer, dataset = built
+    before = signal.getsignal(signal.SIGTERM)
+
+    class Scheduler(Callback):
+        """Wants the node back in the third step."""
+
+        def batch_start(self, state, logger) -> None:
+            if int(state.timestamp.batch) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    trainer.state.callbacks.append(Scheduler())
+    try:
+        with pytest.raises(AskedToLeave):
+            trainer.fit()
+    finally:
+        dataset.close()
+        trainer.close()
+    assert any(isinstance(callback, Leaving) for callback in trainer.state.callbacks)
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert checkpoint.read(checkpoint.find(run.out)).position == 24
+    fit(run, whole[1], DeviceCPU())
+    assert facts(run.out) == facts(whole[0].out)

@@ -1,0 +1,28 @@
+"""Out of memory: what to change, in the order in which it costs least."""
+
+from __future__ import annotations
+
+import torch
+
+from schemas.errors import InputError
+from train.config import RunConfig
+
+
+def advice(error: RuntimeError, run: RunConfig) -> InputError | None:
+    """One line for the user if `error` says that memory ran out, on GPU or CPU; else None."""
+    on_gpu = isinstance(error, torch.OutOfMemoryError)
+    if not on_gpu and "can't allocate memory" not in str(error):
+        return None
+    remedies = []
+    if isinstance(run.microbatch, int) and run.microbatch > 1:
+        remedies.append(f"set `microbatch: {run.microbatch // 2}` (losses stay the same)")
+    if on_gpu and run.precision == "fp32":
+        remedies.append("set `precision: amp_bf16`")
+    if run.parallel.strategy == "ddp":
+        remedies.append("set `parallel: {strategy: fsdp}` and use more ranks")
+    elif run.parallel.replicas > 1:
+        remedies.append(f"lower `parallel.replicas` from {run.parallel.replicas}")
+    else:
+        remedies.append("use more ranks")
+    first = " ".join(str(error).split(". ")[0].split())
+    return InputError(f"out of memory ({first})", field="microbatch", remedy="; or ".join(remedies))
