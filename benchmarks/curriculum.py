@@ -41,11 +41,13 @@ TOKENIZER = TokenizerIdentity(digest="0" * 64, vocabulary_size=50277, end_of_tex
 FAR = 2_000_000_000
 
 
-def schedule(sizes: list[int], shares: list[int], total: int) -> Schedule:
+def schedule(
+    sizes: list[int], shares: list[int], total: int, batch: int = BATCH, lanes: int = 1, shard: int = SHARD
+) -> Schedule:
     """A run of one phase over sources of these sizes (samples)."""
     sources = []
     for number, size in enumerate(sizes):
-        runs = [run for run in ((SHARD, size // SHARD), (size % SHARD, 1)) if all(run)]
+        runs = [run for run in ((shard, size // shard), (size % shard, 1)) if all(run)]
         tokens = TokenCounts(text=size * SEQ_LEN)
         name = f"s{number}"
         sources.append(
@@ -54,7 +56,8 @@ def schedule(sizes: list[int], shares: list[int], total: int) -> Schedule:
     return Schedule(
         seed=7,
         seq_len=SEQ_LEN,
-        global_batch=BATCH,
+        global_batch=batch,
+        lanes=lanes,
         tokenizer=TOKENIZER,
         sources=sources,
         phases=[Phase(name="all", start=0, stop=total, shares=shares)],
@@ -70,9 +73,9 @@ def shares_of(count: int) -> list[int]:
     return [SHARE_UNIT - small * (count - 1)] + [small] * (count - 1)
 
 
-def throughput(count: int) -> dict[str, Any]:
+def throughput(count: int, lanes: int) -> dict[str, Any]:
     """Samples a second of CPU time over a million at FAR, and the time of one, where `count` sources are mixed."""
-    run = schedule([2_100_000_000] + [50_000_000] * (count - 1), shares_of(count), 2 * FAR)
+    run = schedule([2_100_000_000] + [50_000_000] * (count - 1), shares_of(count), 2 * FAR, 512, lanes)
     began = time.perf_counter()
     run.samples(FAR, FAR + 1)
     first = time.perf_counter() - began
@@ -259,12 +262,13 @@ def report(sizes: list[int]) -> str:
 
 
 def _speed() -> str:
-    rows = ["| sources | samples a second, one core | one sample at 2 x 10^9 | first sample |", "|---|---|---|---|"]
-    for count in (1, 2, 3, 12):
-        found = apart("throughput", str(count))
+    rows = ["| sources | lanes | samples a second, one core | one sample at 2 x 10^9 | first sample |"]
+    rows.append("|---|---|---|---|---|")
+    for count, lanes in ((1, 1), (2, 1), (3, 1), (12, 1), (2, 8), (2, 64)):
+        found = apart("throughput", str(count), str(lanes))
         assert isinstance(found, dict), found
         times = f"{found['one'] * 1e6:.0f} us | {found['first'] * 1e3:.0f} ms"
-        rows.append(f"| {count} | {found['rate'] / 1e6:.1f} M | {times} |")
+        rows.append(f"| {count} | {lanes} | {found['rate'] / 1e6:.1f} M | {times} |")
     return "\n".join(rows)
 
 
@@ -292,7 +296,7 @@ def main() -> None:
         return
     name, *rest = args.case
     cases: dict[str, Callable[[], dict[str, Any]]] = {
-        "throughput": lambda: throughput(int(rest[0])),
+        "throughput": lambda: throughput(int(rest[0]), int(rest[1])),
         "ours": lambda: ours(int(rest[0])),
         "streaming": lambda: streaming(int(rest[1]), rest[0]),
         "sweep": sweep,
