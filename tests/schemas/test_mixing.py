@@ -63,3 +63,31 @@ def test_sources_without_a_share_are_never_drawn() -> None:
 def test_a_rare_source_is_spread_evenly() -> None:
     ids = constant_mix([9999, 1], [Fraction(0)] * 2).sources(0, 100_000)
     assert set(np.diff(np.flatnonzero(ids == 1)).tolist()) == {10_000}
+
+
+def _longest_balanced(shares: list[int], at_most: int) -> int:
+    """Length, up to `at_most`, of the longest order whose every slice is within one sample of `shares`, by search.
+
+    A slice's error is the difference of two prefixes', so what counts is each source's range of prefix errors.
+    """
+    whole, zero = sum(shares), (0,) * len(shares)
+    reached = {(zero, zero, zero)}
+    for length in range(at_most):
+        longer = set()
+        for errors, lowest, highest in reached:
+            for drawn in range(len(shares)):
+                now = tuple(e - s + whole * (i == drawn) for i, (e, s) in enumerate(zip(errors, shares, strict=True)))
+                low, high = tuple(map(min, lowest, now)), tuple(map(max, highest, now))
+                if all(top - bottom <= whole for bottom, top in zip(low, high, strict=True)):
+                    longer.add((now, low, high))
+        if not longer:
+            return length
+        reached = longer
+    return at_most
+
+
+def test_beyond_two_sources_no_method_balances_every_slice_within_one_sample() -> None:
+    assert _longest_balanced([85, 15], 60) == 60
+    assert _longest_balanced([4, 2, 1], 60) == 60
+    assert _longest_balanced([85, 10, 5], 60) == 17
+    assert _longest_balanced([90, 9, 1], 60) == 32
