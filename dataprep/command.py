@@ -26,6 +26,8 @@ def run_job(
     describe: Callable[[JobT], str],
     run: Callable[[SparkSession, JobT, Progress], str],
     arguments: Sequence[str] | None = None,
+    *,
+    check: Callable[[JobT], object] | None = None,
 ) -> int:
     """Run a job's command; the exit status.
 
@@ -34,6 +36,7 @@ def run_job(
         describe: what a run would do, in a few lines; checks all that can be checked without Spark.
         run: does it, and returns a summary to print.
         arguments: for tests; None takes those of the process.
+        check: what a real run does instead of `describe` before Spark is started, where describing takes seconds.
     """
     name = model.__name__.removesuffix("Job").lower()
     parser = argparse.ArgumentParser(
@@ -46,10 +49,10 @@ def run_job(
 
     def main() -> None:
         job = yaml_file.load(options.job, model)
-        description = describe(job)
         if options.dry_run:
-            print(description)
+            print(describe(job))
             return
+        (check or describe)(job)
         spark = session(f"switchpoint {name}")
         try:
             print(run(spark, job, Progress()))

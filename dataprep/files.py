@@ -154,16 +154,20 @@ def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None =
     _put(filesystem, path, [data])
 
 
-def publish_file(local: str | Path, uri: str) -> None:
-    """Move the finished local file to `uri`, atomically. `local` is gone afterwards."""
+def publish_file(local: str | Path, uri: str, *, durable: bool = True) -> None:
+    """Move the finished local file to `uri`, atomically. `local` is gone afterwards.
+
+    Args:
+        durable: return only when the file would survive a power cut. Without it, the caller must be able to tell later.
+    """
     filesystem, path = _resolve(uri)
     if isinstance(filesystem, pafs.LocalFileSystem):
         if os.stat(local).st_dev == os.stat(_parent(path)).st_dev:
-            _rename(str(local), path)
+            _rename(str(local), path, durable=durable)
             return
         temporary = _temporary(path)
         shutil.copyfile(local, temporary)
-        _rename(temporary, path)
+        _rename(temporary, path, durable=durable)
         os.unlink(local)
         return
     with open(local, "rb") as stream:
@@ -194,13 +198,14 @@ def _temporary(path: str) -> str:
     return os.path.join(_parent(path), f".{os.path.basename(path)}.{uuid.uuid4().hex}.tmp")
 
 
-def _rename(temporary: str, path: str) -> None:
+def _rename(temporary: str, path: str, *, durable: bool = True) -> None:
     """fsync, then rename: after a power cut a receipt must not outlive the file that it vouches for."""
-    descriptor = os.open(temporary, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if durable:
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     os.replace(temporary, path)
 
 

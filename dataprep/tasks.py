@@ -7,6 +7,10 @@ the same name, each atomically. After its files a task publishes its receipt (JS
 for receipts and runs what has none. Index and manifest are assembled from receipts, never from directory listings,
 so whatever a killed attempt left behind cannot get into the dataset; it lies under `.switchpoint/` and is swept.
 
+Files of the dataset are on disk before their receipt is: it vouches for them after a power cut too. Files that only
+the next stage reads are not waited for (most are swept before the disk has seen them); the receipt carries their size
+and digest instead, and a later run that finds it checks both before it relies on them.
+
 One Spark partition per task keeps failure and retry at the granularity of a task.
 """
 
@@ -33,6 +37,10 @@ from dataprep.plan import STAGING, TEMPORARY
 from dataprep.progress import Progress, Tally, TallyParam
 from schemas.errors import InputError
 
+INTERMEDIATES = "intermediates"
+"""Key of a receipt's `Intermediate`s."""
+Intermediate = list[Any]
+"""Name below the dataset's root, bytes, digest (a list, as JSON gives it back)."""
 Receipt = dict[str, Any]
 """JSON object; keys `rows` and `tokens`, where present, feed the progress line."""
 
@@ -59,6 +67,8 @@ class Scratch:
 
     def __init__(self, out: str, directory: Path) -> None:
         self.out, self.directory = out, directory
+        self.intermediates: list[Intermediate] = []
+        """What `publish_intermediate` has published."""
 
     def path(self, name: str) -> Path:
         """A local path for a file in the making."""
@@ -68,6 +78,18 @@ class Scratch:
         """Move the finished `local` file to `OUT/name`, atomically; `name` must not depend on the attempt."""
         length = local.stat().st_size
         files.publish_file(local, files.join(self.out, name))
+        return Published(name, length)
+
+    def publish_intermediate(self, local: Path, name: str, digest: str) -> Published:
+        """As `publish`, for a file that only a later stage reads, without waiting for the disk.
+
+        Args:
+            digest: of the file, as `files.digest` gives it.
+        """
+        length = local.stat().st_size
+        if files.is_local(self.out):  # what a store has taken, it has
+            self.intermediates.append([name, length, digest])
+        files.publish_file(local, files.join(self.out, name), durable=False)
         return Published(name, length)
 
     def publish_bytes(self, data: bytes, name: str) -> Published:
@@ -120,7 +142,7 @@ def run_tasks(
         raise ValueError(f"not usable as task names: {bad[:3]}")
     if len(set(names)) != len(names):
         raise ValueError("task names are not unique")
-    done = receipts_of(out, stage)
+    done = _intact(spark, out, receipts_of(out, stage))
     missing = [task for task in tasks if task.name not in done]
     if missing:
         run = functools.partial(_attempt, work=work, out=out, stage=stage)
@@ -128,6 +150,25 @@ def run_tasks(
         done |= _run_on_spark(delivered, len(missing), run, stage, len(tasks), progress)
         _check_shared(out, stage, missing[-1].name)
     return [done[name] for name in names]
+
+
+def _intact(spark: SparkSession, out: str, done: dict[str, Receipt]) -> dict[str, Receipt]:
+    """The receipts of an earlier run whose intermediate files are what they were."""
+    kept = {name: receipt[INTERMEDIATES] for name, receipt in done.items() if receipt.get(INTERMEDIATES)}
+    if not kept:
+        return done
+    check = functools.partial(_is_damaged, out=out)
+    rdd = spark.sparkContext.parallelize(sorted(kept.items()), len(kept))
+    damaged = set(rdd.filter(check).keys().collect())
+    return {name: receipt for name, receipt in done.items() if name not in damaged}
+
+
+def _is_damaged(task: tuple[str, list[Intermediate]], *, out: str) -> bool:
+    for name, length, digest in task[1]:
+        uri = files.join(out, name)
+        if not files.exists(uri) or files.size(uri) != length or files.digest(uri) != digest:
+            return True
+    return False
 
 
 def _one_partition_each(context: SparkContext, tasks: list[Task]) -> RDD[Task]:
@@ -197,7 +238,10 @@ def _attempt(task: Task, *, work: Work, out: str, stage: str) -> Receipt:
         parent = SparkFiles.getRootDirectory()
     directory = Path(tempfile.mkdtemp(prefix=f"{stage}-{task.name}-", dir=parent))
     try:
-        receipt = work(task.payload, Scratch(out, directory))
+        scratch = Scratch(out, directory)
+        receipt = work(task.payload, scratch)
+        if scratch.intermediates:
+            receipt[INTERMEDIATES] = scratch.intermediates
         files.publish_bytes(files.to_json(receipt), files.join(out, STAGING, stage, f"{task.name}.json"))
     finally:
         shutil.rmtree(directory, ignore_errors=True)

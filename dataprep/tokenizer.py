@@ -149,7 +149,7 @@ class Encoder:
             return self.encode_reference(texts)
         if not texts:
             return np.empty(0, np.uint32), np.empty(0, np.int64)
-        layout = self._fast.encode_batch([text.encode() for text in texts], parallel=False).layout
+        layout = self._fast.encode_batch(list(texts), parallel=False).layout
         offsets = np.asarray(layout.offsets.data)
         return np.asarray(layout.content.data)[offsets[0] : offsets[-1]], np.diff(offsets)
 

@@ -14,4 +14,4 @@ from dataprep.text.config import TextJob
 from dataprep.text.estimate import describe
 
 if __name__ == "__main__":
-    sys.exit(run_job(TextJob, describe, job.main))
+    sys.exit(run_job(TextJob, describe, job.main, check=job.check))

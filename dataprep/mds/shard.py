@@ -1,8 +1,8 @@
 """One MDS shard: samples in, the file's bytes and its `index.json` entry out.
 
 A shard is: u32 sample count, u32 offsets[count + 1] from the file's start, a JSON block with the columns, the samples.
-A sample is the u32 sizes of its variable columns, then all values in the order of the sorted column names. With fixed
-array columns only, samples are rows of one matrix, and the shard is assembled by numpy at memory speed.
+A sample is the u32 sizes of its variable columns, then all values in the order of the sorted column names. With one
+fixed array as its only column (text), a shard is written from rows of numpy arrays at memory speed (`write_rows`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import zstandard
 
 from dataprep.mds.encodings import Column, column
 from dataprep.mds.index import ShardEntry, shard_basename
+from dataprep.write_behind import WriteBehind
 
 MAX_BYTES = (1 << 32) - 1
 """Offsets are uint32."""
@@ -105,23 +107,67 @@ def join_samples(layout: Layout, number: int, encoded: Sequence[bytes]) -> Shard
     return _finish(layout, number, len(encoded), [_head(layout, sizes), *encoded])
 
 
-def encode_matrix(layout: Layout, number: int, columns: Mapping[str, npt.NDArray[Any]]) -> Shard:
-    """Shard `number` when all columns are fixed arrays: `columns[name]` has shape (samples, ...), row i is sample i.
+@dataclass(frozen=True)
+class StoredShard:
+    """A finished shard in a file, and what the index and the manifest say about it."""
+
+    entry: ShardEntry
+    bytes: int
+    digest: str
+    """xxh3-64 of the stored bytes."""
+
+    @property
+    def basename(self) -> str:
+        """File name as stored (`.zstd` included)."""
+        return str((self.entry["zip_data"] or self.entry["raw_data"])["basename"])
+
+
+def write_rows(layout: Layout, number: int, samples: int, rows: Iterable[npt.NDArray[Any]], path: Path) -> StoredShard:
+    """Write shard `number`, whose only column is a fixed array, to `path` from its samples a few at a time.
+
+    A piece is hashed and written while it is in the core's cache; the shard is in memory as a whole only if it is to
+    be compressed.
+
+    Args:
+        rows: pieces of shape (n, ...), `samples` rows in all; a piece may be reused once the next is asked for.
 
     Raises:
-        ValueError: an array does not fit its column, no samples, or 4 GiB and more.
+        ValueError: a piece does not fit the column, another number of rows than `samples`, none, or 4 GiB and more.
     """
-    count = len(next(iter(columns.values())))
-    rows = []
-    for one in layout.in_order:
-        values = np.ascontiguousarray(columns[one.name])
-        if len(values) != count or not count or one.size is None:
-            raise ValueError(f"column {one.name}: expected {count} rows of a fixed size")
-        one.encode(values[0])  # checks dtype and shape
-        rows.append(values.reshape(count, -1).view(np.uint8))
-    body = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
-    sizes = np.full(count, body.shape[1], np.int64)
-    return _finish(layout, number, count, [_head(layout, sizes), body.data])
+    (one,) = layout.in_order
+    if one.size is None:
+        raise ValueError(f"column {one.name} has no fixed size")
+    head = _head(layout, np.full(samples, one.size, np.int64))
+    raw, stored, digest = xxhash.xxh64(head), xxhash.xxh64(), xxhash.xxh3_64()
+    held, count, length = bytearray(head if layout.compression else b""), 0, 0
+    with WriteBehind(path) as file:
+
+        def store(data: Any) -> None:
+            nonlocal length
+            digest.update(data)
+            file.write(data)
+            length += memoryview(data).nbytes
+
+        if not layout.compression:
+            store(head)
+        for piece in rows:
+            one.encode(piece[0])  # checks dtype and shape
+            data = np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
+            count += len(piece)
+            raw.update(data)
+            if layout.compression:
+                held += data
+            else:
+                store(data)
+        if count != samples:
+            raise ValueError(f"{count:,} rows for a shard of {samples:,} samples")
+        if layout.compression:
+            packed = _compress(layout.compression, held)
+            stored.update(packed)
+            store(packed)
+    raw_bytes = len(head) + samples * one.size
+    entry = _entry(layout, number, samples, (raw_bytes, raw.hexdigest()), (length, stored.hexdigest()))
+    return StoredShard(entry, length, digest.hexdigest())
 
 
 def _head(layout: Layout, sizes: npt.NDArray[np.int64]) -> bytes:
@@ -138,17 +184,23 @@ def _head(layout: Layout, sizes: npt.NDArray[np.int64]) -> bytes:
 
 def _finish(layout: Layout, number: int, samples: int, parts: list[Any]) -> Shard:
     raw = b"".join(parts)
-    raw_data = {"basename": shard_basename(number), "bytes": len(raw), "hashes": {HASH: xxhash.xxh64_hexdigest(raw)}}
-    entry: ShardEntry = {"samples": samples, "raw_data": raw_data, "zip_data": None, **layout.config}
-    if layout.compression is None:
-        return Shard(raw, entry)
-    packed = _compress(layout.compression, raw)
-    name = shard_basename(number, compressed=True)
-    entry["zip_data"] = {"basename": name, "bytes": len(packed), "hashes": {HASH: xxhash.xxh64_hexdigest(packed)}}
-    return Shard(packed, entry)
+    packed = _compress(layout.compression, raw) if layout.compression else raw
+    sizes = [(len(data), xxhash.xxh64_hexdigest(data)) for data in (raw, packed)]
+    return Shard(packed, _entry(layout, number, samples, *sizes))
 
 
-def _compress(algorithm: str, raw: bytes) -> bytes:
+def _entry(layout: Layout, number: int, samples: int, raw: tuple[int, str], packed: tuple[int, str]) -> ShardEntry:
+    """The shard's element of the index; `raw` and `packed` are bytes and xxh64."""
+
+    def about(data: tuple[int, str], *, compressed: bool) -> dict[str, Any]:
+        name = shard_basename(number, compressed=compressed)
+        return {"basename": name, "bytes": data[0], "hashes": {HASH: data[1]}}
+
+    zip_data = about(packed, compressed=True) if layout.compression else None
+    return {"samples": samples, "raw_data": about(raw, compressed=False), "zip_data": zip_data, **layout.config}
+
+
+def _compress(algorithm: str, raw: bytes | bytearray) -> bytes:
     name, _, level = algorithm.partition(":")
     if name != "zstd":
         raise ValueError(f"compression {algorithm!r}; dataprep writes zstd or none")

@@ -69,6 +69,16 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
     return committed["train"]
 
 
+def check(job: TextJob) -> None:
+    """Find in a moment, before Spark is started, what would stop the job: inputs and tokenizer are looked at.
+
+    Raises:
+        InputError: a pattern that matches nothing, or an unusable tokenizer.
+    """
+    files.expand(job.inputs)
+    load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
+
+
 def main(spark: SparkSession, job: TextJob, progress: Progress) -> str:
     """Run the job for a command line; returns a summary to print."""
     manifest = run(spark, job, progress=progress)

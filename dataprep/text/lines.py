@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from dataprep import files
 
-BLOCK = 4 << 20
-"""Decompressed bytes read at a time."""
+BLOCK = 1 << 20
+"""Decompressed bytes read at a time: few enough to be still in a core's cache when they are parsed."""
 BROKEN = (OSError, pa.ArrowException)
 """What a damaged or truncated stream raises."""
 _CODECS = {".zst": "zstd", ".zstd": "zstd", ".gz": "gzip"}
@@ -20,20 +20,21 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def lines(uri: str, limit: int) -> Iterator[bytes | None]:
     """Lines without their ends; None for a line of more than `limit` bytes. Raises what the stream raises."""
     codec = next((name for suffix, name in _CODECS.items() if uri.endswith(suffix)), None)
-    rest, too_long = b"", False
+    pieces, length = list[bytes](), 0  # of a line that spans blocks; dropped, but still counted, beyond the limit
     for block in _blocks(uri, codec):
-        *whole, last = block.split(b"\n")
+        first, *whole = block.split(b"\n")
+        length += len(first)
+        pieces = [*pieces, first] if length <= limit else []
         if whole:
-            yield None if too_long or len(rest) + len(whole[0]) > limit else rest + whole[0]
-            for line in whole[1:]:
-                yield line if len(line) <= limit else None
-            rest, too_long = last, False
-        elif not too_long:
-            rest += last
-        if len(rest) > limit:
-            rest, too_long = b"", True
-    if rest or too_long:
-        yield None if too_long else rest
+            yield b"".join(pieces) if length <= limit else None
+            last = whole.pop()
+            if limit >= BLOCK:
+                yield from whole
+            else:
+                yield from (line if len(line) <= limit else None for line in whole)
+            pieces, length = [last], len(last)
+    if length:
+        yield b"".join(pieces) if length <= limit else None
 
 
 def _blocks(uri: str, codec: str | None) -> Iterator[bytes]:

@@ -27,6 +27,10 @@ def part_file(split: str, number: int) -> str:
     return f"{FOLDER}/{split}.{number:06}.parquet"
 
 
+ROWS = 1 << 14
+"""Documents in a row group."""
+
+
 class Writer:
     """Writes one part; a context manager."""
 
@@ -34,20 +38,27 @@ class Writer:
         named = [(field, pa.string()) for field in fields]
         self.schema = pa.schema([("line", pa.int64()), ("tokens", pa.int64()), *named])
         self._parquet = pq.ParquetWriter(path, self.schema, compression="zstd")
+        self._waiting: list[pa.RecordBatch] = []
 
-    def add(
-        self, lines: Sequence[int], tokens: npt.NDArray[np.int64], fields: Sequence[tuple[str | None, ...]]
-    ) -> None:
-        """Append documents: line numbers, ids of each (end-of-text included), and their fields' values."""
-        columns = [pa.array(column, pa.string()) for column in zip(*fields, strict=True)]
-        self._parquet.write_batch(
+    def add(self, lines: Sequence[int], tokens: npt.NDArray[np.int64], fields: Sequence[Sequence[str | None]]) -> None:
+        """Append documents: line numbers, ids of each (end-of-text included), and a column for each field."""
+        columns = [pa.array(column, pa.string()) for column in fields]
+        self._waiting.append(
             pa.record_batch([pa.array(lines, pa.int64()), pa.array(tokens, pa.int64()), *columns], schema=self.schema)
         )
+        if sum(len(batch) for batch in self._waiting) >= ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._parquet.write_table(pa.Table.from_batches(self._waiting, self.schema))
+        self._waiting = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._waiting and error is None:
+            self._flush()
         self._parquet.close()
 
 

@@ -1,13 +1,14 @@
 """Second stage: one task per shard gathers its windows from the token files and writes the shard.
 
 A shard's bytes depend on the plan and the token counts alone. Three ways to get at its windows give the same bytes:
-in stream order they are one range; shuffled, from local token files, rows are picked from memory maps; shuffled, from
+in stream order they are one range; shuffled, from local token files, each is read from its place; shuffled, from
 an object store, where a thousand small reads are slow and cost money, Spark brings them together (`exchange`).
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,14 +18,17 @@ import numpy.typing as npt
 from pyspark.sql import SparkSession
 
 from dataprep import files
-from dataprep.mds.shard import Layout, encode_matrix
+from dataprep.mds.shard import Layout, write_rows
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, Scratch, Task, run_tasks
 from dataprep.text import exchange
 from dataprep.text.config import TextJob
-from dataprep.text.windows import TokenStream, Windows, shard_bounds, shuffle_key
+from dataprep.text.windows import Reader, TokenStream, Windows, shard_bounds, shuffle_key
 from dataprep.tokenizer import TokenizerSpec
 from schemas.manifest import ShardReceipt
+
+PIECE_BYTES = 1 << 20
+"""Ids gathered, hashed and written at a time: few enough to stay in a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,7 @@ def run_shards(spark: SparkSession, shards: SplitShards, out: str, progress: Pro
 def write_shard(payload: tuple[int, int, int], scratch: Scratch, *, shards: SplitShards) -> Receipt:
     """Read the windows of samples [low, high) and write them as shard `number`; see `write_matrix`."""
     number, low, high = payload
-    windows = shards.windows
-    if windows.key is None:
-        return write_matrix((number, windows.block(low, high)), scratch, shards=shards)
-    picked = windows.gather(windows.at(np.arange(low, high, dtype=np.int64)))
-    return write_matrix((number, picked), scratch, shards=shards)
+    return _write(number, high - low, _pieces(shards.windows, low, high), scratch, shards)
 
 
 def write_matrix(payload: tuple[int, npt.NDArray[Any]], scratch: Scratch, *, shards: SplitShards) -> Receipt:
@@ -84,8 +84,26 @@ def write_matrix(payload: tuple[int, npt.NDArray[Any]], scratch: Scratch, *, sha
     The receipt has: tokens, entry (for the index), shard (for the manifest).
     """
     number, matrix = payload
-    shard = encode_matrix(shards.layout, number, {"tokens": matrix})
-    name = f"{shards.folder}/{shard.basename}" if shards.folder else shard.basename
-    scratch.publish_bytes(shard.data, name)
-    about = ShardReceipt(name=shard.basename, samples=len(matrix), bytes=len(shard.data), digest=shard.digest)
-    return {"tokens": matrix.size, "entry": shard.entry, "shard": about.model_dump()}
+    return _write(number, len(matrix), [matrix], scratch, shards)
+
+
+def _pieces(windows: Windows, low: int, high: int) -> Iterator[npt.NDArray[Any]]:
+    """The samples [low, high), a piece at a time."""
+    step = max(1, PIECE_BYTES // (windows.seq_len * np.dtype(windows.stream.dtype).itemsize))
+    with Reader(windows.stream.uris) as reader:
+        for first in range(low, high, step):
+            last = min(first + step, high)
+            if windows.key is None:
+                yield windows.block(first, last)
+            else:
+                yield windows.gather(windows.at(np.arange(first, last, dtype=np.int64)), reader)
+
+
+def _write(
+    number: int, samples: int, rows: Iterable[npt.NDArray[Any]], scratch: Scratch, shards: SplitShards
+) -> Receipt:
+    local = scratch.path("shard.mds")
+    stored = write_rows(shards.layout, number, samples, rows, local)
+    scratch.publish(local, f"{shards.folder}/{stored.basename}" if shards.folder else stored.basename)
+    about = ShardReceipt(name=stored.basename, samples=samples, bytes=stored.bytes, digest=stored.digest)
+    return {"tokens": samples * shards.windows.seq_len, "entry": stored.entry, "shard": about.model_dump()}

@@ -61,13 +61,13 @@ def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerS
             for row in batch:
                 if isinstance(row, Reject):
                     rejects.add(row)
-                elif (reason := dropped.get(row.line)) is not None:
+                elif dropped and (reason := dropped.get(row.line)) is not None:
                     rejects.counts[reason] += 1
                 else:
                     kept.append(row)
             if not kept:
                 continue
-            characters += sum(len(row.text) for row in kept)
+            characters += sum([len(row.text) for row in kept])
             if encode is None:
                 encode, warning = coder.choose(_sample([row.text for row in kept]))
             for name, chosen in _by_split(kept, job).items():
@@ -118,18 +118,22 @@ class _Sink:
         self.paths = [field.split(".") for field in job.provenance]
         self.documents = self.tokens = 0
         self.ids_path, self.provenance_path = scratch.path(f"{split}.bin"), scratch.path(f"{split}.parquet")
-        self.ids: BinaryIO = stack.enter_context(self.ids_path.open("wb"))
+        self.ids: BinaryIO = stack.enter_context(self.ids_path.open("wb", buffering=0))
+        self.digest = xxhash.xxh3_64()
         self.provenance = stack.enter_context(provenance.Writer(self.provenance_path, job.provenance))
 
     def add(self, chosen: list[Document], encode: Encode) -> None:
         ids, lengths = encode([row.text for row in chosen])
-        self.ids.write(terminated(ids, lengths, self.end, self.dtype).data)
-        self.provenance.add([row.line for row in chosen], lengths + 1, [_fields(row, self.paths) for row in chosen])
+        joined = terminated(ids, lengths, self.end, self.dtype)
+        self.digest.update(joined.data)
+        joined.tofile(self.ids)
+        self.provenance.add([row.line for row in chosen], lengths + 1, [_field(chosen, path) for path in self.paths])
         self.documents += len(chosen)
         self.tokens += len(ids) + len(chosen)
 
     def publish(self) -> None:
-        self.scratch.publish(self.ids_path, token_file(self.split, self.payload.number))
+        name = token_file(self.split, self.payload.number)
+        self.scratch.publish_intermediate(self.ids_path, name, self.digest.hexdigest())
         self.scratch.publish(self.provenance_path, provenance.part_file(self.split, self.payload.number))
 
 
@@ -178,7 +182,10 @@ def _sample(texts: list[str]) -> list[str]:
     return [text[: CHECKED // len(chosen)] for text in chosen]
 
 
-def _fields(row: Document, paths: list[list[str]]) -> tuple[str | None, ...]:
-    """The row's provenance; None for what is absent or not a string."""
-    values = (at(row.row, path) for path in paths)
-    return tuple(value if isinstance(value, str) else None for value in values)
+def _field(rows: list[Document], path: list[str]) -> list[str | None]:
+    """A provenance field of each row; None for what is absent or not a string."""
+    first, *rest = path
+    values = [row.row.get(first) for row in rows]
+    if rest:
+        values = [at(value, rest) for value in values]
+    return [value if isinstance(value, str) else None for value in values]

@@ -8,8 +8,10 @@ permutation, a pure function of (seed, position), so no task needs to know anoth
 from __future__ import annotations
 
 import functools
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -104,30 +106,64 @@ class Windows:
         """The sample position of each window: the inverse of `at`."""
         return windows if self.key is None else unpermute(windows, self.count, self.key)
 
-    def gather(self, windows: Positions) -> npt.NDArray[Any]:
+    def gather(self, windows: Positions, reader: Reader) -> npt.NDArray[Any]:
         """The ids of `windows`, in that order, from local files: shape (len(windows), seq_len).
 
-        Windows that lie inside one file are picked as rows of that file's mapping; the few that span files or need
-        padding are put together one by one.
+        Args:
+            reader: of the stream's files.
         """
-        length, starts = self.seq_len, self.stream.starts
-        rows = np.full((len(windows), length), self.pad_id, self.stream.dtype)
+        length, starts, counts = self.seq_len, self.stream.starts, np.array(self.stream.counts, np.int64)
+        rows = np.empty((len(windows), length), self.stream.dtype)
         offsets = windows * length
         file = np.searchsorted(starts, offsets, "right") - 1
-        inside = offsets + length <= starts[file + 1]
-        order = np.argsort(windows, kind="stable")
-        order_inside = order[inside[order]]
-        cuts = np.searchsorted(file[order_inside], np.unique(file[order_inside]), "left")
-        for group in np.split(order_inside, cuts[1:]) if len(order_inside) else []:
-            index = int(file[group[0]])
-            base, phase = starts[index], int(-starts[index] % length)
-            whole = (self.stream.counts[index] - phase) // length
-            grid = self.stream.part(index, phase, phase + whole * length).reshape(whole, length)
-            rows[group] = grid[(offsets[group] - base - phase) // length]
-        for row in np.flatnonzero(~inside):
-            ids = self.stream.read(int(offsets[row]), int(offsets[row]) + length)
-            rows[row, : len(ids)] = ids
+        at = offsets - starts[file]
+        inside = at + length <= counts[file]
+        places = (at * rows.itemsize).tolist()
+        for row, (number, place, whole) in enumerate(zip(file.tolist(), places, inside.tolist(), strict=True)):
+            if whole:
+                reader.read(number, place, rows[row])
+            else:  # spans files, or is the padded one
+                ids = self.stream.read(int(offsets[row]), int(offsets[row]) + length)
+                rows[row, : len(ids)], rows[row, len(ids) :] = ids, self.pad_id
         return rows
+
+
+class Reader:
+    """Reads pieces of local files into arrays; a context manager. It keeps some files open, and maps none.
+
+    A mapping would count as the task's own memory, page by page, until it held all token files.
+    """
+
+    MOST = 256
+    """Files open at a time."""
+
+    def __init__(self, uris: Sequence[str]) -> None:
+        self._uris, self._open = uris, dict[int, int]()
+
+    def read(self, number: int, place: int, into: npt.NDArray[Any]) -> None:
+        """Fill `into` from byte `place` of file `number`.
+
+        Raises:
+            EOFError: the file ends before.
+        """
+        descriptor = self._open.get(number)
+        if descriptor is None:
+            if len(self._open) >= self.MOST:
+                self.close()
+            descriptor = self._open[number] = os.open(self._uris[number], os.O_RDONLY)
+        if os.preadv(descriptor, [into.data], place) != into.nbytes:
+            raise EOFError(f"{self._uris[number]} is shorter than its receipt says")
+
+    def close(self) -> None:
+        """Close all files; reading opens them again."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def shuffle_key(seed: int, split: str) -> int:

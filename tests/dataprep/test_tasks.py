@@ -77,3 +77,24 @@ def test_a_bug_keeps_its_traceback(spark: SparkSession, tmp_path: Path) -> None:
 def test_task_names_must_be_unique_file_names(spark: SparkSession, tmp_path: Path, names: list[str]) -> None:
     with pytest.raises(ValueError, match="task names"):
         run_tasks(spark, [Task(name, 0) for name in names], square, out=str(tmp_path), stage="s")
+
+
+def keep(payload: int, scratch: Scratch) -> dict[str, Any]:
+    local = scratch.path("kept")
+    local.write_bytes(b"x" * payload)
+    scratch.publish_intermediate(local, f"{STAGING}/kept/{payload}", files.digest(str(local)))
+    return {}
+
+
+@pytest.mark.parametrize("damage", [b"", b"xx", b"xxxy", b"xxxxx", None])
+def test_an_intermediate_file_that_a_power_cut_damaged_is_made_again(
+    spark: SparkSession, tmp_path: Path, damage: bytes | None
+) -> None:
+    out, two = str(tmp_path), [Task(f"n{number}", number) for number in (3, 4)]
+    first = run_tasks(spark, two, keep, out=out, stage="s")
+    three, four = (tmp_path / STAGING / "kept" / name for name in ("3", "4"))
+    before = three.stat().st_mtime_ns
+    four.unlink() if damage is None else four.write_bytes(damage)
+    assert run_tasks(spark, two, keep, out=out, stage="s") == first
+    assert four.read_bytes() == b"xxxx"
+    assert three.stat().st_mtime_ns == before, "it was as it should be"

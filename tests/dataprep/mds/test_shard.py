@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from streaming import MDSWriter, StreamingDataset
 from streaming.base.util import clean_stale_shared_memory
 
 from dataprep.mds.index import index_json
-from dataprep.mds.shard import Layout, Shard, encode_matrix, encode_samples
+from dataprep.mds.shard import Layout, Shard, encode_samples, write_rows
 
 COLUMNS = {
     "tokens": "ndarray:uint16:8",
@@ -53,11 +55,26 @@ def test_bytes_equal_those_of_streamings_own_writer(tmp_path: Path) -> None:
         assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes()
 
 
-def test_the_matrix_path_gives_the_same_bytes() -> None:
-    layout = Layout({"tokens": "ndarray:uint32:4", "loss_mask": "ndarray:uint8:4"})
-    tokens, mask = np.arange(40, dtype=np.uint32).reshape(10, 4), np.ones((10, 4), np.uint8)
-    slow = encode_samples(layout, 3, [{"tokens": tokens[i], "loss_mask": mask[i]} for i in range(10)])
-    assert encode_matrix(layout, 3, {"tokens": tokens, "loss_mask": mask}) == slow
+@pytest.mark.parametrize("compression", [None, "zstd"])
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4))
+def test_rows_written_piece_by_piece_give_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, compression: str | None, pieces: list[int]
+) -> None:
+    layout, count = Layout({"tokens": "ndarray:uint32:4"}, compression), sum(pieces)
+    tokens = np.arange(4 * count, dtype=np.uint32).reshape(count, 4)
+    whole = encode_samples(layout, 3, [{"tokens": row} for row in tokens])
+    path = tmp_path_factory.mktemp("shard") / "shard"
+    stored = write_rows(layout, 3, count, np.split(tokens, np.cumsum(pieces)[:-1]), path)
+    assert path.read_bytes() == whole.data
+    assert (stored.entry, stored.bytes, stored.digest) == (whole.entry, len(whole.data), whole.digest)
+
+
+def test_missing_and_misshapen_rows_are_refused(tmp_path: Path) -> None:
+    layout, rows = Layout({"tokens": "ndarray:uint16:4"}), np.zeros((3, 4), np.uint16)
+    with pytest.raises(ValueError, match="3 rows for a shard of 4 samples"):
+        write_rows(layout, 0, 4, [rows], tmp_path / "a")
+    with pytest.raises(ValueError, match="expected uint16"):
+        write_rows(layout, 0, 3, [rows.astype(np.uint32)], tmp_path / "b")
 
 
 @pytest.mark.parametrize("compression", [None, "zstd", "zstd:7"])

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.tasks import Task
 from dataprep.text import exchange
-from dataprep.text.windows import TokenStream, Windows, shard_bounds, shuffle_key
+from dataprep.text.windows import Reader, TokenStream, Windows, shard_bounds, shuffle_key
 
 
 @pytest.mark.parametrize("missing", [slice(None), slice(1, None, 2)])
@@ -31,7 +31,8 @@ def test_every_missing_shard_gets_its_samples(
     monkeypatch.setattr(exchange, "CHUNK_BYTES", 10 * length * 2)
     found = exchange.deliver(spark.sparkContext, tasks[missing], windows=windows).collect()
     assert [task.name for task in found] == [task.name for task in tasks[missing]]
-    for task, (_, low, high) in zip(found, (task.payload for task in tasks[missing]), strict=True):
-        number, matrix = task.payload
-        assert number == int(task.name)
-        np.testing.assert_array_equal(matrix, windows.gather(windows.at(np.arange(low, high))))
+    with Reader(uris) as reader:
+        for task, (_, low, high) in zip(found, (task.payload for task in tasks[missing]), strict=True):
+            number, matrix = task.payload
+            assert number == int(task.name)
+            np.testing.assert_array_equal(matrix, windows.gather(windows.at(np.arange(low, high)), reader))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.text.tokenize import terminated
-from dataprep.text.windows import TokenStream, Windows, shard_bounds, shuffle_key
+from dataprep.text.windows import Reader, TokenStream, Windows, shard_bounds, shuffle_key
 
 PAD = 1
 
@@ -34,7 +34,8 @@ def test_windows_of_all_shards_are_the_stream_and_nothing_else(
     windows = Windows(stream, length, PAD, None if seed is None else shuffle_key(seed, "train"))
     bounds = shard_bounds(windows.count, per_shard)
     chosen = [windows.at(np.arange(low, high)) for low, high in pairwise(bounds)]
-    rows = np.concatenate([windows.gather(one) for one in chosen])
+    with Reader(stream.uris) as reader:
+        rows = np.concatenate([windows.gather(one, reader) for one in chosen])
     order = np.concatenate(chosen)
     assert sorted(order) == list(range(windows.count))
     restored = np.empty_like(rows)
@@ -67,3 +68,15 @@ def test_every_document_is_followed_by_end_of_text(documents: list[list[int]]) -
     lengths = np.array([len(one) for one in documents], np.int64)
     expected = [i for one in documents for i in (*one, 0)]
     assert terminated(flat, lengths, 0, np.dtype(np.uint16)).tolist() == expected
+
+
+def test_files_beyond_the_limit_are_opened_again_and_short_ones_are_told(tmp_path: Path) -> None:
+    stream, ids = make_stream(tmp_path, [8] * 5)
+    piece = np.empty(4, np.uint16)
+    with Reader(stream.uris) as reader:
+        reader.MOST = 2
+        for number in (0, 1, 2, 3, 4, 0, 3):
+            reader.read(number, 8, piece)
+            np.testing.assert_array_equal(piece, ids[8 * number + 4 : 8 * number + 8])
+        with pytest.raises(EOFError, match=r"4\.bin is shorter"):
+            reader.read(4, 10, piece)
