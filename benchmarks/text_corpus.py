@@ -41,7 +41,7 @@ _SYLLABLES = {
     "hangul": "한 국 어 는 이 다 사 람 을 에 서 고 하 가 나 무",
 }
 _HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 4000)]
-_EMOJI = "🙂 🚀 👩\u200d💻 ❤️ 🎉 🤔 👍🏽 🇫🇷".split()
+_EMOJI = ["🙂", "🚀", "👩\u200d💻", "❤️", "🎉", "🤔", "👍🏽", "🇫🇷"]
 _MARKS = [", "] * 12 + ["; ", ": ", " - ", " (", ") ", '" ', ' "', "'s ", "/", " & "]
 _TYPESET_MARKS = [", "] * 12 + ["; ", ": ", " – ", " — ", "… ", " (", ") ", "” ", " “", "’s ", "/", "\u00a0"]
 """Half of the documents come from editors that write these; the others, most of them, are ASCII."""
@@ -57,6 +57,15 @@ def make(folder: Path, total_bytes: int, *, file_bytes: int = FILE_BYTES, seed: 
         for _ in pool.map(_write, *zip(*missing, strict=True), chunksize=1) if missing else ():
             pass
     return paths
+
+
+def joined(paths: list[Path], total_bytes: int, path: Path) -> Path:
+    """One file, `path`, of at least `total_bytes` of text, from files of `FILE_BYTES` each, end to end."""
+    if not path.exists():
+        with path.open("wb") as stream:
+            for one in paths[: -(-total_bytes // FILE_BYTES)]:
+                stream.write(one.read_bytes())
+    return path
 
 
 def _write(path: Path, seed: tuple[int, int], file_bytes: int) -> None:

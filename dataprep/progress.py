@@ -1,7 +1,8 @@
 """One progress line on stderr while a stage runs: tasks, rows, tokens a second, time left.
 
 Tasks report when they finish, through a Spark accumulator; a failed task's error travels the same way, so that the
-driver can stop the stage at once instead of letting Spark repeat a task that is bound to fail again.
+driver can stop the stage at once instead of letting Spark repeat a task that is bound to fail again. When all is done,
+the job can say how long each of its parts took.
 """
 
 from __future__ import annotations
@@ -47,6 +48,15 @@ class Progress:
     every: float = 5.0
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     _last: float = field(default_factory=time.monotonic)
+    laps: dict[str, float] = field(default_factory=dict)
+    """Seconds that each part of the job took, in order."""
+    _lap: float = field(default_factory=time.monotonic)
+
+    def lap(self, part: str) -> None:
+        """Say that `part` of the job is over: its time is what went by since the last part."""
+        now = time.monotonic()
+        self.laps[part] = self.laps.get(part, 0.0) + now - self._lap
+        self._lap = now
 
     def update(self, stage: str, total: int, done_before: int, tally: Tally, seconds: float, *, last: bool) -> None:
         """Show the state of `stage`: `total` tasks, `done_before` of them by earlier runs, `seconds` since it began."""

@@ -35,6 +35,7 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         InputError: see `plan_job`; `out` belongs to a different plan; a damaged input under `unreadable: fail`; or no
             input row is a document.
     """
+    lap = progress.lap if progress else lambda part: None
     out = files.absolute(job.out)
     spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
     plan = plan_job(spark, job, spec)
@@ -44,11 +45,14 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         publish.sweep(out)
         return Manifest.model_validate(files.read_json(files.join(out, MANIFEST_NAME)))
 
+    lap("plan")
     uris = [one.path for one in plan.inputs]
     if job.selects:
         select.run(spark, job, uris, out, progress)
+        lap("select")
     work = functools.partial(tokenize.tokenize, job=job, spec=spec)
     tokenized = run_tasks(spark, inputs.tasks(uris), work, out=out, stage=tokenize.STAGE, progress=progress)
+    lap("tokenize")
 
     committed: dict[str, Manifest] = {}
     for split in reversed(tokenize.splits(job)):  # the dataset itself is last: its manifest commits all
@@ -61,11 +65,13 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
             raise InputError(f"no document for the split {split!r}", file=out, remedy=_why_empty(tokenized))
         shards = plan_shards(split, stream, job, spec)
         written = run_shards(spark, shards, out, progress)
+        lap("shards")
         committed[split] = manifest = _manifest(plan, job, spec, shards, tokenized, written)
         index = provenance.index(split, job.seq_len, shards.windows.key, uris, tokenized)
         publish.put(out, provenance.index_file(split), index)
         publish.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written])
     publish.sweep(out)
+    lap("commit")
     return committed["train"]
 
 
@@ -89,6 +95,8 @@ def main(spark: SparkSession, job: TextJob, progress: Progress) -> str:
         f"{rows.written:,} of {rows.read:,} rows written ({rejected})",
         f"{tokens.text:,} tokens, {tokens.pad:,} padding",
     ]
+    if progress.laps:
+        lines.append("time: " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in progress.laps.items()))
     return "\n".join([*lines, *(f"warning: {warning}" for warning in manifest.warnings)])
 
 
