@@ -23,7 +23,7 @@ from train.evaluation.prompts import PromptEncoder
 from train.export import remote
 from train.export.build import hugging_face, load
 from train.export.write import PROVENANCE, described
-from train.models.encoder import normalise
+from train.models.towers import normalise
 from train.tokenizer import checked_tokenizer
 
 
