@@ -20,6 +20,11 @@ def amount(value: float) -> str:
     return f"{value:.4g}"
 
 
+def number(value: float) -> str:
+    """Hours or money: whole from a thousand on, four digits below."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def percent(share: float) -> str:
     """A share with as many digits as it needs: 1 %, 0.25 %."""
     return f"{100 * share:.6g} %"

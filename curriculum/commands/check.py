@@ -6,7 +6,7 @@ import argparse
 
 from curriculum.commands.arguments import add_curriculum, positive, read_document, whole
 from curriculum.compiler import Compiled, compile_curriculum
-from curriculum.report import amount, percent, phase_table, table
+from curriculum.report import amount, number, percent, phase_table, table
 from curriculum.supply import UNITS, cost, realised, uses
 from schemas.errors import InputError
 
@@ -37,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
     print(phase_table(schedule), "", _supply(compiled), "", _shares(compiled), sep="\n")
     if args.tokens_per_second:
         spent = cost(schedule.tokens(schedule.total_samples), args.tokens_per_second, args.gpus, args.price)
-        money = "" if spent.price is None else f", {_number(spent.price)} at {args.price:g} a GPU-hour"
+        money = "" if spent.price is None else f", {number(spent.price)} at {args.price:g} a GPU-hour"
         gpus = "1 GPU" if args.gpus == 1 else f"{args.gpus:,} GPUs"
-        print(f"\n{_number(spent.gpu_hours)} GPU-hours, {_number(spent.hours)} hours on {gpus}{money}")
+        print(f"\n{number(spent.gpu_hours)} GPU-hours, {number(spent.hours)} hours on {gpus}{money}")
     for note in compiled.notes:
         print(note)
     ran_out = any("runs out" in note for note in compiled.notes)
@@ -75,7 +75,3 @@ def _shares(compiled: Compiled) -> str:
                 rows.append((name, source.name, *cells))
                 name = ""
     return table(rows, right=tuple(range(2, 2 + len(units))))
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

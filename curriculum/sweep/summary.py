@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from curriculum.report import amount
+from curriculum.report import amount, number
 from curriculum.supply import cost
 from curriculum.sweep.expand import Run
 from curriculum.sweep.language import Throughput
@@ -59,9 +59,9 @@ def sentence(runs: Sequence[Run], nodes: Sequence[Node]) -> str:
         f"{amount(alone.tokens)} without ({100 * (1 - tree.tokens / alone.tokens):.1f} % saved)"
     )
     if tree.gpu_hours is not None and alone.gpu_hours is not None:
-        text += f"\n{tree.gpu_hours:,.0f} GPU-hours with, {alone.gpu_hours:,.0f} without"
+        text += f"\n{number(tree.gpu_hours)} GPU-hours with, {number(alone.gpu_hours)} without"
     if tree.price is not None and alone.price is not None:
-        text += f"; {tree.price:,.0f} against {alone.price:,.0f} in money"
+        text += f"; {number(tree.price)} against {number(alone.price)} in money"
     return text
 
 

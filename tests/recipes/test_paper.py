@@ -12,6 +12,7 @@ from curriculum.document import Template, setting
 from curriculum.sweep.expand import expand
 from curriculum.sweep.summary import with_sharing, without_sharing
 from curriculum.sweep.tree import tree
+from train.config import RunConfig
 
 PAPER = Path(__file__).parents[2] / "recipes" / "paper"
 SEQ_LEN = 2048
@@ -88,6 +89,22 @@ def test_all_sweeps_are_one_tree_of_the_paper_s_size(data: Path) -> None:
     for node in nodes:
         assert node.start % node.run.schedule.global_batch == 0
         assert node.stop % node.run.schedule.global_batch == 0
+
+
+@pytest.mark.parametrize("name", ["encoder", "encoder-79m"])
+def test_encoders_share_the_text_and_their_configs_are_the_trainer_s(data: Path, name: str) -> None:
+    template = Template.read(PAPER / "sweeps" / f"{name}.yaml")
+    for grid in next(value for key, value in template.node.value if key.value == "grids").value:
+        _set(grid, setting("data", str(data)))
+    nodes = tree(expand(template.fill()))
+    trunks = [node for node in nodes if node.parent is None]
+    assert sorted(len(trunk.runs) for trunk in trunks) == [6, 6], "one trunk for each seed, all encoders on it"
+    for trunk in trunks:
+        drawn = trunk.run.schedule.counts(trunk.stop)
+        assert drawn["text"] == trunk.stop, "no image before the branches"
+    configs = [node.run.train for node in nodes if node.parent is not None]
+    runs = [RunConfig.model_validate({**config, "schedule": "s.json", "out": "o"}) for config in configs if config]
+    assert {run.model.encoder.kind for run in runs} == {"siglip", "siglip_dino", "patch"}
 
 
 def _set(grid: Any, value: Any) -> None:
