@@ -65,6 +65,14 @@ def sentence(runs: Sequence[Run], nodes: Sequence[Node]) -> str:
     return text
 
 
+def _phases(node: Node) -> list[str]:
+    """Names of the phases that a stretch trains, for a step or more: switches need not lie on steps."""
+    schedule = node.run.schedule
+    parts = [(phase.name, min(phase.stop, node.stop) - max(phase.start, node.start)) for phase in schedule.phases]
+    least = min(schedule.global_batch, max(part for _, part in parts))
+    return [name for name, part in parts if part >= least]
+
+
 def drawn(nodes: Sequence[Node]) -> str:
     """The tree as text: one line a stretch, with its tokens and the runs that end there."""
     children: dict[str | None, list[Node]] = {}
@@ -75,13 +83,12 @@ def drawn(nodes: Sequence[Node]) -> str:
     while stack:
         node, lead, below = stack.pop()
         tokens = node.run.schedule.tokens
-        phases = [phase for phase in node.run.schedule.phases if phase.start < node.stop and phase.stop > node.start]
-        names = " + ".join(dict.fromkeys(phase.name for phase in phases))
+        names = " + ".join(dict.fromkeys(_phases(node)))
         ends = f"  -> {', '.join(node.ends)}" if node.ends else ""
         lines.append(f"{lead}{node.id}  {amount(tokens(node.start))} to {amount(tokens(node.stop))}  {names}{ends}")
         inner = children.get(node.id, [])
-        for number, child in reversed(list(enumerate(inner))):
-            last = number == len(inner) - 1
+        for place, child in reversed(list(enumerate(inner))):
+            last = place == len(inner) - 1
             stack.append((child, below + ("`- " if last else "|- "), below + ("   " if last else "|  ")))
     return "\n".join(lines)
 
