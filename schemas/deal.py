@@ -12,6 +12,7 @@ The turn of a draw depends on the draws before it alone, never on those to come.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,7 @@ class Deal:
         self._counts = counts
         self._end = min((number + 1) * samples, counts.total)
         zero = np.zeros(1, np.int64)
+        self._adding = Lock()  # a loader's threads ask at the same time
         self._rounds = [self._round(number * samples, samples, zero, zero, 0)]
 
     def _round(self, begin: int, left: int, places: NDArray[np.int64], turns: NDArray[np.int64], depth: int) -> _Round:
@@ -93,7 +95,9 @@ class Deal:
 
     def _holding(self, ordinal: int) -> _Round:
         while self._rounds[-1].end <= ordinal:
-            self._rounds.append(self._next(self._rounds[-1]))
+            with self._adding:
+                if self._rounds[-1].end <= ordinal:
+                    self._rounds.append(self._next(self._rounds[-1]))
         return next(one for one in reversed(self._rounds) if one.begin <= ordinal)
 
     def one(self, ordinal: int) -> int:

@@ -152,7 +152,10 @@ class Schedule(Strict):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise InputError(
-                f"not a schedule: {first['msg']}", file=path, field=".".join(map(str, first["loc"])) or None
+                f"not a schedule: {first['msg']}",
+                file=path,
+                field=".".join(map(str, first["loc"])) or None,
+                remedy="compile it (again) with this version: python -m curriculum compile",
             ) from None
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +11,12 @@ class Strict(BaseModel):
     """A pydantic model that refuses unknown keys (a typing mistake must not become a default) and mutation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """State for pickling, without cached properties: they hold what cannot or need not travel to a process."""
+        state = super().__getstate__()
+        kept = {name: value for name, value in state["__dict__"].items() if name in type(self).model_fields}
+        return {**state, "__dict__": kept}
 
     def __copy__(self) -> Self:
         """A copy without cached properties: `model_copy(update=...)` must not keep what the old values led to."""

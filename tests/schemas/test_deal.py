@@ -1,5 +1,6 @@
 """Turns dealt to lanes are a permutation of every pass, known from the past alone, and near each other for a lane."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -96,3 +97,16 @@ def test_draws_that_always_fall_into_the_same_slices_still_make_whole_passes_nea
     ids, chosen = run.samples(0, total)
     assert np.array_equal(np.sort(chosen[ids == 1]), np.arange(sources[1].samples))
     assert touched(run, 16)[1] <= 1 / 8 + 8 / 256, "eight nodes share what sixteen cannot"
+
+
+def test_threads_that_ask_at_once_get_what_one_gets() -> None:
+    """Streaming walks a worker's samples in several threads."""
+    sources = [uniform("text", 64), uniform("pairs", 16)]
+    shares = [SHARE_UNIT * 7 // 8, SHARE_UNIT // 8]
+    run = schedule(sources, [{"length": 16 * 64 * 8, "shares": shares}], global_batch=64, lanes=16)
+    starts = [*range(0, run.total_samples, 256)]
+    expected = [run.samples(start, start + 256)[1].tolist() for start in starts]
+    again = Schedule.model_validate_json(run.model_dump_json())
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda start: again.samples(start, start + 256)[1].tolist(), reversed(starts)))
+    assert found[::-1] == expected

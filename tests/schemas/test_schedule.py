@@ -1,6 +1,7 @@
 """The contract: passes, slices of a batch, hashes of the past, one sample at a time, and what a damaged file says."""
 
 import json
+import pickle
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,14 @@ def test_a_damaged_file_is_refused_on_one_line(tmp_path: Path, key: str, value: 
     with pytest.raises(InputError, match=said) as caught:
         Schedule.load(tmp_path / "s.json")
     assert "\n" not in str(caught.value)
+
+
+def test_a_schedule_that_was_used_can_go_to_another_process() -> None:
+    run = golden()
+    expected = run.samples(0, 24)
+    again = pickle.loads(pickle.dumps(run))  # noqa: S301 (bytes of our own)
+    assert again == run
+    assert all(np.array_equal(a, b) for a, b in zip(again.samples(0, 24), expected, strict=True))
 
 
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
