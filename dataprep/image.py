@@ -74,6 +74,10 @@ class ImageInfo:
     """EXIF orientation, 1 (upright) to 8."""
 
 
+_END_OF_JPEG = b"\xff\xd9"
+_MIDDLE_GREY = 128
+_FILLER = b"".join(bytes(range(1, 255)) + bytes([0xFF, 0xD0 + n]) for n in range(8)) * 2
+"""Entropy-coded data that means nothing, with a restart marker of each number for the files that wait for one."""
 _DECODER = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF"}
 
 
@@ -90,8 +94,10 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
-def inspect(data: bytes, limits: ImageLimits) -> ImageInfo:
-    """Check type, size and completeness of `data` without decoding a pixel.
+def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageInfo:
+    """Check type, size and completeness of `data`; with `decode`, also that its pixels can be had.
+
+    The caps are checked from the header, before any pixel is decoded.
 
     Raises:
         ImageError: with the first reason that applies.
@@ -103,6 +109,7 @@ def inspect(data: bytes, limits: ImageLimits) -> ImageInfo:
         raise ImageError(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
     with _open(data, kind) as image:
         width, height = image.size
+        scan = image.fp.tell() if image.fp else 0  # of a JPEG, thumbnails embedded in the header lie before
         if width * height > limits.max_pixels:
             raise ImageError(ImageFault.TOO_MANY_PIXELS, f"{width} x {height}")
         if min(width, height) < limits.min_side:
@@ -112,28 +119,46 @@ def inspect(data: bytes, limits: ImageLimits) -> ImageInfo:
         orientation = _orientation(image, kind)
         if kind != "jpg" and _animated(image):
             raise ImageError(ImageFault.ANIMATED, f"{kind} with several frames")
-    if not _complete(data, kind):
-        raise ImageError(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
+        if _end(data, kind, scan) is None:
+            raise ImageError(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
+        if decode:
+            _decode(image, data, kind, scan)
     return ImageInfo(kind, width, height, orientation)
 
 
-def verify(data: bytes, info: ImageInfo) -> None:
-    """Decode the pixels once, to know that they can be; `info` comes from `inspect`, whose caps therefore hold.
+def _decode(image: ImageFile.ImageFile, data: bytes, kind: str, scan: int) -> None:
+    """Decode the pixels once, to know that they can be.
 
-    A JPEG is decoded at an eighth of its size: every entropy-coded byte is still read, most arithmetic is not.
-
-    Raises:
-        ImageError: the decoder failed.
+    A JPEG is decoded in grey at an eighth of its size: every entropy-coded byte is still read, most arithmetic is not.
+    Where a JPEG's data stops early (but its end marker is there), the decoder says nothing and fills the rest with
+    middle grey. So where the last pixel is that grey, more data is put before the end marker: a picture that was whole
+    ignores it, one that was cut changes.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=(_DECODER[info.kind],)) as image:
-                if info.kind == "jpg":
-                    image.draft(image.mode, (max(1, info.width // 8), max(1, info.height // 8)))
-                image.load()
+        if kind != "jpg":
+            _load(image)
+        elif abs((grey := _eighth(image))[-1] - _MIDDLE_GREY) <= 2:  # 2: unfinished progressive files are smoothed
+            end = data.find(_END_OF_JPEG, scan)
+            with _open(data[:end] + _FILLER + data[end:], kind) as longer:
+                if _eighth(longer) != grey:
+                    raise ImageError(ImageFault.TRUNCATED, f"jpg of {len(data)} bytes stops before its last pixels")
+    except ImageError:
+        raise
     except Exception as error:  # decoders raise whatever they like: struct.error, SyntaxError, IndexError, OSError
         raise ImageError(ImageFault.UNDECODABLE, _plain(error)) from None
+
+
+def _eighth(image: ImageFile.ImageFile) -> bytes:
+    """The JPEG `image` in grey at an eighth of its size."""
+    image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
+    _load(image)
+    return image.tobytes()
+
+
+def _load(image: ImageFile.ImageFile) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image.load()
 
 
 def upright(data: bytes, info: ImageInfo) -> tuple[bytes, ImageInfo]:
@@ -185,7 +210,7 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
     except Image.DecompressionBombError as error:
         raise ImageError(ImageFault.TOO_MANY_PIXELS, _plain(error)) from None
     except Exception as error:  # a header parser fed by strangers may raise anything
-        fault = ImageFault.UNDECODABLE if _complete(data, kind) else ImageFault.TRUNCATED
+        fault = ImageFault.UNDECODABLE if _end(data, kind, SNIFF_BYTES) is not None else ImageFault.TRUNCATED
         raise ImageError(fault, _plain(error)) from None
 
 
@@ -211,12 +236,20 @@ def _animated(image: Image.Image) -> bool:
         return False
 
 
-def _complete(data: bytes, kind: str) -> bool:
-    """Whether the container's own end marker or length is there; trailing bytes after it are common and harmless."""
+def _end(data: bytes, kind: str, start: int) -> int | None:
+    """Offset of the container's own end, looked for from `start`; None where it is missing.
+
+    Bytes after it are common and harmless.
+    """
     if kind == "jpg":
-        return data.rfind(b"\xff\xd9", len(data) // 2) >= 0  # an embedded thumbnail's end stands in the first half
+        return _found(data.rfind(_END_OF_JPEG, start))
     if kind == "png":
-        return b"IEND" in data[-4096:]
+        return _found(data.find(b"IEND", max(0, len(data) - 4096)))
     if kind == "webp":
-        return len(data) >= int.from_bytes(data[4:8], "little") + 8
-    return data.rstrip(b"\x00").endswith(b";")
+        length = int.from_bytes(data[4:8], "little") + 8
+        return length if len(data) >= length else None
+    return len(data) if data.rstrip(b"\x00").endswith(b";") else None
+
+
+def _found(offset: int) -> int | None:
+    return None if offset < 0 else offset

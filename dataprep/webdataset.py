@@ -15,11 +15,12 @@ import io
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from schemas.errors import InputError
 
 BLOCK = tarfile.BLOCKSIZE
+_ZEROS = bytes(BLOCK)
 MAX_EXTENDED_HEADER = 64 * 1024
 _HEADER = (
     b"%b0000644\0" + 2 * b"0000000\0" + b"%011o\0" + b"00000000000\0" + b"        0" + bytes(100)
@@ -135,11 +136,11 @@ def _members(tar: BinaryIO, name: str) -> Iterator[Member]:
     while position + BLOCK <= end:
         tar.seek(position)
         block = tar.read(BLOCK)
-        if not block.strip(b"\0"):
+        if block == _ZEROS:
             return  # the end-of-archive block
         try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.HeaderError as error:
+            header = _header(block)
+        except ValueError as error:
             raise InputError(f"not a tar, or damaged, at byte {position:,} ({error})", file=name) from None
         start = position + BLOCK
         position = start + -(-header.size // BLOCK) * BLOCK
@@ -157,13 +158,48 @@ def _members(tar: BinaryIO, name: str) -> Iterator[Member]:
         if header.type in (tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE):
             continue
         member_name, long_name = long_name or header.name, None
-        if not header.isreg() or header.type == tarfile.GNUTYPE_SPARSE:
+        if header.type not in tarfile.REGULAR_TYPES or header.type == tarfile.GNUTYPE_SPARSE:
             continue  # directories, links, devices: no data that we would read
         count += 1
         if count > MAX_MEMBERS:
             raise InputError(f"more than {MAX_MEMBERS:,} members", file=name, remedy="split the tar")
         yield Member(member_name.removeprefix("./"), start, header.size)
     raise InputError("the tar has no end: its writer was cut off", file=name, remedy="fetch or make the file again")
+
+
+class _Header(NamedTuple):
+    """The fields of a member's header block that are used here."""
+
+    name: str
+    size: int
+    type: bytes
+
+
+def _header(block: bytes) -> _Header:
+    """Read a header block; `tarfile` does the same for ten times the time, which is a tenth of the job's.
+
+    Raises:
+        ValueError: its checksum does not fit, or a number is no number.
+    """
+    if sum(block) - sum(block[148:156]) + 8 * ord(" ") != _number(block[148:156]):
+        raise ValueError("bad checksum")
+    kind, name = block[156:157], _text(block[:100])
+    if kind == b"\0" and name.endswith("/"):
+        kind = tarfile.DIRTYPE
+    if block[257:263] == b"ustar\0" and kind not in tarfile.GNU_TYPES and block[345]:
+        name = f"{_text(block[345:500])}/{name}"
+    return _Header(name, _number(block[124:136]), kind)
+
+
+def _number(field: bytes) -> int:
+    """Octal digits, or, as GNU writes sizes beyond 8 GiB, the bytes of the number after a first 0x80."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    return int(field.partition(b"\0")[0].strip() or b"0", 8)
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 def _long_name(kind: bytes, data: bytes) -> str | None:

@@ -14,7 +14,7 @@ from dataprep import files
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.read import Span, elements
 from dataprep.conversations.template import Conversation, conversation, image_path
-from dataprep.image import inspect, verify
+from dataprep.image import inspect
 from dataprep.multimodal import TaskSpec, encode_all
 from dataprep.rejects import RejectError, Rejects, part_file
 from dataprep.tasks import Receipt, Scratch
@@ -68,9 +68,7 @@ def _check_image(image: str, root: str, job: ConversationsJob) -> None:
     except InputError:
         raise RejectError("missing_image", image) from None
     try:
-        info = inspect(data, job.images)
-        if job.decode:
-            verify(data, info)
+        inspect(data, job.images, decode=job.decode)
     except RejectError as refused:
         raise RejectError(refused.reason, f"{image}: {refused.detail}") from None
 

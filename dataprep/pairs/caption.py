@@ -76,6 +76,8 @@ def choose(policy: CaptionPolicy, uid: str, seed: int, web: str | None, syntheti
 
 def clean(text: str) -> str:
     """`text` as one line of valid Unicode: controls (NUL among them) and line breaks become spaces, runs collapse."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     valid = text.encode("utf-8", "replace").decode()
     return " ".join("".join(c if c.isprintable() else _replacement(c) for c in valid).split())
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from dataprep import files
-from dataprep.image import inspect, verify
+from dataprep.image import inspect
 from dataprep.multimodal import TaskSpec, encode_all
 from dataprep.pairs.caption import Caption, choose
 from dataprep.pairs.config import PairsJob
@@ -43,10 +43,7 @@ def _judge(row: PairRow, tar: BinaryIO, job: PairsJob, refused: Rejects) -> tupl
         caption = choose(job.captions, row.uid, job.seed, row.web, row.synthetic)
         if row.image.size > job.images.max_bytes:
             raise RejectError("image_too_large", f"{row.image.size:,} bytes")
-        data = row.image.read(tar)
-        info = inspect(data, job.images)
-        if job.decode:
-            verify(data, info)
+        inspect(row.image.read(tar), job.images, decode=job.decode)
     except RejectError as rejected:
         refused.add(row.uid, rejected.reason, rejected.detail)
         return None
