@@ -3,16 +3,20 @@
 plan JOB.yaml        files, bytes, estimated tokens, core-hours and shards, from a sample of the inputs
 verify DIR           re-hash every shard, count every id, compare with the manifest
 why DIR SAMPLE       the documents, pairs or conversations behind a sample
+remove DIR --uid ... replace rows by padding (takedown): by uid, URL or host; schedules stay valid
 sweep-orphans DIR    remove what killed attempts left beside a finished dataset
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 from collections.abc import Callable
 
 from dataprep import files, origins, publish, verify
+from dataprep.takedown.remove import remove
+from dataprep.takedown.request import Request
 from dataprep.text import estimate, why
 from dataprep.text.config import TextJob
 from schemas import yaml_file
@@ -29,6 +33,7 @@ def main(arguments: list[str]) -> int:
     _add(commands, "verify", _verify, "check a dataset against its manifest", "DIR")
     _add(commands, "why", _why, "the documents, pairs or conversations behind a sample", "DIR", "SAMPLE")
     _add(commands, "sweep-orphans", _sweep, "remove staging files of a finished dataset", "DIR")
+    _add_remove(commands)
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int | None] = options.pop("run")
     return exit_code(lambda: run(*options.values()))
@@ -39,6 +44,62 @@ def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: st
     for argument in about[1:]:
         command.add_argument(argument, type=int if argument == "SAMPLE" else str)
     command.set_defaults(run=run)
+
+
+def _add_remove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "remove",
+        help="replace rows by padding: a takedown",
+        description="Replace pairs or conversations by padding. Samples keep their numbers, so compiled schedules and "
+        "running trainings stay valid. May be killed and started again; without --uid, --url and --host it only "
+        "finishes what was interrupted.",
+    )
+    command.add_argument("DIR")
+    for name, about in (
+        ("uid", "uids of pairs, ids of conversations"),
+        ("url", "exact URLs"),
+        ("host", "host names, their subdomains included"),
+    ):
+        command.add_argument(
+            f"--{name}", nargs="+", default=[], metavar="VALUE", help=f"{about}; @FILE: one a line of FILE"
+        )
+    command.add_argument("--note", default="", help="for the record in the manifest: a ticket, a reason")
+    command.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
+    command.set_defaults(run=_remove)
+
+
+def _remove(dataset: str, uid: list[str], url: list[str], host: list[str], note: str, dry_run: bool) -> None:
+    request = Request(*(frozenset(_values(given)) for given in (uid, url, host)))
+    today = datetime.date.today().isoformat()
+    done = remove(dataset, request, date=today, note=note, dry_run=dry_run)
+    if not request:
+        print(f"{dataset}: nothing was asked for (--uid, --url, --host), and nothing is left unfinished")
+        return
+    if not done.removed:
+        print(f"{dataset}: no row matches; nothing was changed")
+        return
+    pictures, ids = sum(one.images for one in done.removed), sum(one.tokens for one in done.removed)
+    verb = "would be" if dry_run else "were"
+    print(
+        f"{dataset}: {len(done.removed):,} rows with {pictures:,} images {verb} replaced by {ids:,} padding ids, "
+        f"in {len(done.shards):,} of {len(done.manifest.shards):,} shards"
+    )
+    if not dry_run:
+        last = done.manifest.removals[-1]
+        print(f"revision {last.revision}; for the next dataset: `banned: {{uids: {last.record[:-5]}.txt}}`")
+        print("caches of running trainings (`cache:`) may hold copies of the old shards: clear those too")
+
+
+def _values(given: list[str]) -> list[str]:
+    """`@FILE` stands for the lines of FILE."""
+    found = []
+    for one in given:
+        if one.startswith("@"):
+            lines = files.read_bytes(files.absolute(one[1:])).decode().splitlines()
+            found += [line.strip() for line in lines if line.strip()]
+        else:
+            found.append(one)
+    return found
 
 
 def _plan(job: str) -> None:

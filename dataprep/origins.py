@@ -6,9 +6,10 @@ shards, `start` is the item's first position in that window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -92,6 +93,29 @@ def parquet(items: Sequence[Traceable], windows: Sequence[Sequence[int]]) -> byt
     fields = [(name, pa.int32()) for name in ("sample", "start", "tokens", "images")]
     texts = ["row", *(items[0].origin if items else ())]
     schema = pa.schema([*fields, *((name, pa.string()) for name in texts)])
+    return part_bytes(pa.Table.from_pylist(rows, schema))
+
+
+def part_bytes(table: pa.Table) -> bytes:
+    """A part as it is stored."""
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema), sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
+
+
+def read_part(root: str, task: int) -> pa.Table:
+    """The part of task number `task` of the dataset `root`."""
+    with files.open_input(files.join(root, part_file(task))) as stream:
+        return pq.read_table(stream)
+
+
+def without(table: pa.Table, gone: Set[int]) -> pa.Table:
+    """The part `table` without the rows in `gone` (indices); those behind them in a window move up."""
+    kept = np.array([row not in gone for row in range(table.num_rows)], bool)
+    lengths, samples = np.asarray(table["tokens"]), np.asarray(table["sample"])
+    ends = np.cumsum(np.where(kept, lengths, 0)) - np.where(kept, lengths, 0)
+    first = np.flatnonzero(np.diff(samples, prepend=-1))
+    base = np.repeat(ends[first], np.diff(np.append(first, len(samples))))
+    starts = pa.array((ends - base).astype(np.int32))
+    moved = table.set_column(table.column_names.index("start"), table.schema.field("start"), starts)
+    return moved.filter(pa.array(kept))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from dataprep import files
+from dataprep import files, redo
 from dataprep.mds.index import ShardEntry, index_json
 from dataprep.plan import PLAN_NAME, STAGING, TEMPORARY
 from schemas.manifest import MANIFEST_NAME, Manifest
@@ -29,7 +29,12 @@ def commit(out: str, folder: str, manifest: Manifest, shards: Sequence[ShardEntr
     A job that makes several datasets commits those in sub-folders first.
     """
     put(out, posixpath.join(folder, INDEX_NAME), index_json(shards))
-    put(out, posixpath.join(folder, MANIFEST_NAME), manifest.model_dump_json(indent=1).encode() + b"\n")
+    put(out, posixpath.join(folder, MANIFEST_NAME), manifest_json(manifest))
+
+
+def manifest_json(manifest: Manifest) -> bytes:
+    """The bytes of `manifest.json`."""
+    return manifest.model_dump_json(indent=1).encode() + b"\n"
 
 
 def put(out: str, name: str, data: bytes) -> None:
@@ -38,7 +43,12 @@ def put(out: str, name: str, data: bytes) -> None:
 
 
 def sweep(out: str) -> list[str]:
-    """Remove all staging files of a finished dataset but its plan; returns what was removed."""
+    """Remove all staging files of a finished dataset but its plan; returns what was removed.
+
+    Nothing is removed while a change waits to be finished: its files lie there.
+    """
+    if redo.pending(out):
+        return []
     staging = files.join(out, STAGING)
     plan = files.join(staging, PLAN_NAME)
     doomed = [uri for uri in files.list_files(staging) if uri != plan]

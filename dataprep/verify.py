@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from dataprep import files
+from dataprep import files, redo
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.publish import INDEX_NAME
@@ -54,6 +54,8 @@ def verify(dataset: str) -> tuple[Manifest, list[str]]:
     """
     root = files.absolute(dataset)
     manifest = load_manifest(root)
+    if redo.pending(root):
+        return manifest, [f"{root}: a takedown was interrupted; finish it: python -m dataprep remove {dataset}"]
     entries, problems = _index(root, manifest)
     if problems:
         return manifest, problems

@@ -93,13 +93,34 @@ class ShardReceipt(Strict):
     """xxh3-64 of the file as stored, hex."""
 
 
+class Removal(Strict):
+    """A takedown: rows that were replaced by padding after the dataset was published."""
+
+    revision: int = Field(gt=0)
+    """Of the dataset: as published it has none, and each takedown adds one."""
+    date: str
+    """ISO."""
+    note: str = ""
+    asked: dict[Literal["uid", "url", "host"], int]
+    """How many of each were named."""
+    record: str
+    """File below the dataset's root with what was named and which rows left."""
+    rows: int = Field(gt=0)
+    images: int = Field(ge=0)
+    tokens: int = Field(gt=0)
+    """Positions that became padding."""
+    shards: int = Field(gt=0)
+    """Shards that were written again; the others keep their bytes."""
+
+
 class Manifest(Strict):
     """The contract between `dataprep` and its readers (`curriculum`, `train`)."""
 
     version: Literal[1] = 1
     kind: Literal["text", "pairs", "conversations"]
     plan: str
-    """Hash of inputs, config, tokenizer, seed and code version: equal plans give byte-identical datasets."""
+    """Hash of inputs, config, tokenizer, seed and code version: equal plans give byte-identical datasets (as published,
+    before any of `removals`)."""
     seed: int
     seq_len: int = Field(gt=0)
     """Ids in a sample; every sample has exactly this many."""
@@ -117,6 +138,8 @@ class Manifest(Strict):
     """Versions that made the bytes."""
     warnings: list[str] = []
     """What a user should know and no error told: a slower tokenizer that took over, settings without effect."""
+    removals: list[Removal] = []
+    """Takedowns in order. Samples keep their numbers, so schedules stay valid: `plan` names them as before."""
 
     @property
     def content(self) -> str:
@@ -135,6 +158,8 @@ class Manifest(Strict):
             )
         if (in_shards := sum(shard.samples for shard in self.shards)) != self.samples:
             raise ValueError(f"shards hold {in_shards:,} samples, the manifest says {self.samples:,}")
+        if [one.revision for one in self.removals] != list(range(1, len(self.removals) + 1)):
+            raise ValueError("removals are not numbered 1, 2, 3, ...; the manifest was edited")
         return self
 
     @classmethod

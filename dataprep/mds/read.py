@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import zstandard
 
 from dataprep.mds.encodings import column
 from dataprep.mds.index import ShardEntry
+from dataprep.mds.shard import Layout
 
 
 def raw_bytes(stored: bytes, entry: ShardEntry) -> bytes:
@@ -46,6 +48,45 @@ def offsets(raw: bytes, samples: int) -> npt.NDArray[np.int64]:
     if table[-1] != len(raw) or table[0] < 4 * (samples + 2) or (np.diff(table) < 0).any():
         raise ValueError("its table of samples is damaged")
     return table
+
+
+def samples(raw: bytes, count: int) -> list[bytes]:
+    """The shard's samples, encoded as they are. Raises ValueError for a damaged table."""
+    table = offsets(raw, count).tolist()
+    return [raw[low:high] for low, high in itertools.pairwise(table)]
+
+
+def decode(layout: Layout, sample: bytes) -> dict[str, Any]:
+    """Values by column name of an encoded sample: `bytes`, `str` and arrays (which may be written to).
+
+    Raises:
+        ValueError: it does not have the columns of `layout`.
+    """
+    columns = layout.in_order
+    variable = sum(one.size is None for one in columns)
+    lengths = iter(np.frombuffer(sample, np.uint32, variable).tolist())
+    at, found = 4 * variable, dict[str, Any]()
+    for one in columns:
+        size = next(lengths) if one.size is None else one.size
+        found[one.name] = _value(one.encoding, sample[at : at + size])
+        at += size
+    if at != len(sample):
+        raise ValueError("a sample has the wrong size")
+    return found
+
+
+def _value(encoding: str, data: bytes) -> Any:
+    if encoding in ("bytes", "str"):
+        return data if encoding == "bytes" else data.decode()
+    kind, _, rest = encoding.partition(":")
+    if kind != "ndarray":
+        raise ValueError(f"a column of the encoding {encoding!r}")
+    dtype, _, shape = rest.partition(":")
+    if shape:
+        return np.frombuffer(data, dtype).reshape([int(side) for side in shape.split(",")]).copy()
+    dimensions, width = data[0] >> 2, 1 << (data[0] & 3)
+    sides = np.frombuffer(data, f"<u{width}", dimensions, 1).tolist()
+    return np.frombuffer(data, dtype, offset=1 + dimensions * width).reshape(sides).copy()
 
 
 def fixed_column(raw: bytes, entry: ShardEntry, name: str) -> Iterator[npt.NDArray[Any]]:

@@ -1,0 +1,1 @@
+"""Takedown: rows leave a finished dataset, and every sample keeps its number."""

@@ -1,0 +1,237 @@
+"""Rows leave; everything else stays where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tokenizers
+from pyspark.sql import SparkSession
+
+from dataprep import origins, publish, redo
+from dataprep.__main__ import main
+from dataprep.mds import read
+from dataprep.mds.shard import Layout
+from dataprep.pairs.config import PairsJob
+from dataprep.pairs.job import run
+from dataprep.takedown.remove import remove
+from dataprep.takedown.request import Request
+from dataprep.verify import verify
+from schemas.errors import InputError
+from schemas.manifest import Manifest
+from tests.dataprep.takedown.conftest import HOSTS, uid_of
+from tests.support import ROOT
+
+DATE = "2026-01-02"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """All samples, in order."""
+    found = []
+    for entry in json.loads((folder / "index.json").read_text())["shards"]:
+        layout = Layout(dict(zip(entry["column_names"], entry["column_encodings"], strict=True)))
+        stored = (folder / (entry["zip_data"] or entry["raw_data"])["basename"]).read_bytes()
+        samples = read.samples(read.raw_bytes(stored, entry), entry["samples"])
+        found += [read.decode(layout, sample) for sample in samples]
+    return found
+
+
+def pairs_in(row: dict[str, Any], manifest: Manifest, tokenizer_dir: Path) -> dict[str, bytes]:
+    """Image by caption of a sample, by the data contract alone: whole pairs, then padding."""
+    decode = tokenizers.Tokenizer.from_file(str(tokenizer_dir / "tokenizer.json")).decode
+    ids, identity = row["tokens"].tolist(), manifest.tokenizer
+    found, at = {}, 0
+    for image in np.split(np.frombuffer(row["images"], np.uint8), np.cumsum(row["image_lengths"])[:-1]):
+        if not len(row["image_lengths"]):
+            break
+        assert ids[at : at + 4] == [identity.image_id] * 4
+        end = ids.index(identity.end_of_text_id, at)
+        found[decode(ids[at + 4 : end])] = image.tobytes()
+        at = end + 1
+    assert set(ids[at:]) <= {identity.pad_id}
+    return found
+
+
+REQUESTS = {
+    "uids": (Request(uids=frozenset([uid_of(3), uid_of(41), "unknown"])), lambda n: n in (3, 41)),
+    "urls": (Request(urls=frozenset([f"http://{HOSTS[1]}/5.jpg"])), lambda n: n == 5),
+    "host": (Request(hosts=frozenset(["A.example."])), lambda n: n % 4 in (0, 1)),
+    "everything": (Request(hosts=frozenset(HOSTS)), lambda n: True),
+}
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+def test_only_what_was_named_leaves(
+    dataset: Path, tokenizer_dir: Path, picture: Callable[..., bytes], case: str, made: PairsJob
+) -> None:
+    request, meant = REQUESTS[case]
+    before, files_before = Manifest.load(dataset), tree(dataset)
+    rows_before = rows_of(dataset) if case != "everything" else []
+    done = remove(str(dataset), request, date=DATE, note="ticket 7")
+    after = Manifest.load(dataset)
+    assert after == done.manifest
+    assert {one.uid for one in done.removed} == {uid_of(n) for n in range(80) if meant(n)}
+    assert verify(str(dataset))[1] == []
+    # What a schedule holds of a source: plan, samples, and how many of them each shard has.
+    assert (after.plan, after.samples) == (before.plan, before.samples)
+    assert [(s.name, s.samples) for s in after.shards] == [(s.name, s.samples) for s in before.shards]
+    assert after.tokens.total == before.tokens.total
+    assert after.images == after.rows.written == 80 - len(done.removed)
+    removal = after.removals[0]
+    assert (removal.revision, removal.date, removal.note, removal.rows) == (1, DATE, "ticket 7", len(done.removed))
+    assert removal.tokens == after.tokens.pad - before.tokens.pad
+    now = tree(dataset)
+    for name, data in files_before.items():
+        if name.endswith((".mds", ".zstd")):
+            assert (now[name] != data) == (name in done.shards)
+    found: dict[str, bytes] = {}
+    rows = rows_of(dataset)
+    for number, row in enumerate(rows):
+        here = pairs_in(row, after, tokenizer_dir)
+        found |= here
+        assert [f"caption {int(one['uid'], 16)}" for one in origins.why(str(dataset), number)] == list(here)
+        if rows_before:
+            earlier = pairs_in(rows_before[number], before, tokenizer_dir)
+            gone = {f"caption {n}" for n in range(80) if meant(n)}
+            assert list(here.items()) == [(text, image) for text, image in earlier.items() if text not in gone]
+    assert len(rows) == before.samples
+    assert found == {f"caption {n}": picture(n) for n in range(80) if not meant(n)}
+
+
+def test_a_second_takedown_is_a_second_revision_and_an_empty_one_changes_nothing(dataset: Path) -> None:
+    remove(str(dataset), Request(uids=frozenset([uid_of(0)])), date=DATE)
+    once = tree(dataset)
+    assert remove(str(dataset), Request(uids=frozenset([uid_of(0)])), date=DATE).removed == []
+    assert remove(str(dataset), Request(), date=DATE).removed == []
+    assert tree(dataset) == once
+    remove(str(dataset), Request(uids=frozenset([uid_of(1), uid_of(79)])), date=DATE)
+    manifest = Manifest.load(dataset)
+    assert [(one.revision, one.rows) for one in manifest.removals] == [(1, 1), (2, 2)]
+    assert manifest.rows.rejected["removed"] == 3
+    assert (dataset / "removed/00002.txt").read_text().split() == [uid_of(1), uid_of(79)]
+    assert json.loads((dataset / manifest.removals[0].record).read_text())["asked"]["uids"] == [uid_of(0)]
+    assert verify(str(dataset))[1] == []
+
+
+@pytest.mark.parametrize("made", [None], indirect=True, ids=["plain"])
+def test_the_job_run_again_does_not_bring_rows_back(spark: SparkSession, made: PairsJob, dataset: Path) -> None:
+    remove(str(dataset), Request(uids=frozenset([uid_of(7)])), date=DATE)
+    before = tree(dataset)
+    again = run(spark, made.model_copy(update={"out": str(dataset)}))
+    assert again.resumed == "finished"
+    assert again.manifest.rows.written == 79
+    assert tree(dataset) == before
+
+
+def test_a_dry_run_says_what_would_go(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = tree(dataset)
+    (dataset.parent / "hosts.txt").write_text("b.example\n\na.example.evil\n")
+    assert main(["remove", str(dataset), "--host", f"@{dataset.parent / 'hosts.txt'}", "--dry-run"]) == 0
+    assert "40 rows with 40 images would be replaced" in capsys.readouterr().out
+    assert tree(dataset) == before
+    assert main(["remove", str(dataset), "--uid", "none"]) == 0
+    assert "no row matches" in capsys.readouterr().out
+    assert main(["remove", str(dataset.parent), "--uid", "none"]) == 2
+    assert "not a finished dataset" in capsys.readouterr().err
+
+
+def test_two_takedowns_at_once_are_refused(dataset: Path) -> None:
+    with redo.alone(str(dataset)), pytest.raises(InputError, match="another process"):
+        remove(str(dataset), Request(uids=frozenset([uid_of(7)])), date=DATE)
+
+
+def test_an_orphan_sweep_leaves_an_unfinished_takedown_alone(dataset: Path) -> None:
+    change = redo.Change(str(dataset))
+    change.put("removed/x.txt", b"x")
+    (dataset / redo.JOURNAL).write_text(json.dumps({"files": [["removed/x.txt", change._digests["removed/x.txt"]]]}))
+    assert publish.sweep(str(dataset)) == []
+    assert "interrupted" in verify(str(dataset))[1][0]
+    remove(str(dataset), Request(), date=DATE)
+    assert (dataset / "removed/x.txt").read_text() == "x"
+    assert verify(str(dataset))[1] == []
+
+
+KILLER = """
+import os, shutil, signal, sys
+from pathlib import Path
+from dataprep import files
+from dataprep.takedown.remove import remove
+from dataprep.takedown.request import Request
+
+base, work, uids = Path(sys.argv[1]), Path(sys.argv[2]), frozenset(sys.argv[3:])
+NAMES = ("_rename", "remove_tree", "remove")
+
+def start(folder, die_at):
+    count = 0
+    def wrapped(real):
+        def call(*args, **more):
+            nonlocal count
+            count += 1
+            if count == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = real(*args, **more)
+            count += 1
+            if count == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+        return call
+    for name in NAMES:
+        setattr(files, name, wrapped(getattr(files, name)))
+    remove(str(folder), Request(uids=uids), date="2026-01-02")
+
+moment, killed = 0, True
+while killed:  # every file operation once: killed before it, and after it
+    moment += 1
+    folder = shutil.copytree(base, work / str(moment))
+    child = os.fork()
+    if child == 0:
+        start(folder, moment)
+        os._exit(0)
+    killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    print(moment, killed, flush=True)
+"""
+
+
+@pytest.mark.parametrize("made", [None], indirect=True, ids=["plain"])
+def test_killed_at_any_moment_it_is_as_before_or_done_and_a_second_start_finishes(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """A process of its own is killed (SIGKILL) before and after every file operation of a takedown."""
+    uids = [uid_of(n) for n in (3, 4, 41)]
+    work = tmp_path / "killed"
+    work.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, str(dataset), str(work), *uids],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    outcomes = [line.split() for line in done.stdout.splitlines()]
+    assert len(outcomes) > 20
+    assert [killed for _, killed in outcomes] == ["True"] * (len(outcomes) - 1) + ["False"]
+    calm, untouched = tree(work / outcomes[-1][0]), tree(dataset)
+    seen = set()
+    for moment, _ in outcomes[:-1]:
+        folder = work / moment
+        if not redo.pending(str(folder)):
+            state = {name: data for name, data in tree(folder).items() if "/redo/" not in name}
+            assert state in (untouched, calm)
+            seen.add("new" if state == calm else "old")
+        else:
+            seen.add("pending")
+            assert "interrupted" in verify(str(folder))[1][0]
+        remove(str(folder), Request(uids=frozenset(uids)), date=DATE)
+        assert tree(folder) == calm
+    assert seen == {"old", "pending", "new"}
+    assert verify(str(work / outcomes[-1][0]))[1] == []
