@@ -1,6 +1,6 @@
 """`python -m dataprep`: look at a job before it runs and at a dataset after; nothing here needs Spark.
 
-plan JOB.yaml        files, bytes, estimated tokens, core-hours and shards, from a sample of the inputs
+plan JOB.yaml        bytes, estimated tokens, padding, core-hours and shards, from a sample of the inputs
 verify DIR           re-hash every shard, count every id, compare with the manifest
 why DIR SAMPLE       the documents, pairs or conversations behind a sample
 remove DIR --uid ... replace rows by padding (takedown): by uid, URL or host; schedules stay valid
@@ -15,6 +15,10 @@ import sys
 from collections.abc import Callable
 
 from dataprep import files, origins, publish, verify
+from dataprep.conversations import estimate as conversations_estimate
+from dataprep.conversations.config import ConversationsJob
+from dataprep.pairs import estimate as pairs_estimate
+from dataprep.pairs.config import PairsJob
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
 from dataprep.text import estimate, why
@@ -29,7 +33,7 @@ def main(arguments: list[str]) -> int:
         prog="python -m dataprep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add(commands, "plan", _plan, "estimate a text job from a sample of its inputs", "JOB.yaml")
+    _add(commands, "plan", _plan, "estimate a job (text, pairs, conversations) from a sample of its inputs", "JOB.yaml")
     _add(commands, "verify", _verify, "check a dataset against its manifest", "DIR")
     _add(commands, "why", _why, "the documents, pairs or conversations behind a sample", "DIR", "SAMPLE")
     _add(commands, "sweep-orphans", _sweep, "remove staging files of a finished dataset", "DIR")
@@ -103,7 +107,15 @@ def _values(given: list[str]) -> list[str]:
 
 
 def _plan(job: str) -> None:
-    print(estimate.describe(yaml_file.load(job, TextJob)))
+    keys, _ = yaml_file.compose(job)
+    if not isinstance(keys, dict):
+        keys = {}
+    if "image_root" in keys:
+        print(conversations_estimate.describe(yaml_file.load(job, ConversationsJob)))
+    elif "geometry" in keys:
+        print(pairs_estimate.describe(yaml_file.load(job, PairsJob)))
+    else:
+        print(estimate.describe(yaml_file.load(job, TextJob)))
 
 
 def _verify(dataset: str) -> int:

@@ -7,6 +7,7 @@ nor work: what can be wrong is found in a second instead of after a queue.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -52,7 +53,9 @@ def run_job(
         if options.dry_run:
             print(describe(job))
             return
-        (check or describe)(job)
+        for line in str((check or describe)(job)).splitlines():
+            if line.startswith("warning: "):
+                print(line, file=sys.stderr)
         spark = session(f"switchpoint {name}")
         try:
             print(run(spark, job, Progress()))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +18,9 @@ import numpy.typing as npt
 from pydantic import Field, JsonValue
 from pyspark.sql import SparkSession
 
-from dataprep import files, plan, publish
+from dataprep import files, geometry, plan, publish
 from dataprep import tokenizer as tokenizers
+from dataprep.banned import Ban
 from dataprep.image import ImageLimits
 from dataprep.packing import DEFAULT_BUFFER
 from dataprep.progress import Progress
@@ -31,6 +32,8 @@ from schemas.strict import Strict
 
 _CHECKED = 64
 """Texts of a task on which gigatoken is compared with tokenizers, about."""
+_MANY = 100
+"""Windows below which a share of padding says little: the last one of each task is half empty."""
 _PACKAGES = ("gigatoken", "numpy", "pillow", "pyspark", "tokenizers")
 
 
@@ -98,6 +101,8 @@ class TaskSpec:
     windows: WindowSpec
     image_tokens: int
     """Placeholders for an image."""
+    ban: Ban = field(default_factory=Ban)
+    """Rows that must not get in."""
 
 
 def encode_all(spec: TaskSpec, texts: Sequence[str]) -> tuple[list[npt.NDArray[Any]], list[str]]:
@@ -136,8 +141,12 @@ def run(
     tasks: Sequence[Task],
     work: Work,
     progress: Progress | None = None,
+    prepare: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Claim `job.out`, run the tasks without receipts, publish index and manifest.
+
+    Args:
+        prepare: given the dataset's root, does what the tasks build upon.
 
     Raises:
         InputError: `out` belongs to another plan; or raised by a task.
@@ -151,6 +160,7 @@ def run(
         seed=job.seed,
         code=plan.code_version(
             f"dataprep.{kind}",
+            "dataprep.banned",
             "dataprep.image",
             "dataprep.origins",
             "dataprep.packing",
@@ -162,6 +172,8 @@ def run(
     if state == "finished":
         publish.sweep(out)
         return Outcome(Manifest.load(out), state)
+    if prepare is not None:
+        prepare(out)
     receipts = run_tasks(spark, tasks, work, out=out, stage=kind, progress=progress)
     manifest = _manifest(job, kind, inputs, spec, identity, receipts)
     publish.finish(out, manifest, [shard["entry"] for receipt in receipts for shard in receipt["shards"]])
@@ -181,12 +193,18 @@ def _manifest(
     for receipt in receipts:
         counts.update(receipt["counts"])
         rejected.update(receipt["rejected"])
+    warnings = {warning for receipt in receipts for warning in receipt["warnings"]}
+    samples = sum(receipt["samples"] for receipt in receipts)
+    if samples >= _MANY and (share := counts["pad"] / (samples * job.seq_len)) > geometry.ENOUGH:
+        warnings.add(
+            f"{share:.1%} of positions are padding; `python -m dataprep plan` says which geometry divides better"
+        )
     return Manifest(
         kind=kind,
         plan=identity.hash,
         seed=job.seed,
         seq_len=job.seq_len,
-        samples=sum(receipt["samples"] for receipt in receipts),
+        samples=samples,
         tokens=TokenCounts(**{name: counts[name] for name in ("text", "visual", "caption", "pad")}),
         images=sum(receipt["images"] for receipt in receipts),
         tokenizer=spec.tokenizer.identity,
@@ -204,7 +222,7 @@ def _manifest(
         ],
         licences=job.licences,
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
-        warnings=sorted({warning for receipt in receipts for warning in receipt["warnings"]}),
+        warnings=sorted(warnings),
     )
 
 

@@ -111,6 +111,8 @@ class Removal(Strict):
     """Positions that became padding."""
     shards: int = Field(gt=0)
     """Shards that were written again; the others keep their bytes."""
+    content: str
+    """`Manifest.content` as it was before the first removal."""
 
 
 class Manifest(Strict):
@@ -144,7 +146,9 @@ class Manifest(Strict):
     @property
     def content(self) -> str:
         """sha256 over what the shards hold, in order: equal contents are the same samples, wherever and by whichever
-        plan they were made."""
+        plan they were made. A takedown leaves it as it was: samples keep their numbers, and schedules their meaning."""
+        if self.removals:
+            return self.removals[0].content
         state = hashlib.sha256(f"{self.kind} {self.seq_len} {self.tokenizer.digest}".encode())
         for shard in self.shards:
             state.update(f"\n{shard.samples} {shard.bytes} {shard.digest}".encode())

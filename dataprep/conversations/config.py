@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Self
 
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from dataprep.banned import Banned
 from dataprep.multimodal import MultimodalJob
 
 
@@ -19,7 +22,20 @@ class ConversationsJob(MultimodalJob):
     text_only: bool = False
     """Check the images, then leave them out: the same conversations for a text-only baseline."""
 
+    banned: Banned = Banned()
+    """Ids that must not get in; conversations have no URLs."""
+
     @field_validator("inputs", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _ids_alone(self) -> Self:
+        if self.banned.urls or self.banned.hosts:
+            raise ValueError("conversations have no URLs; ban them by `uids`, which are their ids")
+        return self
+
+    def plan_config(self) -> dict[str, JsonValue]:
+        """The settings that decide the output's bytes; lists count by their content, as inputs."""
+        return {**super().plan_config(), "banned": bool(self.banned.uids)}

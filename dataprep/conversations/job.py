@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
 from dataprep import files, multimodal
+from dataprep.banned import Ban
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.read import Span, spans
 from dataprep.conversations.task import work
@@ -27,11 +29,12 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
         InputError: an input is missing or damaged, the tokenizer does not fit, or `out` belongs to another plan.
     """
     paths = files.expand(job.inputs)
-    spec = multimodal.task_spec(job, masked=True)
     inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
+    banned = describe_inputs(spark, files.expand(job.banned.uids))
+    spec = replace(multimodal.task_spec(job, masked=True), ban=Ban.of({"banned_uid": banned}, []))
     tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
     return multimodal.run(
-        spark, job, "conversations", inputs, spec, tasks, functools.partial(work, spec=spec), progress
+        spark, job, "conversations", [*inputs, *banned], spec, tasks, functools.partial(work, spec=spec), progress
     )
 
 

@@ -25,37 +25,44 @@ from schemas.errors import InputError
 def work(payload: tuple[int, str, Span], scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Pack the rows `payload[2]` of the file `payload[1]`; the task's number is `payload[0]`."""
     number, path, span = payload
-    job: ConversationsJob = spec.job
-    root, refused = files.absolute(job.image_root), Rejects()
-    with files.open_input(path) as stream:
-        stream.seek(span.offset)
-        data = b"[" + stream.read(span.length) + b"]"
-    good = []
-    for offset, (start, end) in enumerate(elements(io.BytesIO(data), path)):
-        name = f"row {span.first + offset}"
-        try:
-            good.append(_judge(data[start:end], name, root, job))
-        except RejectError as rejected:
-            refused.add(name, rejected.reason, rejected.detail)
-    items, warnings = conversation_items(good, spec, path, refused)
+    root, refused = files.absolute(spec.job.image_root), Rejects()
+    items, warnings = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
     receipt = write(items, lambda image: files.read_bytes(files.join(root, image)), spec.windows, scratch, number)
     if refused.counts:
         scratch.publish_bytes(refused.jsonl(), part_file(number))
     return {**receipt, **refused.account(len(items)), "warnings": warnings}
 
 
-def _judge(data: bytes, name: str, root: str, job: ConversationsJob) -> tuple[Conversation, str]:
+def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[tuple[Conversation, str]]:
+    """The good rows of `span` with their ids; the others go to `refused`."""
+    root, good = files.absolute(spec.job.image_root), []
+    with files.open_input(path) as stream:
+        stream.seek(span.offset)
+        data = b"[" + stream.read(span.length) + b"]"
+    for offset, (start, end) in enumerate(elements(io.BytesIO(data), path)):
+        name = f"row {span.first + offset}"
+        try:
+            good.append(_judge(data[start:end], name, root, spec))
+        except RejectError as rejected:
+            refused.add(name, rejected.reason, rejected.detail)
+    return good
+
+
+def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> tuple[Conversation, str]:
     """The row's conversation, its images looked at, and its id."""
     try:
         row = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise RejectError("bad_json", str(error)) from None
+    job: ConversationsJob = spec.job
     found = conversation(row, name)
+    row_id = str(row.get("id", ""))
+    spec.ban.check(row_id)
     for image in found.images:
         _check_image(image, root, job)
     if job.text_only:
         found = replace(found, images=())
-    return found, str(row.get("id", ""))
+    return found, row_id
 
 
 def _check_image(image: str, root: str, job: ConversationsJob) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from dataprep import files, multimodal
+from dataprep import files, geometry, multimodal
+from dataprep.banned import Ban
 from dataprep.multimodal import Outcome
+from dataprep.pairs import select
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.task import work
 from dataprep.plan import describe_inputs
@@ -21,21 +24,37 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     Raises:
         InputError: an input is missing or damaged, the tokenizer does not fit, or `out` belongs to another plan.
     """
-    paths = files.expand(job.inputs)
-    spec = multimodal.task_spec(job, masked=False)
-    inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
+    if job.selects:
+        select.check(spark, job)
+    paths, lists = files.expand(job.inputs), {reason: files.expand(listed) for reason, listed in job.lists.items()}
+    sampled = job.input_digest == "sampled"
+    inputs = describe_inputs(spark, paths, sampled=sampled)
+    found = {reason: describe_inputs(spark, listed) for reason, listed in lists.items()}
+    spec = replace(multimodal.task_spec(job, masked=False), ban=Ban.of(found, job.banned.hosts))
     tasks = [Task(f"{number:05}", (number, path)) for number, path in enumerate(paths)]
-    return multimodal.run(spark, job, "pairs", inputs, spec, tasks, functools.partial(work, spec=spec), progress)
+    return multimodal.run(
+        spark,
+        job,
+        "pairs",
+        [*inputs, *(one for listed in found.values() for one in listed)],
+        spec,
+        tasks,
+        functools.partial(work, spec=spec),
+        progress,
+        (lambda out: select.run(spark, spec, tasks, out, progress)) if job.selects else None,
+    )
 
 
 def describe(job: PairsJob) -> str:
     """What a run would do. Raises InputError for missing inputs or an unusable tokenizer."""
     paths = files.expand(job.inputs)
     spec = multimodal.task_spec(job, masked=False)
+    warning = geometry.advice(spec.image_tokens, job.seq_len)
     return (
         f"pairs: {len(paths):,} tars -> {job.out}\n"
         f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; captions: {job.captions.use}\n"
         f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}"
+        + (f"\nwarning: {warning}" if warning else "")
     )
 
 

@@ -8,8 +8,8 @@ image is only located.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import orjson
@@ -32,6 +32,8 @@ class PairRow:
     web: str | None
     synthetic: tuple[str, ...]
     url: str | None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """The json members' fields, for `where`."""
 
 
 def read_rows(tar: BinaryIO, name: str, rejects: Rejects) -> Iterator[PairRow]:
@@ -76,6 +78,7 @@ def _row(tar: BinaryIO, sample: Sample) -> PairRow:
         web=web if isinstance(web, str) else None,
         synthetic=tuple(text for text in _list(synthetic) if isinstance(text, str)),
         url=meta["url"] if isinstance(meta.get("url"), str) else None,
+        meta=meta,
     )
 
 

@@ -12,8 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from dataprep import files
-from dataprep.image import inspect
+from dataprep.image import ImageInfo, inspect
 from dataprep.multimodal import TaskSpec, encode_all
+from dataprep.pairs import decision
 from dataprep.pairs.caption import Caption, choose
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.read import PairRow, read_rows
@@ -22,14 +23,25 @@ from dataprep.tasks import Receipt, Scratch
 from dataprep.webdataset import Member
 from dataprep.windows import Item, write
 
+Payload = tuple[int, str]
+"""The task's number, and its tar."""
 
-def work(payload: tuple[int, str], scratch: Scratch, spec: TaskSpec) -> Receipt:
-    """Pack the tar `payload[1]`, task number `payload[0]`."""
+
+def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
+    """Pack a tar."""
     number, path = payload
     refused = Rejects()
+    out_of_it = decision.dropped(scratch.out, number) if spec.job.selects else {}
     with files.open_input(path) as tar:
-        rows = sorted(read_rows(tar, path, refused), key=lambda row: row.uid)
-        chosen = [pair for row in rows if (pair := _judge(row, tar, spec.job, refused)) is not None]
+        rows = sorted(enumerate(read_rows(tar, path, refused)), key=lambda placed: placed[1].uid)
+        chosen: list[tuple[PairRow, Caption]] = []
+        for place, row in rows:
+            try:
+                if place in out_of_it:
+                    raise RejectError(out_of_it[place])
+                chosen.append((row, judge(row, tar, spec)[0]))
+            except RejectError as rejected:
+                refused.add(row.uid, rejected.reason, rejected.detail)
         items, warnings = pair_items(chosen, spec, path, refused)
         receipt = write(items, lambda member: member.read(tar), spec.windows, scratch, number)
     if refused.counts:
@@ -37,17 +49,18 @@ def work(payload: tuple[int, str], scratch: Scratch, spec: TaskSpec) -> Receipt:
     return {**receipt, **refused.account(len(items)), "warnings": warnings}
 
 
-def _judge(row: PairRow, tar: BinaryIO, job: PairsJob, refused: Rejects) -> tuple[PairRow, Caption] | None:
-    """The row with its caption, if both caption and image are good."""
-    try:
-        caption = choose(job.captions, row.uid, job.seed, row.web, row.synthetic)
-        if row.image.size > job.images.max_bytes:
-            raise RejectError("image_too_large", f"{row.image.size:,} bytes")
-        inspect(row.image.read(tar), job.images, decode=job.decode)
-    except RejectError as rejected:
-        refused.add(row.uid, rejected.reason, rejected.detail)
-        return None
-    return row, caption
+def judge(row: PairRow, tar: BinaryIO, spec: TaskSpec) -> tuple[Caption, ImageInfo]:
+    """The row's caption, and what its image is.
+
+    Raises:
+        RejectError: the row is banned, or its caption or its image is not fit.
+    """
+    job: PairsJob = spec.job
+    spec.ban.check(row.uid, row.url)
+    caption = choose(job.captions, row.uid, job.seed, row.web, row.synthetic)
+    if row.image.size > job.images.max_bytes:
+        raise RejectError("image_too_large", f"{row.image.size:,} bytes")
+    return caption, inspect(row.image.read(tar), job.images, decode=job.decode)
 
 
 def pair_items(

@@ -3,8 +3,8 @@
 A schedule names a sample by its number, and numbers follow from how many samples each shard holds. So a takedown keeps
 both: a removed row's ids leave its window, the rows behind it move up, and the window is filled with padding. Whole
 rows followed by padding is what every window is, so readers need no second rule, and since attention and positions
-stay inside a row, what a model sees of the other rows is what it saw before. The plan hash stays too, as the name of
-the work; the manifest's `removals` say what has left since.
+stay inside a row, what a model sees of the other rows is what it saw before. The manifest's
+`removals` say what has left, and keep the `content` digest that schedules name the dataset by.
 
 Only the shards (and provenance parts) with removed rows are written again. All of it is one change (`dataprep.redo`):
 a kill at any moment leaves the dataset as it was or as it shall be, once `remove` has been started again.
@@ -150,6 +150,7 @@ def _account(
         images=images,
         tokens=ids,
         shards=shards,
+        content=manifest.content,
     )
     changed = {
         "tokens": tokens,

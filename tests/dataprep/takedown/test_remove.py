@@ -83,8 +83,8 @@ def test_only_what_was_named_leaves(
     assert after == done.manifest
     assert {one.uid for one in done.removed} == {uid_of(n) for n in range(80) if meant(n)}
     assert verify(str(dataset))[1] == []
-    # What a schedule holds of a source: plan, samples, and how many of them each shard has.
-    assert (after.plan, after.samples) == (before.plan, before.samples)
+    # What a schedule holds of a source: content, samples, and how many of them each shard has.
+    assert (after.content, after.samples, after.plan) == (before.content, before.samples, before.plan)
     assert [(s.name, s.samples) for s in after.shards] == [(s.name, s.samples) for s in before.shards]
     assert after.tokens.total == before.tokens.total
     assert after.images == after.rows.written == 80 - len(done.removed)
@@ -110,6 +110,7 @@ def test_only_what_was_named_leaves(
 
 
 def test_a_second_takedown_is_a_second_revision_and_an_empty_one_changes_nothing(dataset: Path) -> None:
+    first = Manifest.load(dataset)
     remove(str(dataset), Request(uids=frozenset([uid_of(0)])), date=DATE)
     once = tree(dataset)
     assert remove(str(dataset), Request(uids=frozenset([uid_of(0)])), date=DATE).removed == []
@@ -119,6 +120,7 @@ def test_a_second_takedown_is_a_second_revision_and_an_empty_one_changes_nothing
     manifest = Manifest.load(dataset)
     assert [(one.revision, one.rows) for one in manifest.removals] == [(1, 1), (2, 2)]
     assert manifest.rows.rejected["removed"] == 3
+    assert manifest.content == first.content
     assert (dataset / "removed/00002.txt").read_text().split() == [uid_of(1), uid_of(79)]
     assert json.loads((dataset / manifest.removals[0].record).read_text())["asked"]["uids"] == [uid_of(0)]
     assert verify(str(dataset))[1] == []

@@ -1,0 +1,45 @@
+"""What a conversations job would make and cost, from a few runs of its rows and their images; without Spark."""
+
+from __future__ import annotations
+
+import time
+
+from dataprep import files, multimodal
+from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.read import spans
+from dataprep.conversations.task import conversation_items, judge_rows
+from dataprep.forecast import Sample, lines
+from dataprep.rejects import Rejects
+
+RUNS = 10
+RUN_ROWS = 100
+
+
+def describe(job: ConversationsJob) -> str:
+    """The estimate in a few lines.
+
+    Raises:
+        InputError: a missing or damaged input, or an unusable tokenizer.
+    """
+    paths = files.expand(job.inputs)
+    spec = multimodal.task_spec(job, masked=True)
+    cut = []
+    for path in paths:
+        with files.open_input(path) as stream:
+            cut += [(path, span) for span in spans(stream, path, RUN_ROWS)]
+    root, sample, seen = files.absolute(job.image_root), Sample(), 0
+    for path, span in cut[:: -(-len(cut) // RUNS) or 1]:
+        began, refused = time.process_time(), Rejects()
+        items, _ = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
+        sample.seconds += time.process_time() - began
+        sample.rows += len(items) + refused.counts.total()
+        sample.rejected.update(refused.counts)
+        sample.lengths += [len(item.ids) for item in items]
+        pictures = [image for item in items for image in item.images]
+        sample.images += len(pictures)
+        sample.image_bytes += sum(files.size(files.join(root, image)) for image in pictures)
+        seen += span.length
+    scale = sum(span.length for _, span in cut) / seen if seen else 0.0
+    return "\n".join(
+        [f"conversations: {len(paths):,} files; images below {job.image_root}", *lines(sample, scale, job, spec)]
+    )

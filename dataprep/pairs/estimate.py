@@ -1,0 +1,68 @@
+"""What a pairs job would make and cost, from the first rows of a few of its tars; without Spark."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+
+from dataprep import files, multimodal
+from dataprep.banned import Ban
+from dataprep.forecast import Sample, lines
+from dataprep.pairs.config import PairsJob
+from dataprep.pairs.read import read_rows
+from dataprep.pairs.task import judge, pair_items
+from dataprep.rejects import RejectError, Rejects
+from schemas.manifest import InputFile
+
+TARS = 8
+ROWS = 4000
+"""Rows that are looked at, over all sampled tars."""
+
+
+def describe(job: PairsJob) -> str:
+    """The estimate in a few lines.
+
+    Raises:
+        InputError: a missing or damaged input, or an unusable tokenizer.
+    """
+    paths = files.expand(job.inputs)
+    sizes = [files.size(path) for path in paths]
+    lists = {
+        reason: [
+            InputFile(path=path, bytes=files.size(path), digest=files.digest(path)) for path in files.expand(listed)
+        ]
+        for reason, listed in job.lists.items()
+    }
+    spec = replace(multimodal.task_spec(job, masked=False), ban=Ban.of(lists, job.banned.hosts))
+    chosen = paths[:: -(-len(paths) // TARS)]
+    sample, looked_at = Sample(), 0
+    for path in chosen:
+        looked_at += _look(path, ROWS // len(chosen), spec, sample)
+    text = [f"pairs: {len(paths):,} tars, {sum(sizes):,} bytes; captions: {job.captions.use}"]
+    text += lines(sample, sum(sizes) / looked_at if looked_at else 0.0, job, spec)
+    if job.selects:
+        text.append("not in it: what `where`, `deduplicate` and `near_duplicates` leave out, and their first pass")
+    return "\n".join(text)
+
+
+def _look(path: str, rows: int, spec: multimodal.TaskSpec, sample: Sample) -> int:
+    """Add the first `rows` rows of a tar to `sample`; bytes of the tar that they take."""
+    began, refused, chosen, end = time.process_time(), Rejects(), [], 0
+    with files.open_input(path) as tar:
+        found = read_rows(tar, path, refused)
+        for row in itertools.islice(found, rows):
+            end = max(end, row.image.offset + row.image.size)
+            try:
+                chosen.append((row, judge(row, tar, spec)[0]))
+            except RejectError as rejected:
+                refused.add(row.uid, rejected.reason, rejected.detail)
+        whole = next(found, None) is None
+    items, _ = pair_items(chosen, spec, path, refused)
+    sample.seconds += time.process_time() - began
+    sample.rows += len(items) + refused.counts.total()
+    sample.rejected.update(refused.counts)
+    sample.lengths += [len(item.ids) for item in items]
+    sample.images += len(items)
+    sample.image_bytes += sum(image.size for item in items for image in item.images)
+    return files.size(path) if whole else end
