@@ -29,20 +29,17 @@ def lines(sample: Sample, scale: float, job: MultimodalJob, spec: TaskSpec) -> l
         reasons = ", ".join(f"{reason} {count}" for reason, count in sample.rejected.most_common(4)) or "no rows"
         return [f"none of {sample.rows:,} sampled rows would be written: {reasons}"]
     share = geometry.padding(sample.lengths, job.seq_len)
-    ids = sum(sample.lengths) * scale
-    windows = max(1, round(ids / (1 - share) / job.seq_len))
-    window_bytes = (
-        job.seq_len * (spec.windows.dtype.itemsize + spec.windows.masked) + sample.image_bytes * scale / windows
-    )
-    rejected = sum(sample.rejected.values())
+    windows = max(1, round(sum(sample.lengths) * scale / (1 - share) / job.seq_len))
+    ids_bytes = windows * job.seq_len * (spec.windows.dtype.itemsize + spec.windows.masked)
+    size = round(ids_bytes + sample.image_bytes * scale)
+    rejected = sum(sample.rejected.values()) / sample.rows
     reasons = "".join(f", {reason} {count / sample.rows:.1%}" for reason, count in sample.rejected.most_common(4))
-    hours = sample.seconds * scale / 3600
+    rate = sample.rows / max(sample.seconds, 1e-9)
     text = [
-        f"about {round(sample.rows * scale):,} rows, {rejected / sample.rows:.1%} of them rejected{reasons}",
-        f"about {windows:,} windows of {job.seq_len:,} ids, {share:.1%} padding, {round(sample.images * scale):,} images",
-        f"about {windows * window_bytes:,.0f} bytes in {max(1, round(windows * window_bytes / job.shard_bytes)):,} shards, "
-        f"to {files.absolute(job.out)}",
-        f"about {hours:.2g} core-hours ({sample.rows / max(sample.seconds, 1e-9):,.0f} rows/s on a core like this one)",
+        f"about {round(sample.rows * scale):,} rows, {rejected:.1%} of them rejected{reasons}",
+        f"about {windows:,} windows of {job.seq_len:,} ids, {share:.1%} padding; {round(sample.images * scale):,} images",
+        f"about {size:,} bytes in {max(1, -(-size // job.shard_bytes)):,} shards, to {files.absolute(job.out)}",
+        f"about {sample.seconds * scale / 3600:.2g} core-hours ({rate:,.0f} rows/s on a core like this one)",
     ]
     captions = [length - spec.image_tokens - 1 for length in sample.lengths]
     if share > geometry.ENOUGH and min(captions) >= 0:

@@ -1,8 +1,8 @@
 """How much of a window will be padding, told before any work is done, and what to change where that is too much.
 
 A pair is not cut, so what matters is how well image tokens plus a caption divide a window. 196 tokens at 2,048 do
-(nine or ten pairs, captions fill the gaps); 729 do not: two pairs fit, and more than a quarter of the window stays empty
-whatever the packing. That is arithmetic, so it is worked out here by packing a few hundred lengths.
+(nine or ten pairs, captions fill the gaps); 729 do not: two pairs fit, and more than a quarter of the window stays
+empty whatever the packing. That is arithmetic, so it is worked out here by packing a few hundred lengths.
 """
 
 from __future__ import annotations
@@ -65,6 +65,6 @@ def advice(image_tokens: int, seq_len: int, captions: Sequence[int] | None = Non
     remedies = [f"seq_len {length:,} ({share:.1%})" for length, share in lengths if share < now]
     remedies += [f"{tokens} image tokens ({share:.1%})" for tokens, share in counts]
     return (
-        f"about {now:.0%} of positions would be padding: {fit} whole pair{'s' if fit != 1 else ''} of {image_tokens} image "
-        f"tokens fit in {seq_len:,}; better: {', or '.join(remedies) or 'a longer seq_len'}"
+        f"about {now:.0%} of positions would be padding: {fit} whole pairs of {image_tokens} image tokens fit in "
+        f"{seq_len:,}; better: {', or '.join(remedies) or 'a longer seq_len'}"
     )

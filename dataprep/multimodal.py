@@ -176,6 +176,9 @@ def run(
         prepare(out)
     receipts = run_tasks(spark, tasks, work, out=out, stage=kind, progress=progress)
     manifest = _manifest(job, kind, inputs, spec, identity, receipts)
+    from dataprep import image_report  # on the driver alone: executors import this module, and have no matplotlib
+
+    publish.put(out, image_report.NAME, image_report.report(manifest, receipts).encode())
     publish.finish(out, manifest, [shard["entry"] for receipt in receipts for shard in receipt["shards"]])
     return Outcome(manifest, state)
 

@@ -82,7 +82,8 @@ def write(
 
     Returns:
         The receipt: samples, images, counts (ids by kind, `pad` included), tokens (their sum), shards (index entry,
-        name, bytes and digest of each).
+        name, bytes and digest of each); and for the report, lengths (rows by their ids without image tokens) and
+        items_in_window (windows by rows).
     """
     layout = spec.layout
     windows = list(pack((len(item.ids) for item in items), spec.seq_len, spec.buffer))
@@ -101,7 +102,14 @@ def write(
         "counts": dict(counts),
         "tokens": spec.seq_len * len(windows),
         "shards": shards,
+        "lengths": _strings(Counter(len(item.ids) - item.counts.get("visual", 0) for item in items)),
+        "items_in_window": _strings(Counter(map(len, windows))),
     }
+
+
+def _strings(counts: Counter[int]) -> dict[str, int]:
+    """As a receipt holds them: keys of JSON objects are strings."""
+    return {str(key): count for key, count in counts.items()}
 
 
 def _sample(

@@ -46,6 +46,10 @@ def describe(job: PairsJob) -> str:
     return "\n".join(text)
 
 
+def _input(path: str) -> InputFile:
+    return InputFile(path=path, bytes=files.size(path), digest=files.digest(path))
+
+
 def _look(path: str, rows: int, spec: multimodal.TaskSpec, sample: Sample) -> int:
     """Add the first `rows` rows of a tar to `sample`; bytes of the tar that they take."""
     began, refused, chosen, end = time.process_time(), Rejects(), [], 0

@@ -103,7 +103,10 @@ def _copies(hashed: DataFrame, distance: int) -> DataFrame:
         for n, (shift, bits) in enumerate(bands(distance))
     ]
     split = single.select("number", "place", "hash", F.explode(F.array(*parts)).alias("part"))
-    compare = functools.partial(_compare, distance=distance)
+
+    def compare(table: pa.Table) -> pa.Table:  # not a partial: Spark reads the function's own annotations
+        return _compare(table, distance)
+
     near = split.select("number", "place", "hash", "part.*").groupBy("band", "value").applyInArrow(compare, _PLACE)
     return equal.unionAll(near).distinct()
 
@@ -112,7 +115,7 @@ def _part(shift: int, bits: int) -> Column:
     return F.shiftrightunsigned("hash", shift).bitwiseAND((1 << bits) - 1)
 
 
-def _compare(table: pa.Table, *, distance: int) -> pa.Table:
+def _compare(table: pa.Table, distance: int) -> pa.Table:
     table = table.select(["number", "place", "hash"]).sort_by([("number", "ascending"), ("place", "ascending")])
     copies = later_copies(table["hash"].to_numpy(), distance)
     return table.select(["number", "place"]).filter(pa.array(copies))

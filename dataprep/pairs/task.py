@@ -6,6 +6,7 @@ encoded in batches; images are judged one at a time and read again when their wi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -46,7 +47,8 @@ def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
         receipt = write(items, lambda member: member.read(tar), spec.windows, scratch, number)
     if refused.counts:
         scratch.publish_bytes(refused.jsonl(), part_file(number))
-    return {**receipt, **refused.account(len(items)), "warnings": warnings}
+    captions = Counter(str(item.origin["caption"]).partition(":")[0] for item in items)
+    return {**receipt, **refused.account(len(items)), "warnings": warnings, "captions": dict(captions)}
 
 
 def judge(row: PairRow, tar: BinaryIO, spec: TaskSpec) -> tuple[Caption, ImageInfo]:

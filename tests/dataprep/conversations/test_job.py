@@ -152,3 +152,19 @@ def test_text_only_keeps_the_conversations_and_leaves_the_images_out(
     assert (without.images, without.tokens.visual) == (0, 0)
     assert without.tokens.text == with_images.tokens.text
     assert with_images.tokens.visual > 0
+
+
+def test_the_plan_of_a_small_job_and_banned_ids(
+    spark: SparkSession, world: Path, tokenizer_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataprep.__main__ import main
+
+    (tmp_path / "ids.txt").write_text("3\nt4\n")
+    job = settings(world, tmp_path / "out", tokenizer_dir, banned={"uids": str(tmp_path / "ids.txt")})
+    (tmp_path / "job.yaml").write_text(json.dumps(settings(world, tmp_path / "out", tokenizer_dir).model_dump()))
+    assert main(["plan", str(tmp_path / "job.yaml")]) == 0
+    assert "about 55 rows, 9.1% of them rejected" in capsys.readouterr().out
+    manifest = run(spark, job).manifest
+    assert (manifest.rows.written, manifest.rows.rejected["banned_uid"]) == (48, 2)
+    with pytest.raises(ValueError, match="no URLs"):
+        settings(world, tmp_path / "out", tokenizer_dir, banned={"hosts": ["a.example"]})

@@ -206,3 +206,30 @@ def test_a_dry_run_checks_inputs_and_tokenizer(tars: Path, tokenizer_dir: Path, 
     assert not files.exists(str(tmp_path / "out"))
     with pytest.raises(InputError, match="no file matches"):
         describe(settings(tmp_path, tmp_path / "out", tokenizer_dir))
+
+
+def test_the_report_says_where_every_row_went(dataset: Path) -> None:
+    page = (dataset / "report.html").read_text()
+    assert "89 rows read: 80 written, 9 rejected with a reason, 0 unaccounted" in page
+    for reason in BAD:
+        assert f"<td>{reason}</td><td>1</td>" in page
+    assert "<td>web</td><td>80</td><td>100.00%</td>" in page
+    assert page.count("<svg") == 2
+
+
+def test_the_plan_of_a_small_job_is_what_it_makes(
+    dataset: Path, tars: Path, tokenizer_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataprep.__main__ import main
+
+    (tmp_path / "job.yaml").write_text(json.dumps(settings(tars, tmp_path / "out", tokenizer_dir).model_dump()))
+    assert main(["plan", str(tmp_path / "job.yaml")]) == 0
+    printed = capsys.readouterr().out
+    assert "about 89 rows, 10.1% of them rejected" in printed
+    assert "80 images" in printed
+    assert not (tmp_path / "out").exists()
+    wide = settings(tars, tmp_path / "out", tokenizer_dir, seq_len=2048, geometry={"size": 384, "patch": 14})
+    (tmp_path / "job.yaml").write_text(json.dumps(wide.model_dump()))
+    assert main(["plan", str(tmp_path / "job.yaml")]) == 0
+    assert "warning: about 27% of positions would be padding" in capsys.readouterr().out.replace("26%", "27%")
+    assert "warning: about 27% of positions" in describe(wide)

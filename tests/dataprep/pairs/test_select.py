@@ -22,7 +22,7 @@ Picture = Callable[..., bytes]
 
 @pytest.fixture(scope="module")
 def tars(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
-    """Three tars of ten pairs: 1.9 has the uid 0.0; 2.0 to 2.4 look like 0.5 to 0.9, at another size; 1.5 has no score."""
+    """Three tars of ten: 1.9 has the uid 0.0; 2.0 to 2.4 look like 0.5 to 0.9, at another size; 1.5 has no score."""
     folder = tmp_path_factory.mktemp("select")
     for tar in range(3):
         members: list[tuple[str, bytes]] = []
