@@ -5,7 +5,9 @@
 Generates photo-like JPEGs (smooth shapes with sensor noise, sizes as after the usual resizing to 512 on the longer
 side), serves them on loopback from a process of its own, and downloads them twice: with img2dataset's `download()`
 and with `dataprep/jobs/download.py`, same threads, same cores, no re-encoding. Then it packs our tars, in one
-process, to see what a core does. Prints a JSON object; wall times include the start of each program.
+process, to see what a core does, and packs lengths alone for usual image geometries. With `--packing-only` nothing is
+downloaded: tars of the same pictures are written first. Prints a JSON object; wall times include the start of each
+program.
 """
 
 from __future__ import annotations
@@ -43,18 +45,28 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--threads", type=int, default=32, help="a process")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--packing-only", action="store_true")
     parser.add_argument("--tokenizer", help="directory of a tokenizer.json; without it packing is not measured")
     options = parser.parse_args()
     work: Path = options.work.absolute()
     work.mkdir(parents=True)
     pictures = [photo(seed) for seed in range(min(DISTINCT, options.images))]
+    if options.packing_only:
+        write_tars(work / "images", pictures, options.images)
+        results: dict[str, Any] = {
+            "packing": packing(work, options.tokenizer),
+            "geometries": geometries(),
+            "about": about(options, pictures),
+        }
+        print(json.dumps(results, indent=1))
+        return
     queue: Any = multiprocessing.get_context("fork").Queue()
     server = multiprocessing.get_context("fork").Process(target=serve, args=(pictures, queue), daemon=True)
     server.start()
     port = queue.get(timeout=30)
     try:
         metadata(work / "metadata.parquet", port, options.images, len(pictures))
-        results: dict[str, Any] = {
+        results = {
             "img2dataset": plain(work, options),
             "ours": ours(work, options),
         }
@@ -63,17 +75,23 @@ def main() -> None:
     if options.tokenizer:
         results["packing"] = packing(work, options.tokenizer)
     results["ratio"] = round(results["ours"]["seconds"] / results["img2dataset"]["seconds"], 3)
-    results["about"] = {
+    results["about"] = about(options, pictures)
+    print(json.dumps(results, indent=1))
+
+
+def about(options: argparse.Namespace, pictures: list[bytes]) -> dict[str, Any]:
+    """What was measured on which machine with which versions."""
+    return {
         "images": options.images,
         "mean_bytes": round(float(np.mean([len(picture) for picture in pictures]))),
         "threads": options.threads,
         "processes": options.processes,
         "cpus": os.cpu_count(),
+        "load": os.getloadavg()[0],
         "machine": platform.machine(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("img2dataset", "pyspark", "pillow", "pyarrow")},
     }
-    print(json.dumps(results, indent=1))
 
 
 def photo(seed: int) -> bytes:
@@ -115,13 +133,12 @@ def serve(pictures: list[bytes], port: Any) -> None:
 
 def metadata(path: Path, port: int, images: int, distinct: int) -> None:
     """DataComp's columns for URLs on the loopback server."""
-    draw = np.random.default_rng(0)
-    words = ["a", "photo", "of", "the", "red", "house", "with", "garden", "and", "cat", "on", "street", "vintage"]
+    texts = captions(images)
     rows = [
         {
             "uid": f"{index:032x}",
             "url": f"http://127.0.0.1:{port}/{index % distinct}",
-            "text": " ".join(draw.choice(words, 1 + int(draw.lognormal(2.4, 0.7)))),
+            "text": texts[index],
         }
         for index in range(images)
     ]
@@ -190,32 +207,97 @@ def shard_rows(options: argparse.Namespace) -> int:
     return -(-options.images // (2 * options.processes))
 
 
+def write_tars(folder: Path, pictures: list[bytes], images: int) -> None:
+    """Tars as the download job writes them, 1,250 pairs each."""
+    from dataprep.webdataset import write_tar
+
+    folder.mkdir(parents=True)
+    texts = captions(images)
+    for number, start in enumerate(range(0, images, 1250)):
+        members = []
+        for index in range(start, min(start + 1250, images)):
+            meta = {"uid": f"{index:032x}", "url": f"http://a.example/{index}", "caption": texts[index], "width": 512}
+            members += [
+                (f"{index:09}.jpg", pictures[index % len(pictures)]),
+                (f"{index:09}.json", json.dumps(meta).encode()),
+                (f"{index:09}.txt", texts[index].encode()),
+            ]
+        with open(folder / f"{number:05}.tar", "wb") as out:
+            write_tar(out, members)
+
+
+def captions(count: int) -> list[str]:
+    """Alt texts: some words, log-normal in number."""
+    draw = np.random.default_rng(0)
+    words = ["a", "photo", "of", "the", "red", "house", "with", "garden", "and", "cat", "on", "street", "vintage"]
+    return [" ".join(draw.choice(words, 1 + int(draw.lognormal(2.4, 0.7)))) for _ in range(count)]
+
+
+RUNS = 5
+
+
 def packing(work: Path, tokenizer: str) -> dict[str, Any]:
-    """Our tars to windows in this process, tar by tar, with and without decoding every image."""
+    """Our tars to windows in this process, all of them `RUNS` times; processor seconds, medians.
+
+    Beside each run stands what Pillow alone takes to decode the same pictures fully, as training would: the yardstick
+    for a machine whose speed varies.
+    """
     from dataprep.multimodal import task_spec
     from dataprep.pairs.config import PairsJob
     from dataprep.pairs.task import work as pack
     from dataprep.tasks import Scratch
+    from dataprep.webdataset import samples
 
-    found = {}
+    tars = sorted((work / "images").glob("*.tar"))
+    found: dict[str, Any] = {}
+    pictures = []
+    with open(tars[0], "rb") as tar:
+        for sample in samples(tar, str(tars[0])):
+            pictures.append(sample.members["jpg"].read(tar))
+    rates: dict[str, list[float]] = {"pillow_full_decode": []}
     for decode in (True, False):
+        name = "decoded" if decode else "headers_only"
         out = work / f"pairs-{decode}"
         settings = {"inputs": str(work / "images/*.tar"), "out": str(out), "tokenizer": tokenizer, "decode": decode}
         job = PairsJob.model_validate({**settings, "geometry": {"size": 224, "patch": 16}})
         spec, scratch = task_spec(job, masked=False), Scratch(str(out), work)
-        pack((999, str(sorted((work / "images").glob("*.tar"))[0])), scratch, spec)  # loads tokenizer and libraries
-        began, totals = time.perf_counter(), {"images": 0, "pad": 0, "tokens": 0}
-        for number, tar in enumerate(sorted((work / "images").glob("*.tar"))):
-            receipt = pack((number, str(tar)), scratch, spec)
-            totals["images"] += receipt["images"]
-            totals["pad"] += receipt["counts"]["pad"]
-            totals["tokens"] += receipt["tokens"]
-        seconds = time.perf_counter() - began
-        found["decoded" if decode else "headers_only"] = {
-            "images_a_second": round(totals["images"] / seconds),
-            "padding": round(totals["pad"] / totals["tokens"], 4),
-        }
+        pack((999, str(tars[0])), scratch, spec)  # loads tokenizer and libraries
+        rates[name] = []
+        for _ in range(RUNS):
+            began, totals = time.process_time(), {"images": 0, "pad": 0, "tokens": 0}
+            for number, path in enumerate(tars):
+                receipt = pack((number, str(path)), scratch, spec)
+                totals["images"] += receipt["images"]
+                totals["pad"] += receipt["counts"]["pad"]
+                totals["tokens"] += receipt["tokens"]
+            rates[name].append(totals["images"] / (time.process_time() - began))
+            found[f"{name}_padding"] = round(totals["pad"] / totals["tokens"], 4)
+            if decode:
+                began = time.process_time()
+                for picture in pictures:
+                    Image.open(io.BytesIO(picture)).convert("RGB")
+                rates["pillow_full_decode"].append(len(pictures) / (time.process_time() - began))
+    found["images_a_processor_second"] = {name: round(float(np.median(values))) for name, values in rates.items()}
     found["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return found
+
+
+def geometries() -> list[dict[str, Any]]:
+    """Padding, and the packer's own speed, for usual encoders and sequence lengths on 20,000 captions."""
+    from dataprep.packing import pack
+
+    draw = np.random.default_rng(1)
+    texts = np.clip(draw.lognormal(2.7, 0.7, 20_000), 1, 300).astype(int).tolist()
+    found = []
+    for tokens, seq_len in ((196, 2048), (256, 2048), (576, 2048), (729, 2048), (729, 3072), (729, 4096), (729, 8192)):
+        lengths = [tokens + text + 1 for text in texts]
+        began = time.process_time()
+        windows = len(list(pack(lengths, seq_len)))
+        seconds = time.process_time() - began
+        share = 1 - sum(lengths) / (windows * seq_len)
+        row = {"image_tokens": tokens, "seq_len": seq_len, "padding": round(share, 4)}
+        speed = round(len(lengths) / seconds)
+        found.append({**row, "pairs_in_window": round(len(lengths) / windows, 2), "pairs_a_second": speed})
     return found
 
 

@@ -37,7 +37,8 @@ def lines(sample: Sample, scale: float, job: MultimodalJob, spec: TaskSpec) -> l
     rate = sample.rows / max(sample.seconds, 1e-9)
     text = [
         f"about {round(sample.rows * scale):,} rows, {rejected:.1%} of them rejected{reasons}",
-        f"about {windows:,} windows of {job.seq_len:,} ids, {share:.1%} padding; {round(sample.images * scale):,} images",
+        f"about {windows:,} windows of {job.seq_len:,} ids, {share:.1%} padding",
+        f"about {round(sample.images * scale):,} images",
         f"about {size:,} bytes in {max(1, -(-size // job.shard_bytes)):,} shards, to {files.absolute(job.out)}",
         f"about {sample.seconds * scale / 3600:.2g} core-hours ({rate:,.0f} rows/s on a core like this one)",
     ]

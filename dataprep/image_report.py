@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dataprep.tasks import Receipt
 from pages.figure import COLOURS, svg
@@ -94,5 +95,5 @@ def _bars(counts: Mapping[str, int], x: str, y: str) -> Figure:
     axes = figure.subplots()
     axes.bar([key for key, _ in values], [count for _, count in values], color=COLOURS[2])
     axes.set(xlabel=x, ylabel=y)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

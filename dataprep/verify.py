@@ -2,7 +2,9 @@
 
 Hashes show that files are as written. Counts show that what was written is what was read: pad and placeholder ids are
 ids that text never produces, so counting them proves the manifest's token counts, and each document, pair or
-conversation ends with exactly one end-of-text id, so counting those proves its row count.
+conversation ends with exactly one end-of-text id, so counting those proves its row count. Where samples carry images,
+each sample must have as many placeholders as its images call for, its image bytes must be as long as it says, and no
+placeholder or padding may bear loss.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import xxhash
 from dataprep import files, redo
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
+from dataprep.mds.shard import Layout
 from dataprep.publish import INDEX_NAME
 from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest, ShardReceipt, TokenizerIdentity
@@ -36,6 +39,8 @@ class Census:
     image: int = 0
     unknown: int = 0
     """Ids that neither the tokenizer nor the contract knows."""
+    images: int = 0
+    """Encoded images beside the ids."""
 
     def __add__(self, other: Census) -> Census:
         return Census(
@@ -43,6 +48,7 @@ class Census:
             self.pad + other.pad,
             self.image + other.image,
             self.unknown + other.unknown,
+            self.images + other.images,
         )
 
 
@@ -114,9 +120,30 @@ def _shard(root: str, manifest: Manifest, shard: ShardReceipt, entry: ShardEntry
             if ids.shape[1] != manifest.seq_len:
                 return f"{uri}: samples of {ids.shape[1]} ids, the manifest says {manifest.seq_len}"
             census += _count(ids, manifest.tokenizer)
+        if "image_lengths" in entry["column_names"]:
+            census += Census(images=_check_images(raw, entry, manifest))
         return census
     except (InputError, ValueError, KeyError) as error:
         return f"{uri}: {error}" if not isinstance(error, InputError) else str(error)
+
+
+def _check_images(raw: bytes, entry: ShardEntry, manifest: Manifest) -> int:
+    """How many images the shard's samples carry. Raises ValueError for a sample whose parts do not fit each other."""
+    columns = dict(zip(entry["column_names"], entry["column_encodings"], strict=True))
+    tokens, found = manifest.geometry.tokens if manifest.geometry else 0, 0
+    special = (manifest.tokenizer.image_id, manifest.tokenizer.pad_id)
+    for number, encoded in enumerate(read.samples(raw, int(entry["samples"]))):
+        sample = read.decode(Layout(columns), encoded)
+        lengths = sample["image_lengths"]
+        placeholders = int((sample["tokens"] == special[0]).sum())
+        if placeholders != len(lengths) * tokens:
+            raise ValueError(f"sample {number}: {len(lengths)} images, {placeholders} placeholders")
+        if int(lengths.sum()) != len(sample["images"]):
+            raise ValueError(f"sample {number}: its images are not as long as it says")
+        if "loss_mask" in sample and sample["loss_mask"][np.isin(sample["tokens"], special)].any():
+            raise ValueError(f"sample {number}: a placeholder or padding bears loss")
+        found += len(lengths)
+    return found
 
 
 def _count(ids: npt.NDArray[Any], tokenizer: TokenizerIdentity) -> Census:
@@ -132,6 +159,7 @@ def _balance(census: Census, manifest: Manifest) -> Iterator[str]:
         "pad ids": (census.pad, manifest.tokens.pad),
         "image placeholders": (census.image, manifest.tokens.visual),
         "ids outside the vocabulary": (census.unknown, 0),
+        "images": (census.images, manifest.images),
     }
     for what, (found, expected) in pairs.items():
         if found != expected:

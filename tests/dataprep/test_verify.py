@@ -11,7 +11,7 @@ from dataprep.mds.index import index_json
 from dataprep.mds.shard import Layout, Shard, encode_samples
 from dataprep.verify import verify
 from schemas.errors import InputError
-from schemas.manifest import Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
+from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
 
 TOKENIZER = TokenizerIdentity(digest="d", vocabulary_size=100, end_of_text_id=0, pad_id=1, image_id=100)
 ROWS = [[5, 6, 0, 7, 0, 8, 9, 4], [100, 100, 3, 0, 1, 1, 1, 1]]
@@ -98,3 +98,40 @@ def test_index_and_manifest_must_agree(tmp_path: Path) -> None:
 def test_an_unfinished_dataset_is_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a finished dataset"):
         verify(str(tmp_path))
+
+
+PAIR = {
+    "tokens": [100, 100, 3, 0, 1, 1, 1, 1],
+    "images": b"abc",
+    "image_lengths": [3],
+    "loss_mask": [0, 0, 1, 1, 0, 0, 0, 0],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({}, None),
+        ({"image_lengths": [2]}, "sample 0: its images are not as long as it says"),
+        ({"image_lengths": [1, 2]}, "sample 0: 2 images, 2 placeholders"),
+        ({"loss_mask": [0, 1, 1, 1, 0, 0, 0, 0]}, "sample 0: a placeholder or padding bears loss"),
+        ({"loss_mask": [0, 0, 1, 1, 1, 0, 0, 0]}, "sample 0: a placeholder or padding bears loss"),
+    ],
+)
+def test_images_ids_and_mask_fit_each_other(tmp_path: Path, changes: dict[str, Any], problem: str | None) -> None:
+    columns = {"tokens": "ndarray:uint16:8", "images": "bytes", "image_lengths": "ndarray:uint32"}
+    layout = Layout({**columns, "loss_mask": "ndarray:uint8:8"})
+    types = {"tokens": np.uint16, "image_lengths": np.uint32, "loss_mask": np.uint8}
+    row = {**PAIR, **changes}
+    row = {name: np.array(value, types[name]) if name in types else value for name, value in row.items()}
+    shard = encode_samples(layout, 0, [row])
+    (tmp_path / shard.basename).write_bytes(shard.data)
+    (tmp_path / "index.json").write_bytes(index_json([shard.entry]))
+    manifest = Manifest(
+        kind="conversations", plan="p", seed=0, seq_len=8, samples=1, images=1,
+        tokens=TokenCounts(text=2, visual=2, pad=4), tokenizer=TOKENIZER, rows=Rows(read=1, written=1), inputs=[],
+        geometry=ImageGeometry(size=2, patch=1, tokens=2), shards=[receipt(shard)],
+    )  # fmt: skip
+    (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
+    problems = verify(str(tmp_path))[1]
+    assert problems == [] if problem is None else problems[0].endswith(problem)

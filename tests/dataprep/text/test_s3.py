@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 import zstandard
-from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
 
 from dataprep import files, verify
@@ -20,30 +17,7 @@ from dataprep.text.config import TextJob
 from dataprep.text.job import run
 from dataprep.text.why import why
 
-BUCKET = "bucket"
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    files._filesystem.cache_clear()
-    client = boto3.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"])
-    client.create_bucket(Bucket=BUCKET)
-    yield f"s3://{BUCKET}"
-    server.stop()
-    files._filesystem.cache_clear()
 
 
 def run_in_process(job: TextJob, folder: Path) -> None:
