@@ -142,11 +142,13 @@ def run(
     work: Work,
     progress: Progress | None = None,
     prepare: Callable[[str], None] | None = None,
+    look_over: Callable[[str], list[str]] | None = None,
 ) -> Outcome:
     """Claim `job.out`, run the tasks without receipts, publish index and manifest.
 
     Args:
         prepare: given the dataset's root, does what the tasks build upon.
+        look_over: given the dataset's root when the tasks have ended, returns warnings for the manifest.
 
     Raises:
         InputError: `out` belongs to another plan; or raised by a task.
@@ -175,7 +177,8 @@ def run(
     if prepare is not None:
         prepare(out)
     receipts = run_tasks(spark, tasks, work, out=out, stage=kind, progress=progress)
-    manifest = _manifest(job, kind, inputs, spec, identity, receipts)
+    warnings = look_over(out) if look_over is not None else []
+    manifest = _manifest(job, kind, inputs, spec, identity, receipts, warnings)
     from dataprep import image_report  # on the driver alone: executors import this module, and have no matplotlib
 
     publish.put(out, image_report.NAME, image_report.report(manifest, receipts).encode())
@@ -190,13 +193,14 @@ def _manifest(
     spec: TaskSpec,
     identity: plan.Plan,
     receipts: Sequence[Receipt],
+    warned: Sequence[str],
 ) -> Manifest:
     """Add the receipts up; the manifest's own validators refuse sums that do not agree."""
     counts, rejected = Counter[str](), Counter[str]()
     for receipt in receipts:
         counts.update(receipt["counts"])
         rejected.update(receipt["rejected"])
-    warnings = {warning for receipt in receipts for warning in receipt["warnings"]}
+    warnings = {*warned, *(warning for receipt in receipts for warning in receipt["warnings"])}
     samples = sum(receipt["samples"] for receipt in receipts)
     if samples >= _MANY and (share := counts["pad"] / (samples * job.seq_len)) > geometry.ENOUGH:
         warnings.add(

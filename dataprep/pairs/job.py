@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from dataprep import files, geometry, multimodal
 from dataprep.banned import Ban
 from dataprep.multimodal import Outcome
-from dataprep.pairs import select
+from dataprep.pairs import select, unique
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.task import work
 from dataprep.plan import describe_inputs
@@ -42,7 +42,13 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
         functools.partial(work, spec=spec),
         progress,
         (lambda out: select.run(spark, spec, tasks, out, progress)) if job.selects else None,
+        None if job.selects else functools.partial(_repeats, spark, len(tasks)),
     )
+
+
+def _repeats(spark: SparkSession, parts: int, out: str) -> list[str]:
+    found = unique.repeated(spark, out, parts)
+    return [f"{found:,} uids occur in more than one tar; `deduplicate: true` keeps the first"] if found else []
 
 
 def describe(job: PairsJob) -> str:

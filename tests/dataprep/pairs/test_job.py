@@ -181,7 +181,8 @@ def test_member_order_of_the_input_does_not_matter(
     for name in "01":
         with open(tmp_path / "in" / f"{name}.tar", "wb") as out:
             write_tar(out, turned)
-    run(spark, settings(tmp_path / "in", tmp_path / "out", tokenizer_dir))
+    done = run(spark, settings(tmp_path / "in", tmp_path / "out", tokenizer_dir))
+    assert done.manifest.warnings == ["40 uids occur in more than one tar; `deduplicate: true` keeps the first"]
     first = origins.SHARDS_PER_TASK
     shards = sorted(p.name for p in dataset.glob(f"shard.0{first}*.mds"))
     for name in shards:
