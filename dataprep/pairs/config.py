@@ -44,8 +44,8 @@ class PairsJob(MultimodalJob):
     fields: str = DATACOMP_FIELDS
     """Columns that `where` may use from the tars' JSON, as a Spark schema (`name type, ...`)."""
     deduplicate: bool = False
-    """Of equal uids in several tars keep the first. Within a tar that is always so; `where` and `near_duplicates`, which
-    look at all tars anyway, imply it. Without any of them the manifest warns of uids that repeat."""
+    """Of equal uids in several tars keep the first. Within a tar that is always so; `where` and `near_duplicates` imply
+    it, since they look at all tars anyway. Without any of them the manifest warns of uids that repeat."""
     near_duplicates: NearDuplicates | None = None
     """Leave out pictures that look like an earlier one."""
     banned: Banned = Banned()

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataprep import origins
+from dataprep.mds import read
 from dataprep.mds.read import fixed_column
 from dataprep.tasks import Scratch
 from dataprep.tokenizer import TokenizerSpec
@@ -52,3 +54,47 @@ def test_receipts_and_shards_agree(
             borne += sum(int(mask.sum()) for mask in fixed_column(raw, shard["entry"], "loss_mask"))
     assert found == sum(lengths)
     assert borne == (sum(lengths) if masked else 0)
+
+
+@given(lengths=st.lists(st.integers(2, 32), min_size=1, max_size=40), buffer=st.integers(1, 12), draw=st.data())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_row_stands_whole_in_one_window_with_its_mask_and_images(
+    tokenizer: TokenizerSpec, tmp_path: Path, lengths: list[int], buffer: int, draw: st.DataObject
+) -> None:
+    spec = WindowSpec(32, tokenizer.identity, tokenizer.dtype, True, 700, buffer)
+    bits = np.random.default_rng(draw.draw(st.integers(0, 99)))
+    items = [
+        Item(
+            f"{n}",
+            np.append(bits.integers(3, 200, length - 1), spec.tokenizer.end_of_text_id).astype(spec.dtype),
+            {"text": length},
+            list(range(n % 3)),
+            bits.integers(0, 2, length).astype(np.uint8),
+        )
+        for n, length in enumerate(lengths)
+    ]
+    out = tmp_path / "out"
+    receipt = write(items, lambda number: bytes([number]) * (number + 1), spec, Scratch(str(out), tmp_path), 0)
+    samples = [
+        read.decode(spec.layout, sample)
+        for shard in receipt["shards"]
+        for sample in read.samples((out / shard["name"]).read_bytes(), shard["entry"]["samples"])
+    ]
+    rows = origins.read_part(str(out), 0).to_pylist()
+    assert sorted(int(row["row"]) for row in rows) == list(range(len(items)))
+    used, pictures = [0] * len(samples), [b""] * len(samples)
+    for row in rows:
+        item, sample, at = items[int(row["row"])], row["sample"], row["start"]
+        assert at == used[sample]  # rows follow each other without gaps
+        here = slice(at, at + len(item.ids))
+        assert np.array_equal(samples[sample]["tokens"][here], item.ids)
+        assert np.array_equal(samples[sample]["loss_mask"][here], item.mask)
+        used[sample] += len(item.ids)
+        pictures[sample] += b"".join(bytes([number]) * (number + 1) for number in item.images)
+    for sample, end, images in zip(samples, used, pictures, strict=True):
+        assert (sample["tokens"][end:] == spec.tokenizer.pad_id).all()
+        assert not sample["loss_mask"][end:].any()
+        assert sample["images"] == images
+        assert sample["image_lengths"].sum() == len(images)
+    assert receipt["counts"]["pad"] == sum(32 - end for end in used)
+    assert receipt["counts"]["text"] == sum(lengths)
