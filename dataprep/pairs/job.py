@@ -52,8 +52,10 @@ def _repeats(spark: SparkSession, parts: int, out: str) -> list[str]:
 
 
 def describe(job: PairsJob) -> str:
-    """What a run would do. Raises InputError for missing inputs or an unusable tokenizer."""
+    """What a run would do. Raises InputError for missing inputs or lists, or an unusable tokenizer."""
     paths = files.expand(job.inputs)
+    for listed in job.lists.values():
+        files.expand(listed)
     spec = multimodal.task_spec(job, masked=False)
     warning = geometry.advice(spec.image_tokens, job.seq_len)
     return (

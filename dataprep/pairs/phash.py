@@ -20,10 +20,16 @@ MIN_RANGE = 16
 
 
 def difference_hash(data: bytes) -> int | None:
-    """64 bits as a signed integer, or None for a picture without structure; `data` has passed `image.inspect`."""
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("L", (8 * COLUMNS, 8 * ROWS))
-        cells = np.asarray(image.convert("L").resize((COLUMNS, ROWS), Image.Resampling.BOX), np.int16)
+    """64 bits as a signed integer; None for a picture without structure, or one that cannot be decoded.
+
+    `data` has passed `image.inspect`, so its size is known to be within the caps.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.draft("L", (8 * COLUMNS, 8 * ROWS))
+            cells = np.asarray(image.convert("L").resize((COLUMNS, ROWS), Image.Resampling.BOX), np.int16)
+    except Exception:  # with `decode: false` nobody has looked at the pixels before
+        return None
     if int(cells.max()) - int(cells.min()) < MIN_RANGE:
         return None
     bits = np.packbits((cells[:, :-1] < cells[:, 1:]).reshape(-1))
