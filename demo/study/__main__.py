@@ -23,7 +23,7 @@ from demo import processes
 from demo.__main__ import EXIT_FAILED, EXIT_INTERRUPTED, console, images, mark
 from demo.lock import exclusive
 from demo.stages import ROOT, stamp
-from demo.study.stages import FOLDER, Options, stages
+from demo.study.stages import DATA, FOLDER, Options, stages
 from schemas.errors import InputError, exit_code
 
 
@@ -68,13 +68,13 @@ def run(work: Path, options: Options) -> int:
         console.print(f"ended {left} processes that an earlier, killed run had left")
     env = processes.environment(work)
     todo = stages(options)
-    before, seconds = _recipes(options), {}
+    before, recipes = "", _recipes(options)
     for number, stage in enumerate(todo, 1):
-        before = stamp(stage, before + json.dumps(stage.argv[1:]))
+        # The data's stamps are the demo's own: `python -m demo.study demo-run` goes on from what the demo has made.
+        before = stamp(stage, before if stage.name in DATA else before + recipes + json.dumps(stage.argv[1:]))
         done = work / ".stages" / stage.name
         title = f"[bold]{number}/{len(todo)}[/bold] {stage.says}"
         if done.is_file() and done.read_text().split()[0] == before:
-            seconds[stage.name] = float(done.read_text().split()[1])
             console.print(f"{title}: done before")
             continue
         begun = time.monotonic()
@@ -84,9 +84,8 @@ def run(work: Path, options: Options) -> int:
         if status != 0:
             console.print(f"[red]stage '{stage.name}' ended with status {status}[/red]; mend it, start again to go on")
             return EXIT_FAILED
-        seconds[stage.name] = time.monotonic() - begun
-        mark(done, f"{before} {seconds[stage.name]:.1f}\n")
-        console.print(f"{title}: {seconds[stage.name]:.0f} s")
+        mark(done, f"{before} {time.monotonic() - begun:.1f}\n")
+        console.print(f"{title}: {time.monotonic() - begun:.0f} s")
     print(f"report: {work / FOLDER / 'report.html'}")
     if options.alone:
         print(sharing(work))

@@ -20,6 +20,7 @@ from train.trainer import build_model
 
 SHAPE = {"width": 128, "layers": 2, "heads": 4, "kv_heads": 2, "head_width": 32, "mlp_width": 192}
 PATCH = {"kind": "patch", "width": 32, "layers": 1, "heads": 2}
+FUSED = {"kind": "siglip_dino", "width": 32, "layers": 2, "heads": 2}
 SIGLIP = {"kind": "siglip", "width": 32, "layers": 2, "heads": 2}
 
 

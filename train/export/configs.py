@@ -11,7 +11,6 @@ from typing import Any
 
 from transformers import LlamaConfig, LlavaConfig, PretrainedConfig, Qwen3Config
 
-from schemas.errors import InputError
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from train.models.sizes import DecoderConfig, padded_vocabulary
 from train.models.vlm import VisionLanguageModel
@@ -63,15 +62,13 @@ def model_config(model: VisionLanguageModel, tokenizer: TokenizerIdentity, max_l
 
     if isinstance(model.encoder, SiglipEncoder):
         return LlavaConfig(vision_config=model.encoder.tower.config, **common)
-    if isinstance(model.encoder, SiglipDinoEncoder):
-        raise InputError(
-            "two towers side by side have no Hugging Face model yet",
-            field="model.encoder",
-            remedy="export the decoder alone, or a checkpoint with another encoder",
-        )
     from train.export import remote
 
-    vision = remote.SwitchpointVisionConfig(**remote_vision(model.encoder, model.geometry))
+    vision: PretrainedConfig
+    if isinstance(model.encoder, SiglipDinoEncoder):
+        vision = remote.SwitchpointFusedConfig(**fused_vision(model.encoder, model.geometry))
+    else:
+        vision = remote.SwitchpointVisionConfig(**remote_vision(model.encoder, model.geometry))
     found = remote.SwitchpointConfig(vision_config=vision, **common)
     found.auto_map = {
         "AutoConfig": f"{REMOTE_MODULE}.SwitchpointConfig",
@@ -89,4 +86,16 @@ def remote_vision(encoder: Any, geometry: ImageGeometry) -> dict[str, Any]:
         "heads": encoder.blocks[0].self_attn.num_heads if len(encoder.blocks) else 1,
         "image_size": geometry.size,
         "patch_size": geometry.patch,
+    }
+
+
+def fused_vision(encoder: Any, geometry: ImageGeometry) -> dict[str, Any]:
+    """What the remote module needs to rebuild SigLIP and DINOv2 side by side."""
+    return {
+        "hidden_size": encoder.width,
+        "image_size": geometry.size,
+        "patch_size": geometry.patch,
+        "siglip": encoder.siglip.tower.config.to_dict(),
+        "dino": encoder.dino.tower.config.to_dict(),
+        "dino_size": encoder.dino._resized,
     }

@@ -11,9 +11,20 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, LlavaConfig, LlavaForConditionalGeneration, PretrainedConfig
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoModel,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PretrainedConfig,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.modeling_utils import PreTrainedModel
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class SwitchpointVisionConfig(PretrainedConfig):
@@ -69,6 +80,68 @@ class SwitchpointVisionModel(PreTrainedModel):
         return BaseModelOutput(last_hidden_state=x_NTW, hidden_states=(x_NTW,))
 
 
+class SwitchpointFusedConfig(PretrainedConfig):
+    """SigLIP and DINOv2 on the same patches."""
+
+    model_type = "switchpoint_fused"
+
+    def __init__(
+        self,
+        hidden_size: int = 0,
+        image_size: int = 224,
+        patch_size: int = 16,
+        siglip: dict[str, Any] | None = None,
+        dino: dict[str, Any] | None = None,
+        dino_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden_size, self.image_size, self.patch_size = hidden_size, image_size, patch_size
+        self.siglip, self.dino = siglip or {}, dino or {}
+        self.dino_size = dino_size  # side in pixels that makes DINOv2's grid the data's; None: the image's own
+        super().__init__(**kwargs)
+
+
+class _Tower(nn.Module):
+    """A tower under the name that checkpoints give it."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+
+class SwitchpointFusedModel(PreTrainedModel):
+    """Pixels in [-1, 1] to features [N, T, SigLIP's width + DINOv2's width]."""
+
+    config_class = SwitchpointFusedConfig
+    main_input_name = "pixel_values"
+
+    def __init__(self, config: SwitchpointFusedConfig) -> None:
+        super().__init__(config)
+        siglip = SiglipVisionModel(SiglipVisionConfig(**config.siglip))
+        siglip.vision_model.post_layernorm = nn.Identity()  # type: ignore[assignment]
+        shape = CONFIG_MAPPING[config.dino["model_type"]](**config.dino)
+        self.siglip, self.dino = _Tower(siglip), _Tower(AutoModel.from_config(shape))
+        self.skip = 1 + getattr(shape, "num_register_tokens", 0)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Nothing: weights come from the file."""
+
+    def forward(self, pixel_values: torch.Tensor, **kwargs: Any) -> BaseModelOutput:
+        first = self.siglip.tower(pixel_values=pixel_values).last_hidden_state
+        # Back to bytes, exactly, and on to the other tower's own scale, by the arithmetic of training.
+        scaled = ((pixel_values.float() + 1.0) * 127.5).round() / 255.0
+        mean, std = scaled.new_tensor(_IMAGENET_MEAN), scaled.new_tensor(_IMAGENET_STD)
+        scaled = (scaled - mean[:, None, None]) / std[:, None, None]
+        if (side := self.config.dino_size) is not None:
+            scaled = nn.functional.interpolate(
+                scaled, (side, side), mode="bicubic", antialias=True, align_corners=False
+            )
+        second = self.dino.tower(pixel_values=scaled.to(pixel_values.dtype)).last_hidden_state[:, self.skip :]
+        features: Any = torch.cat((first, second), dim=-1)
+        return BaseModelOutput(last_hidden_state=features, hidden_states=(features,))
+
+
 class SwitchpointConfig(LlavaConfig):
     """Llava's config under a name of its own."""
 
@@ -81,5 +154,9 @@ class SwitchpointForConditionalGeneration(LlavaForConditionalGeneration):
     config_class = SwitchpointConfig
 
 
-AutoConfig.register(SwitchpointVisionConfig.model_type, SwitchpointVisionConfig, exist_ok=True)
-AutoModel.register(SwitchpointVisionConfig, SwitchpointVisionModel, exist_ok=True)
+for _config, _model in (
+    (SwitchpointVisionConfig, SwitchpointVisionModel),
+    (SwitchpointFusedConfig, SwitchpointFusedModel),
+):
+    AutoConfig.register(_config.model_type, _config, exist_ok=True)
+    AutoModel.register(_config, _model, exist_ok=True)

@@ -13,13 +13,13 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 
 from schemas.errors import InputError
 from tests.test_architecture import imports
-from tests.train.checkpoints import PATCH, SIGLIP, checkpoint
+from tests.train.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
 from train.__main__ import main
 from train.export import remote
 from train.export.build import load
 from train.export.write import described, export
 from train.loader.decode import decode_image
-from train.models.encoder import normalise
+from train.models.towers import normalise
 
 PROMPT = "USER: what is this?\nASSISTANT:"
 
@@ -58,7 +58,7 @@ def test_text_models(tmp_path, family, tied, architecture):
     assert made == greedy(ours, ids[0].tolist(), nothing, 8)
 
 
-@pytest.mark.parametrize("encoder", [SIGLIP, PATCH], ids=["siglip", "patch"])
+@pytest.mark.parametrize("encoder", [SIGLIP, PATCH, FUSED], ids=["siglip", "patch", "fused"])
 def test_models_with_images(tmp_path, encoder):
     out = checkpoint(tmp_path, encoder=encoder)
     told = export(out, tmp_path / "hf")
