@@ -55,6 +55,19 @@ def extract(payload: tuple[Source, str, str], scratch: Scratch) -> Receipt:
     return {"rows": rows, "written": written, "rejected": dict(+rejected), "file": name}
 
 
+def count_rows(path: str) -> int:
+    """Rows of the Parquet file `path`, by its footer. Raises InputError where it is none."""
+    try:
+        with files.open_input(path) as stream:
+            return int(pq.ParquetFile(stream).metadata.num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: Exception) -> InputError:
+    return InputError(f"not a readable Parquet file ({str(error).splitlines()[0][:200]})", file=path)
+
+
 def _usable(row: dict[str, Any], source: Source) -> bool:
     """A row of the metadata needs uid and URL; one of a tar the uid (its URL matters where there is no metadata)."""
     url = row.get("url")
@@ -75,7 +88,7 @@ def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
                 columns = {ours: batch.column(theirs).cast(SCHEMA.field(ours).type) for ours, theirs in present.items()}
                 yield pa.table(columns).to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"not a readable Parquet file ({str(error).splitlines()[0][:200]})", file=path) from None
+        raise _unreadable(path, error) from None
 
 
 def _tar(path: str) -> Iterator[list[dict[str, Any]]]:

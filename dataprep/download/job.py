@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -157,13 +158,22 @@ def make_report(
 
 
 def describe(job: DownloadJob) -> str:
-    """What a run would do. Raises InputError for missing inputs."""
+    """What a run would do. Raises InputError for inputs that are missing or no Parquet."""
     metadata_files, tars = _expand(job.metadata), _expand(job.dr)
-    allowed = f"; NOT REFUSED: {', '.join(job.allow_addresses)}" if job.allow_addresses else ""
-    return (
-        f"download: {len(metadata_files):,} metadata files, {len(tars):,} DataComp-DR tars -> {job.out}\n"
-        f"{job.threads} threads a task, about {job.rows_per_shard:,} URLs a tar, {job.retries} retries{allowed}"
-    )
+    with ThreadPoolExecutor(16) as pool:
+        rows = sum(pool.map(extract.count_rows, metadata_files))
+    size = f"{rows:,} rows, at most {-(-rows // job.rows_per_shard):,} shards\n" if metadata_files else ""
+    pace = f"{job.host_rate:g} requests a second" if job.host_rate else "no limit on the rate"
+    to_host = f"{job.host_connections} connections a task" if job.host_connections else "no limit on connections"
+    lines = [
+        f"download: {len(metadata_files):,} metadata files, {len(tars):,} DataComp-DR tars -> {job.out}",
+        f"{size}{job.threads} threads a task, {job.retries} retries, rounds: {job.rounds}",
+        f"to one host: {to_host}, {pace}; robots.txt: {'kept to' if job.robots_txt else 'not asked for'}",
+        f"X-Robots-Tag that is kept to: {', '.join(job.opt_out) or 'none'}",
+    ]
+    if job.allow_addresses:
+        lines.append(f"addresses that are NOT REFUSED: {', '.join(job.allow_addresses)}")
+    return "\n".join(lines)
 
 
 def main(spark: SparkSession, job: DownloadJob, progress: Progress) -> str:

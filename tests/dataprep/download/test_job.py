@@ -19,7 +19,7 @@ from dataprep.download.account import TRANSIENT
 from dataprep.download.config import DownloadJob
 from dataprep.download.engine import Spool
 from dataprep.download.extract import SCHEMA
-from dataprep.download.job import run
+from dataprep.download.job import describe, run
 from dataprep.tasks import Scratch
 from dataprep.webdataset import samples, write_tar
 from schemas.errors import InputError
@@ -271,3 +271,16 @@ def test_inputs_that_are_not_what_they_should_be_are_named(spark: SparkSession, 
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet"):
         run(spark, settings(tmp_path, tmp_path / "out2", dr=[]))
+
+
+def test_a_dry_run_says_how_much_how_polite_and_what_is_not_refused(inputs: Path, tmp_path: Path) -> None:
+    text = describe(settings(inputs, tmp_path / "out", host_rate=2.5, robots_txt=True, rounds=3))
+    rows = GOOD + len(REFUSED) + 6
+    for part in ("2 metadata files, 2 DataComp-DR tars", f"{rows} rows, at most 4 shards", "2.5 requests", "rounds: 3"):
+        assert part in text
+    assert "kept to" in text
+    assert "NOT REFUSED: 127.0.0.1" in text
+    assert "NOT REFUSED" not in describe(settings(inputs, tmp_path / "out", allow_addresses=[]))
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet"):
+        describe(settings(tmp_path, tmp_path / "out", dr=[]))

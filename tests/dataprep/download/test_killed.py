@@ -25,7 +25,7 @@ from tests.dataprep.killing import kill_executor, kill_tree, receipts, submit, t
 
 pytestmark = pytest.mark.slow
 URLS = int(os.environ.get("SWITCHPOINT_HOSTILE_URLS", "260"))
-SHARDS = 6
+SHARDS = 4
 LIMIT_S = 570
 
 
@@ -104,7 +104,8 @@ def test_the_driver_is_killed_twice(world: tuple[Path, dict[str, str]], server: 
     server.requests.clear()
     assert submit("download", job, "local[2]").wait(LIMIT_S) == 0
     asked = {server.url(path.lstrip("/")) for path in server.requests}
-    assert not {url for url in vouched if "/good/" in url} & asked - {server.url("good/9"), server.url("good/1")}
+    redirected_to = {server.url("good/9"), server.url("good/1")}
+    assert not {url for url in vouched - redirected_to if url.startswith(server.url("good/"))} & asked
     check(out, expected)
     print(
         json.dumps(
