@@ -150,13 +150,14 @@ class CheckpointStore:
             raise NotSavedError(" ".join(str(error).split())) from error
         return target
 
-    def prune(self, keep: int) -> None:
-        """Remove all but the newest `keep` interval checkpoints, and what killed writers left."""
+    def prune(self, keep: int) -> list[str]:
+        """Remove all but the newest `keep` interval checkpoints, and what killed writers left; returns their names."""
         passing = [path for path in complete(self.folder) if not read(path).lasting]
         for path in passing[:-keep]:
             shutil.rmtree(path)
         for leftover in self.folder.glob(f"{_PARTIAL}*"):
             shutil.rmtree(leftover, ignore_errors=True)
+        return [path.name for path in passing[:-keep]]
 
 
 def complete(folder: Path) -> list[Path]:

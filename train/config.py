@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,29 @@ class CheckpointConfig(Strict):
     """Interval checkpoints to keep; those at switch points and the end always stay."""
     failures: int = Field(default=3, gt=0)
     """Interval checkpoints in a row that may fail (disk full) before the run stops; one at a switch point may not."""
+    remote: str | None = None
+    """Object storage (`s3://bucket/path`) that every checkpoint is copied to, and that a run on an empty disk goes on
+    from. Endpoint and credentials are the usual environment's."""
+
+
+class LoggersConfig(Strict):
+    """Where metrics go besides `metrics.jsonl`; each needs its own package, imported only if it is asked for."""
+
+    tensorboard: Path | None = None
+    """Directory for event files; needs `tensorboard`."""
+    wandb: dict[str, Any] | None = None
+    """Arguments of Composer's WandBLogger (`project`, `name`, ...); needs `wandb`."""
+    mlflow: dict[str, Any] | None = None
+    """Arguments of Composer's MLFlowLogger (`experiment_name`, `tracking_uri`, ...); needs `mlflow`."""
+
+
+class EvaluationConfig(Strict):
+    """Loss on held-out data, at the points that the schedule names (`evaluate_at`) and at the run's end."""
+
+    sources: dict[str, Path] = Field(min_length=1)
+    """Datasets by name, as dataprep writes them; each is scored by itself."""
+    rows: int = Field(default=256, gt=0)
+    """Rows of each to score, from its first on; all ranks share them."""
 
 
 class RunConfig(Strict):
@@ -50,12 +73,18 @@ class RunConfig(Strict):
     global_batch: int | None = Field(default=None, gt=0)
     """Rows of all ranks in a step; default: the schedule's. The order of samples does not depend on it."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"
+    recompute: bool = False
+    """Activation checkpointing of decoder blocks: about a third more work, a fraction of the memory."""
+    compile: bool = False
+    """Compile every block (torch.compile, in place): minutes at the start, then fewer and larger kernels."""
     parallel: ParallelConfig = ParallelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     seed: int = 17
     """Of the initial weights."""
     checkpoint: CheckpointConfig = CheckpointConfig()
     faults: FaultConfig = FaultConfig()
+    loggers: LoggersConfig = LoggersConfig()
+    evaluation: EvaluationConfig | None = None
     log_every: int = Field(default=10, gt=0)
     """Steps between progress lines; metrics.jsonl has every step."""
     threads: int | None = Field(default=None, gt=0)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from composer import Trainer
-from composer.core import DataSpec, Precision, Time, TimeUnit
+from composer.core import Callback, DataSpec, Precision, Time, TimeUnit
 from composer.devices import Device
 from composer.utils import dist, get_device, reproducibility
 
@@ -22,6 +21,7 @@ from schemas.schedule import Schedule
 from train import checkpoint
 from train.callbacks.audit import Audit
 from train.callbacks.checkpointing import Checkpointing
+from train.callbacks.evaluating import Evaluating
 from train.callbacks.faulty import Faults
 from train.callbacks.gradients import Gradients
 from train.callbacks.leaving import Leaving
@@ -29,18 +29,22 @@ from train.callbacks.metrics import Metrics
 from train.callbacks.progress import Progress
 from train.callbacks.rate import ScheduledRate
 from train.callbacks.record import StepRecord
-from train.checkpoint import CheckpointStore, Saved
+from train.checkpoint import CheckpointStore
 from train.config import RunConfig
+from train.cost import training_flops
 from train.faults import FaultLog
+from train.held_out import HeldOut
 from train.loader.batch import samples_in_batch, tokens_in_batch
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 from train.loader.fetch import Patience
-from train.loader.resume import check_past
+from train.loggers import build_loggers
 from train.microbatches import Microbatches
 from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
 from train.parallel import shard
+from train.remote import RemoteStore
+from train.starting import starting_point
 from train.tokenizer import checked_tokenizer
 
 log = logging.getLogger(__name__)
@@ -83,21 +87,6 @@ def build_model(run: RunConfig, schedule: Schedule) -> VisionLanguageModel:
     return VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
 
 
-def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | None:
-    """The run's own latest checkpoint, else the one that it branches from, else None.
-
-    Raises:
-        InputError: the schedule's past is not the checkpoint's.
-    """
-    own = checkpoint.complete(run.out / checkpoint.FOLDER)
-    if not own and run.branch_from is None:
-        return None
-    path = own[-1] if own else checkpoint.branching_point(Path(str(run.branch_from)), schedule)
-    saved = checkpoint.read(path)
-    check_past(schedule, saved.position, saved.past, checkpoint.schedule_of(path))
-    return path, saved
-
-
 def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[Trainer, ScheduleDataset] | None:
     """A trainer that is ready to `fit`, and its dataset; None if the run is already at its end.
 
@@ -106,7 +95,8 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     """
     ranks = dist.get_world_size()
     steps = Steps.of(run, schedule, ranks)
-    begin = starting_point(run, schedule)
+    remote = RemoteStore(run.checkpoint.remote) if run.checkpoint.remote else None
+    begin = starting_point(run, schedule, remote)
     start = begin[1].position if begin else 0
     stop = steps.stop_from(start)
     if start >= stop:
@@ -130,6 +120,11 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         patience=Patience(run.remote_patience),
     )
     model = build_model(run, schedule)
+    for block in model.decoder.layers:
+        block.recompute = run.recompute
+    if run.compile:
+        for block in model.blocks():
+            block.compile()  # in place: a wrapper around a block would hide FSDP's hooks
     if run.parallel.strategy == "fsdp":
         mesh = run.parallel.mesh(ranks, "cuda" if device.name == "gpu" else device.name)
         shard(model, model.blocks(), run.parallel, mesh, run.precision)
@@ -142,6 +137,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     rate = ScheduledRate(schedule)
     gradients = Gradients(model, schedule, record, run.optimizer.clip)
     metrics = Metrics(schedule, run.out, record, rate, gradients)
+    work = training_flops(model.decoder.config, model.decoder.embed_tokens.num_embeddings, schedule.seq_len)
     store = CheckpointStore(run.out, model, run, schedule)
     trainer = Trainer(
         model=model,
@@ -162,16 +158,27 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
             gradients,
             metrics,
             Faults(run.faults, FaultLog(run.out), metrics),
+            *_held_out(run, schedule, model, record, microbatch, stop),
             Leaving(record),
-            Progress(metrics, run.log_every, stop),
-            Checkpointing(store, schedule, record, run.checkpoint, stop),
+            Progress(metrics, run.log_every, stop, work),
+            Checkpointing(store, schedule, record, run.checkpoint, stop, remote),
         ],
+        loggers=build_loggers(run.loggers),
         progress_bar=False,
         auto_log_hparams=False,
     )
     if begin:
         trainer.state.timestamp = begin[1].timestamp
     return trainer, dataset
+
+
+def _held_out(
+    run: RunConfig, schedule: Schedule, model: VisionLanguageModel, record: StepRecord, rows: int, last: int
+) -> list[Callback]:
+    if run.evaluation is None:
+        return []
+    sources = {name: HeldOut(path, run.evaluation.rows, schedule) for name, path in run.evaluation.sources.items()}
+    return [Evaluating(model, sources, schedule, record, run.out, rows=rows, last=last)]
 
 
 def choose_device() -> Device:

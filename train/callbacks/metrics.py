@@ -84,6 +84,9 @@ class Metrics(Callback):
             seconds=round(seconds, 6),
             tokens_per_second=round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),
         )
+        facts = {"loss": self.last.loss, "lr": self.last.lr, "gradient_norm": self.last.gradient_norm}
+        facts |= {"tokens_per_second": self.last.tokens_per_second, "images": float(record.images)}
+        logger.log_metrics({f"step/{name}": value for name, value in facts.items()})
         if self._file is not None:
             self._file.write(self.last.model_dump_json() + "\n")
             self._file.flush()

@@ -6,19 +6,27 @@ import sys
 import time
 from datetime import timedelta
 
+import torch
 from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
 from schemas.run_log import Step
 from train.callbacks.metrics import Metrics
+from train.cost import H100_BF16
 
 
 class Progress(Callback):
-    """Prints one line every `every` steps on rank 0; rates are over the steps since the last line."""
+    """Prints one line every `every` steps on rank 0; rates are over the steps since the last line.
 
-    def __init__(self, metrics: Metrics, every: int, stop: int) -> None:
+    `work` is the decoder's operations a token: on GPUs the line has the share of their peak that they make (MFU).
+    """
+
+    def __init__(self, metrics: Metrics, every: int, stop: int, work: float = 0.0) -> None:
         self.metrics, self.every, self.stop = metrics, every, stop
+        # H100 and H200 alone: the share of a peak that is not this card's would mislead.
+        known = torch.cuda.is_available() and any(card in torch.cuda.get_device_name() for card in ("H100", "H200"))
+        self.token_share = work / (H100_BF16 * dist.get_world_size()) if known else 0.0
         self._since = (0.0, 0)
         self._drawn: dict[str, int] = {}
 
@@ -35,18 +43,21 @@ class Progress(Callback):
         rate = (step.position - before) / (now - then)
         drawn = {name: count - self._drawn[name] for name, count in step.samples.items()}
         self._since, self._drawn = (now, step.position), step.samples
-        print(describe(step, drawn, rate, self.metrics.schedule.seq_len, self.stop), file=sys.stderr, flush=True)
+        length = self.metrics.schedule.seq_len
+        mfu = rate * length * self.token_share
+        print(describe(step, drawn, rate, length, self.stop, mfu), file=sys.stderr, flush=True)
 
 
-def describe(step: Step, drawn: dict[str, int], rate: float, seq_len: int, stop: int) -> str:
-    """The line for `step`, with the samples by source since the last line, at `rate` samples a second."""
+def describe(step: Step, drawn: dict[str, int], rate: float, seq_len: int, stop: int, mfu: float = 0.0) -> str:
+    """The line for `step`, with the samples by source since the last line, at `rate` samples a second; no MFU if 0."""
     total = max(1, sum(drawn.values()))
     mix = " ".join(f"{name} {count / total:.1%}" for name, count in drawn.items() if count)
     losses = " ".join(f"{name} {value:.3f}" for name, value in step.loss_by_source.items())
     left = timedelta(seconds=round((stop - step.position) / max(rate, 1e-9)))
+    speed = f"{_short(rate * seq_len)} tokens/s" + (f" | MFU {mfu:.1%}" if mfu else "")
     return (
-        f"step {step.step} | {step.position / stop:6.1%} | {step.phase} | {_short(step.tokens)} tokens | "
-        f"{_short(rate * seq_len)} tokens/s | lr {step.lr:.2e} | mix {mix} | loss {losses} | {left} left"
+        f"step {step.step} | {step.position / stop:6.1%} | {step.phase} | {_short(step.tokens)} tokens | {speed} | "
+        f"lr {step.lr:.2e} | mix {mix} | loss {losses} | {left} left"
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from train.models.attention import Mask, attend
 from train.models.rope import RotaryPositions, rotate
@@ -69,8 +70,16 @@ class Block(nn.Module):
         self.self_attn = Attention(config)
         self.post_attention_layernorm = nn.RMSNorm(config.width, eps=config.norm_eps)
         self.mlp = SwiGLU(config)
+        self.recompute = False
+        """Keep only the input for backward and compute the rest again: less memory, a third more work."""
 
     def forward(self, x_BLD: Tensor, cosine: Tensor, sine: Tensor, mask: Mask) -> Tensor:
+        if self.recompute and self.training and torch.is_grad_enabled():
+            # Inside the block, so that FSDP's hooks stand outside: its weights are gathered once for both passes.
+            return checkpoint(self._forward, x_BLD, cosine, sine, mask, use_reentrant=False)
+        return self._forward(x_BLD, cosine, sine, mask)
+
+    def _forward(self, x_BLD: Tensor, cosine: Tensor, sine: Tensor, mask: Mask) -> Tensor:
         x_BLD = x_BLD + self.self_attn(self.input_layernorm(x_BLD), cosine, sine, mask)
         return x_BLD + self.mlp(self.post_attention_layernorm(x_BLD))
 

@@ -53,7 +53,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(whole, tmp_path, capfd):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, hard))  # the log fits, a checkpoint does not
     try:
-        with pytest.raises(InputError, match=r"cannot save the checkpoint of step 8 .*; make room and start"):
+        with pytest.raises(InputError, match=r"cannot save the checkpoint of step 8 .*; mend that and start"):
             fit(run, whole[1], DeviceCPU())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,54 @@
+"""Held-out loss is the mean over a dataset's tokens, at the schedule's points, and does not disturb the run."""
+
+import json
+
+import pytest
+import torch
+from composer.devices import DeviceCPU
+
+from schemas.errors import InputError
+from schemas.run_log import steps
+from tests.train import ranks, synthetic
+from train import checkpoint
+from train.config import RunConfig
+from train.held_out import HeldOut
+from train.launch import fit
+from train.loader.collate import collate
+from train.models.vlm import VisionLanguageModel
+
+
+def test_losses_at_the_schedules_points(tmp_path):
+    schedule = synthetic.schedule(tmp_path, lengths=(32, 16, 16))
+    phases = [p.model_copy(update={"evaluate_at": [16] if p.name == "text" else []}) for p in schedule.phases]
+    schedule = schedule.model_copy(update={"phases": phases})
+    held_out = {kind: synthetic.write(tmp_path / "held", kind, 10, seed=5) for kind in ("text", "pairs")}
+    logs = []
+    for name in ("with", "without"):
+        evaluation = {"sources": held_out, "rows": 7} if name == "with" else None
+        run = RunConfig.model_validate(ranks.settings("", tmp_path / name, evaluation=evaluation))
+        run.out.mkdir()
+        fit(run, schedule, DeviceCPU())
+        logs.append([s.model_dump(exclude={"seconds", "tokens_per_second"}) for s in steps(run.out / "metrics.jsonl")])
+    assert logs[0] == logs[1]
+    lines = [json.loads(line) for line in (tmp_path / "with/held_out.jsonl").read_text().splitlines()]
+    assert [line["position"] for line in lines] == [16, 64]
+
+    model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    checkpoint.load_weights(checkpoint.find(tmp_path / "with"), model)
+    for kind, path in held_out.items():
+        source = HeldOut(path, 7, schedule)
+        batch = collate([source._row(number) for number in range(7)])
+        with torch.no_grad():
+            nll = model.eval()(batch).nll
+        assert lines[-1]["tokens"][kind] == nll.numel()
+        assert lines[-1]["loss"][kind] == pytest.approx(float(nll.mean()), rel=1e-5)
+        ranked = [[b["loss_index"].numel() for b in source.batches(2, rank, 3)] for rank in range(3)]
+        assert [len(batches) for batches in ranked] == [2, 2, 2], "every rank runs equally often"
+        assert sum(map(sum, ranked)) == nll.numel()
+
+
+def test_data_of_another_tokenizer_is_refused(tmp_path):
+    schedule = synthetic.schedule(tmp_path)
+    other = schedule.tokenizer.model_copy(update={"digest": "another"})
+    with pytest.raises(InputError, match="tokenizer is not the run's; prepare held-out data"):
+        HeldOut(tmp_path / "text", 4, schedule.model_copy(update={"tokenizer": other}))

@@ -1,0 +1,54 @@
+"""Recomputing and compiling change what is computed when, not what comes out; loggers that are missing say so."""
+
+import importlib.util
+
+import pytest
+import torch
+
+from schemas.errors import InputError
+from train.config import LoggersConfig
+from train.loggers import build_loggers
+from train.models.attention import document_mask
+from train.models.decoder import Decoder
+from train.models.documents import document_ids, positions
+from train.models.sizes import DecoderConfig
+
+
+def gradients(change) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Output and gradients of a small decoder to whose blocks `change` was applied."""
+    torch.manual_seed(0)
+    decoder = Decoder(DecoderConfig(width=32, layers=2, heads=4, kv_heads=2, head_width=8, mlp_width=48), 64)
+    for block in decoder.layers:
+        change(block)
+    tokens = torch.randint(0, 64, (2, 24))
+    documents = document_ids(tokens, 3)
+    hidden = decoder(decoder.embed_tokens(tokens), positions(documents), document_mask(documents))
+    hidden.square().sum().backward()
+    return hidden.detach(), {name: p.grad for name, p in decoder.named_parameters() if p.grad is not None}
+
+
+def test_recomputing_is_exact():
+    plain, expected = gradients(lambda block: None)
+    again, found = gradients(lambda block: setattr(block, "recompute", True))
+    assert torch.equal(plain, again)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], gradient) for name, gradient in expected.items())
+
+
+def test_compiled_blocks_compute_the_same():
+    """Without code generation, which takes minutes on a CPU: what is tested is that blocks compile in place."""
+    plain, expected = gradients(lambda block: None)
+    compiled, found = gradients(lambda block: block.compile(backend="aot_eager"))
+    torch.testing.assert_close(compiled, plain, atol=1e-5, rtol=1e-4)
+    assert found.keys() == expected.keys(), "names stay as they were"
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_a_logger_without_its_package_says_so(tmp_path):
+    assert build_loggers(LoggersConfig()) == []
+    if importlib.util.find_spec("mlflow") is None:
+        with pytest.raises(InputError, match=r"loggers.mlflow: mlflow is not installed; pip install mlflow"):
+            build_loggers(LoggersConfig(mlflow={"tracking_uri": str(tmp_path)}))
+    with pytest.raises(InputError, match=r"loggers.wandb: .*unexpected keyword argument 'projekt'"):
+        build_loggers(LoggersConfig(wandb={"projekt": "x"}))
