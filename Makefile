@@ -3,6 +3,7 @@
 
 VENV ?= .venv
 WORK ?= demo-run
+STUDY ?= study-run
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 # Spark's workers must run this interpreter; nothing may ask a hub, an update server or a tracker.
@@ -25,8 +26,8 @@ setup:  ## virtual environment, pinned packages, Java 17
 demo: setup  ## raw data -> shards -> schedule -> trained model -> report, in WORK=demo-run; go on after an interruption
 	@python -m demo $(WORK) $(DEMO_ARGS)
 
-study: setup  ## the paper's sweep in miniature, report in WORK=study-run/study/report.html; STUDY_ARGS="--sweep ..." for smaller ones
-	@python -m demo.study $(if $(filter demo-run,$(WORK)),study-run,$(WORK)) $(STUDY_ARGS)
+study: setup  ## the paper's sweep in miniature; STUDY=study-run; STUDY_ARGS="--sweep recipes/study/sweeps/reduced.yaml" is smaller
+	@python -m demo.study $(STUDY) $(STUDY_ARGS)
 
 test: setup  ## every test, on two workers; ARGS="-k name" narrows
 	@python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
@@ -42,4 +43,4 @@ format: setup  ## let ruff format and fix
 	ruff check --fix .
 
 clean:  ## remove the demo's output and caches, keep the environment
-	rm -rf $(WORK) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(WORK) $(STUDY) .pytest_cache .mypy_cache .ruff_cache .hypothesis

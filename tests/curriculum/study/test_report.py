@@ -70,6 +70,11 @@ def test_sharing_and_mixes(swept):
     assert html_cell(swept, step.samples["text"]) in (swept / "report.html").read_text()
 
 
+def test_without_sharing_every_run_is_a_node(swept, capsys):
+    assert main(["sweep", "sweep.yaml", "--alone", "--no-tree"]) == 0
+    assert "12 runs, 12 stretches" in capsys.readouterr().out
+
+
 def html_cell(swept: Path, due: int) -> str:
     return f"{due + 1:,} (schedule: {due:,})"
 
