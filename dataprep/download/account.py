@@ -36,6 +36,8 @@ class Reason(StrEnum):
     DNS = "dns"
     CONNECT = "connect"
     """Refused, unreachable or reset before an answer."""
+    HOST_DOWN = "host_down"
+    """Not asked: so many requests in a row got no answer from the host that the task gave it up (`host_failures`)."""
     TLS = "tls"
     TIMEOUT = "timeout"
     """No byte for `timeout` seconds, or the whole fetch took longer than `total_timeout`."""
@@ -79,6 +81,7 @@ TRANSIENT = frozenset(
     [
         Reason.DNS,
         Reason.CONNECT,
+        Reason.HOST_DOWN,
         Reason.TIMEOUT,
         Reason.PROTOCOL,
         Reason.BODY_TRUNCATED,

@@ -12,7 +12,7 @@ from dataprep.image import ImageLimits
 from schemas.strict import Strict
 
 _NOT_IDENTITY = {
-    *("out", "metadata", "dr", "input_digest", "threads", "host_connections", "host_rate", "rounds"),
+    *("out", "metadata", "dr", "input_digest", "threads", "host_connections", "host_rate", "host_failures", "rounds"),
     *("timeout", "total_timeout", "max_redirects", "retries", "backoff", "max_wait"),
 }
 """Where, how fast and how patiently: these may change between the runs of one job."""
@@ -50,6 +50,9 @@ class DownloadJob(Strict):
     """Open to one host at once, by one task; null is no limit."""
     host_rate: float | None = Field(default=None, gt=0)
     """Requests a second to one host, by all tasks together; null is no limit."""
+    host_failures: int | None = Field(default=24, ge=1)
+    """Requests in a row without an answer (dns, connect, timeout) before a task gives a host up; its other URLs are left
+    to a later round. null is never."""
     robots_txt: bool = False
     """Ask each host for its robots.txt first, and keep to it."""
     images: ImageLimits = ImageLimits()
@@ -100,6 +103,7 @@ class DownloadJob(Strict):
             agent=self.agent,
             max_bytes=self.images.max_bytes,
             host_connections=self.host_connections,
+            host_failures=self.host_failures,
             host_interval=tasks_at_once / self.host_rate if self.host_rate else 0.0,
             robots_txt=self.robots_txt,
         )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import socket
 import ssl
 import time
 import urllib.parse
@@ -65,7 +66,12 @@ class Fetcher:
         self._policy, self._guard, self._sleep = policy, guard, sleep
         self._tls = ssl.create_default_context()
         self._hosts = HostLimits(
-            policy.host_connections, policy.host_interval, policy.max_wait, clock=clock, sleep=sleep
+            policy.host_connections,
+            policy.host_interval,
+            policy.max_wait,
+            policy.host_failures,
+            clock=clock,
+            sleep=sleep,
         )
         self._robots = RobotsCache(self._robots_txt, policy.agent) if policy.robots_txt else None
 
@@ -143,20 +149,36 @@ class Fetcher:
             deadline.extend(time.monotonic() - began)
         with self._hosts.slot(parts.hostname) as waited:
             deadline.extend(waited)
-            raw = self._guard.connect(parts.hostname, port, deadline)
+            raw, response = self._ask(parts.hostname, port, request, deadline, tls=parts.scheme == "https")
             try:
-                if parts.scheme == "https":
-                    raw.settimeout(deadline.left())
-                    raw = self._tls.wrap_socket(raw, server_hostname=parts.hostname)
-                connection = DeadlineSocket(raw, deadline)
-                connection.sendall(request)
-                response = http.client.HTTPResponse(connection, method="GET")  # type: ignore[arg-type]
-                response.begin()
                 if (asked := retry_after(response.headers)) and response.status in (429, 503):
                     self._hosts.hold(parts.hostname, asked)
                 yield response
             finally:
                 raw.close()
+
+    def _ask(
+        self, host: str, port: int, request: bytes, deadline: Deadline, *, tls: bool
+    ) -> tuple[socket.socket, http.client.HTTPResponse]:
+        """A connection to a judged address, and the answer whose headers it has brought."""
+        raw = None
+        try:
+            raw = self._guard.connect(host, port, deadline)
+            if tls:
+                raw.settimeout(deadline.left())
+                raw = self._tls.wrap_socket(raw, server_hostname=host)
+            connection = DeadlineSocket(raw, deadline)
+            connection.sendall(request)
+            response = http.client.HTTPResponse(connection, method="GET")  # type: ignore[arg-type]
+            response.begin()
+        except BaseException as error:
+            if raw is not None:
+                raw.close()
+            if _no_answer(error):
+                self._hosts.answered(host, well=False)
+            raise
+        self._hosts.answered(host, well=True)
+        return raw, response
 
     def _accept(self, response: http.client.HTTPResponse) -> Fetched:
         """Judge status and headers, and read the body under its cap."""
@@ -187,6 +209,13 @@ class Fetcher:
         if not sniffed:
             _sniff(body)
         return bytes(body)
+
+
+def _no_answer(error: BaseException) -> bool:
+    """Whether nothing came back; a refused address, a bad certificate or garbage is something."""
+    if isinstance(error, FetchError):
+        return error.reason in (Reason.DNS, Reason.CONNECT, Reason.TIMEOUT)
+    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
 
 
 def _sniff(body: bytearray) -> bool:

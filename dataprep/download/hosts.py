@@ -5,6 +5,10 @@ tasks, but a popular host still has a row in twenty, and sixty-four threads find
 has so many slots, a least time between two requests, and a time before which it wants no more of them: a
 `Retry-After` speaks for the host, not for the one URL that happened to ask. Waiting here is our doing, so it is not
 counted against the server's deadline.
+
+A host that does not answer at all is given up after so many requests in a row. Otherwise every thread would come to
+wait for it: of a host with a row in twenty and eight slots, each request taking ten seconds to fail, a task would not
+see sixteen rows a second whatever the number of its threads.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ class _Host:
     """Clock time of the next request that the pace allows."""
     held_until: float = 0.0
     """Clock time before which the host asked not to be asked."""
+    failures: int = 0
+    """Requests in a row that got no answer."""
 
 
 class HostLimits:
@@ -34,6 +40,7 @@ class HostLimits:
         connections: open at once to one host; None is no limit.
         interval: seconds from one request to a host to the next; 0 is no limit.
         max_wait: seconds; a host that asks to be left alone for longer is not asked again.
+        failures: requests in a row without an answer, after which a host is given up; None is never.
         clock, sleep: replaced in tests.
     """
 
@@ -42,11 +49,13 @@ class HostLimits:
         connections: int | None,
         interval: float,
         max_wait: float,
+        failures: int | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._connections, self._interval, self._max_wait = connections, interval, max_wait
+        self._connections, self._interval = connections, interval
+        self._max_wait, self._failures = max_wait, failures
         self._clock, self._sleep = clock, sleep
         self._hosts: dict[str, _Host] = {}
         self._lock = threading.Lock()
@@ -56,7 +65,8 @@ class HostLimits:
         """Hold one of the host's slots, its turn having come; yields the seconds that this took.
 
         Raises:
-            FetchError: the host asked to be left alone for longer than `max_wait` (RATE_LIMITED).
+            FetchError: the host asked to be left alone for longer than `max_wait` (RATE_LIMITED), or was given up
+                (HOST_DOWN).
         """
         began = self._clock()
         state = self._state(host)
@@ -77,6 +87,12 @@ class HostLimits:
         with self._lock:
             state.held_until = max(state.held_until, self._clock() + seconds)
 
+    def answered(self, host: str, *, well: bool) -> None:
+        """Note that a request to `host` got an answer, whatever it said; or, without `well`, none."""
+        state = self._state(host)
+        with self._lock:
+            state.failures = 0 if well else state.failures + 1
+
     def _state(self, host: str) -> _Host:
         with self._lock:
             state = self._hosts.get(host)
@@ -92,6 +108,9 @@ class HostLimits:
             held = state.held_until - now
             if held > self._max_wait:
                 raise FetchError(Reason.RATE_LIMITED, f"{host} asks to wait {held:.0f} s", retry_after=held)
+            if self._failures is not None and state.failures >= self._failures:
+                wait = self._max_wait + 1  # no use in trying again in this task
+                raise FetchError(Reason.HOST_DOWN, f"{state.failures} requests without an answer", retry_after=wait)
             start = max(now, state.next, state.held_until)
             state.next = start + self._interval
             return start - now

@@ -24,6 +24,8 @@ class FetchPolicy:
     """Open at once to one host, by this fetcher; None is no limit."""
     host_interval: float = 0.0
     """Seconds from one request to a host to the next, by this fetcher."""
+    host_failures: int | None = None
+    """Requests in a row without an answer, after which a host is given up; None is never."""
     robots_txt: bool = False
     """Whether each host's robots.txt is fetched first and kept to."""
     opt_out: frozenset[str] = frozenset()

@@ -131,6 +131,12 @@ def test_urls_that_are_no_good_are_not_dialled(url: str, reason: str | None) -> 
     assert network.dialled == []
 
 
+def test_what_is_no_tls_is_not_spoken_to_in_the_clear(stranger: Any) -> None:
+    stranger.requests.clear()
+    assert Network(retries=2).reason(stranger.url("good/1").replace("http:", "https:")) == "tls"
+    assert stranger.requests == []
+
+
 def test_what_may_pass_is_tried_again_with_longer_waits(stranger: Any, picture: Picture) -> None:
     network = Network(retries=2, backoff=0.5)
     assert network.fetcher.open(stranger.url("flaky/4")).read() == picture(4)
@@ -159,6 +165,15 @@ def test_a_host_that_wants_to_be_left_alone_for_long_is_not_asked_again(stranger
     assert network.reason(stranger.url("good/1")) == "http_rate_limited"
     assert len(network.dialled) == before
     assert network.slept == []
+
+
+def test_a_host_without_answers_is_given_up_whatever_its_urls(stranger: Any, picture: Picture) -> None:
+    """Port 9 of the loopback refuses; names that are refused for their address are no news of the host."""
+    network = Network({"dead.example": ["127.0.0.1"], "inside.example": ["10.0.0.1"]}, host_failures=3, retries=1)
+    assert [network.reason(f"http://dead.example:9/{n}") for n in range(4)] == ["connect", *["host_down"] * 3]
+    assert len(network.dialled) == 3
+    assert {network.reason(f"http://inside.example/{n}") for n in range(5)} == {"address"}
+    assert network.fetcher.open(stranger.url("good/1")).read() == picture(1)
 
 
 def test_connections_to_a_host_are_limited(stranger: Any) -> None:

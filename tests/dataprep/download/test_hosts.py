@@ -85,3 +85,22 @@ def test_slots_are_given_back_by_failures_too() -> None:
     thread = threading.Thread(target=take, daemon=True)
     thread.start()
     assert inside.wait(30)
+
+
+def test_a_host_that_never_answers_is_given_up_and_one_that_does_is_not() -> None:
+    clock = Clock()
+    polite = HostLimits(None, 0.0, 30.0, 3, clock=clock, sleep=clock.sleep)
+
+    def ask(host: str, *, well: bool) -> None:
+        with polite.slot(host):
+            polite.answered(host, well=well)
+
+    for _ in range(4):
+        ask("flaky", well=False)
+        ask("flaky", well=False)
+        ask("flaky", well=True)
+    for _ in range(3):
+        ask("dead", well=False)
+    with pytest.raises(FetchError, match="host_down"):
+        ask("dead", well=True)
+    ask("flaky", well=True)

@@ -58,7 +58,14 @@ def world(server: Stranger, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 def settings(folder: Path, out: str) -> dict[str, Any]:
     # Time-outs that a drip cannot outlast and a loaded machine can bear.
-    times = {"timeout": 8, "total_timeout": 10, "retries": 0, "threads": 24, "host_connections": None}
+    times = {
+        "timeout": 8,
+        "total_timeout": 10,
+        "retries": 0,
+        "threads": 24,
+        "host_connections": None,
+        "host_failures": None,
+    }
     where = {"metadata": str(folder / "metadata.parquet"), "out": str(folder / out)}
     images = {"max_bytes": 300_000, "max_pixels": 50_000_000}
     return {**where, **times, "images": images, "rows_per_shard": -(-URLS // SHARDS), "allow_addresses": ["127.0.0.1"]}
