@@ -51,8 +51,8 @@ class DownloadJob(Strict):
     host_rate: float | None = Field(default=None, gt=0)
     """Requests a second to one host, by all tasks together; null is no limit."""
     host_failures: int | None = Field(default=24, ge=1)
-    """Requests in a row without an answer (dns, connect, timeout) before a task gives a host up; its other URLs are left
-    to a later round. null is never."""
+    """Requests in a row without an answer (dns, connect, timeout) before a task gives a host up; its other URLs are
+    left to a later round. null is never."""
     robots_txt: bool = False
     """Ask each host for its robots.txt first, and keep to it."""
     images: ImageLimits = ImageLimits()
