@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -25,6 +29,7 @@ class ScheduleLoader(DataLoader[Batch]):
             num_workers=workers,
             pin_memory=pin_memory,
             drop_last=False,
+            worker_init_fn=_end_with(os.getpid()) if workers else None,
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -39,6 +44,24 @@ class ScheduleLoader(DataLoader[Batch]):
                     batch.error.told_elsewhere = not self.dataset.first_to_fail()  # type: ignore[attr-defined]
                 raise batch.error
             yield batch
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with(rank: int) -> Callable[[int], None]:
+    """For a worker's start: its process ends when the rank's does, however that ends.
+
+    Left to itself, the worker of a killed rank may wait for other workers for ever: Streaming's barrier is a loop.
+    """
+
+    def start(worker: int) -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != rank:  # it died before it could be told
+                os._exit(1)
+
+    return start
 
 
 def _collate_or_fail(rows: Sequence[Row | Failure]) -> Batch | Failure:
