@@ -22,12 +22,13 @@ from __future__ import annotations
 import logging
 import math
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from time import time_ns
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import streaming.base.dataset as stock
@@ -125,6 +126,7 @@ class ScheduleDataset(StreamingDataset):
             )
         self.shards = Shards(streams, self.shard_offset_per_stream)  # type: ignore[assignment]
         self.cache_limit = cache_limit
+        self._offsets: list[int] = self.sample_offset_per_stream.tolist()
 
     def _claim(self, cache: str, patience: Patience) -> list[Site]:
         self._slot = Slot(Path(cache))
@@ -165,16 +167,19 @@ class ScheduleDataset(StreamingDataset):
         Raises:
             SourceError: a shard or a row cannot be read.
         """
-        rows = -1
+        rows, positions = 0, cast(Iterator[int], iter(()))
         try:
             row: Any
-            for rows, row in enumerate(super().__iter__()):
-                assert self._work is not None
-                yield row._replace(position=self._work.position(rows))
+            for row in super().__iter__():
+                if not rows:
+                    assert self._work is not None
+                    positions = self._work.positions()
+                rows += 1
+                yield Row._make((*row[:-1], next(positions)))
             if self._failure is not None:
                 raise self._failure
-            if self._work is not None and rows + 1 < len(self._work) and not self._closed:
-                raise RuntimeError(f"the loader ended after {rows + 1:,} of {len(self._work):,} rows")
+            if self._work is not None and rows < len(self._work) and not self._closed:
+                raise RuntimeError(f"the loader ended after {rows:,} of {len(self._work):,} rows")
         except SourceError as error:
             if get_worker_info() is None:
                 error.told_elsewhere = not self.first_to_fail()
@@ -187,13 +192,12 @@ class ScheduleDataset(StreamingDataset):
         Raises:
             SourceError: the shard cannot be had, or the row breaks the data contract; names source and sample.
         """
-        number = int(np.searchsorted(self.sample_offset_per_stream, at, side="right")) - 1
-        sample = int(at) - int(self.sample_offset_per_stream[number])
+        number = bisect_right(self._offsets, at) - 1
+        sample = int(at) - self._offsets[number]
         schedule, source = self.schedule, self.schedule.sources[number]
         try:
             raw = self.get_item(at)
-            row = decode_row(raw, number, schedule.seq_len, schedule.tokenizer, schedule.geometry)
-            return row._replace(sample=sample)
+            return decode_row(raw, number, schedule.seq_len, schedule.tokenizer, schedule.geometry, sample)
         except DamagedRowError as damage:
             raise SourceError(
                 f"sample {sample:,} of source '{source.name}' holds {damage}",

@@ -6,6 +6,8 @@ table. This needs 8 bytes a shard.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,10 @@ class ShardSearch:
     """Maps a global sample id to (shard, sample within the shard)."""
 
     def __init__(self, shard_sizes: NDArray[np.int64], *unused: Any) -> None:
-        self._ends = np.cumsum(shard_sizes)
+        self._ends = array("q", np.cumsum(shard_sizes, dtype=np.int64).tobytes())
 
     def __getitem__(self, index: int) -> tuple[int, int]:
         if not 0 <= index < self._ends[-1]:
-            raise IndexError(f"sample {index:,} of {int(self._ends[-1]):,}")
-        shard = int(np.searchsorted(self._ends, index, side="right"))
-        return shard, int(index) - (int(self._ends[shard - 1]) if shard else 0)
+            raise IndexError(f"sample {index:,} of {self._ends[-1]:,}")
+        shard = bisect_right(self._ends, index)
+        return shard, int(index) - (self._ends[shard - 1] if shard else 0)

@@ -11,7 +11,7 @@ deals them so), and a step of the run takes its contiguous positions rank after 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,10 +78,10 @@ class LazyWork:
     def __len__(self) -> int:
         return len(self._share)
 
-    def position(self, j: int) -> int:
-        """Position in the run of item `j`."""
-        b, offset = divmod(j, self._share.batch_size)
-        return self._share.batch(b)[0] + offset
+    def positions(self) -> Iterator[int]:
+        """Position in the run of each item, in order."""
+        for b in range(self._share.batches):
+            yield from range(*self._share.batch(b))
 
     def __getitem__(self, j: int) -> int:
         if not 0 <= j < len(self._share):
