@@ -81,12 +81,13 @@ class Result:
         return self.tokens / self.seconds / self.cores / 1e6
 
 
-def ours(name: str, paths: list[Path], out: Path, tokenizer: str, cores: int) -> Result:
-    """The job as a user runs it."""
+def ours(name: str, paths: list[Path], out: Path, tokenizer: str, cores: int, java: str = "") -> Result:
+    """The job as a user runs it; `java` are options for the JVM."""
     shutil.rmtree(out, ignore_errors=True)
     job = out.with_suffix(".yaml")
     job.write_text(json.dumps({"inputs": [str(path) for path in paths], "out": str(out), "tokenizer": tokenizer}))
     submit = [str(Path(sys.executable).parent / "spark-submit"), "--master", f"local[{cores}]"]
+    submit += ["--driver-java-options", java] if java else []
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment |= {"SPARK_LOCAL_IP": "127.0.0.1"}
     seen = Watched([*submit, str(ROOT / "dataprep/jobs/text.py"), str(job)], environment)
@@ -252,6 +253,7 @@ def main() -> None:
     parser.add_argument("--datatrove-python", help="an interpreter that has datatrove 0.10")
     parser.add_argument("--without-peers", action="store_true", help="only ours and the limit")
     parser.add_argument("--large", type=int, default=0, metavar="MEGABYTES", help="also one file of so much text")
+    parser.add_argument("--java-options", metavar="OPTIONS", help="also measure ours with these options for the JVM")
     parser.add_argument("--report", type=Path, help="write the Markdown page here too")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="switchpoint-benchmark-"))
@@ -262,6 +264,9 @@ def main() -> None:
         lambda: ours("switchpoint, local[2]", paths, folder / "two", tokenizer, 2),
         lambda: limit(paths[:LIMIT_FILES], tokenizer),
     ]
+    if java := options.java_options:
+        steps.append(lambda: ours(f"local[1], {java}", paths, folder / "one", tokenizer, 1, java))
+        steps.append(lambda: ours(f"local[2], {java}", paths, folder / "two", tokenizer, 2, java))
     if not options.without_peers:
         steps.append(lambda: loop(paths[0], folder / "loop", tokenizer))
     if options.datatrove_python and not options.without_peers:
