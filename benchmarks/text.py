@@ -17,11 +17,13 @@ seconds stand beside the clock's, because a machine that other work shares infla
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -166,7 +168,12 @@ class Watched:
         done = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(psutil.Process(process.pid), done), daemon=True)
         watcher.start()
-        self.output = process.communicate()[0]
+        try:
+            self.output = process.communicate()[0]
+        except BaseException:
+            for one in (*psutil.Process(process.pid).children(recursive=True), process):
+                one.kill()
+            raise
         self.seconds = time.monotonic() - began
         done.set()
         watcher.join()
@@ -175,16 +182,18 @@ class Watched:
 
     def _watch(self, root: psutil.Process, done: threading.Event) -> None:
         while not done.wait(0.2):
-            try:
+            with contextlib.suppress(psutil.Error):
                 for one in (root, *root.children(recursive=True)):
-                    name, command = one.name(), one.cmdline()
-                    kind = "JVM" if "java" in name else "workers" if "pyspark.daemon" in command else "driver"
-                    times = one.cpu_times()
-                    self.cpu[one.pid, kind] = times.user + times.system
-                    if "python" in name:
-                        self.peak = max(self.peak, one.memory_info().rss)
-            except psutil.Error:
-                continue
+                    self._look_at(one)
+
+    def _look_at(self, one: psutil.Process) -> None:
+        with contextlib.suppress(psutil.Error):  # it has ended
+            name, command = one.name(), one.cmdline()
+            kind = "JVM" if "java" in name else "workers" if "pyspark.daemon" in command else "driver"
+            times = one.cpu_times()
+            self.cpu[one.pid, kind] = times.user + times.system
+            if "python" in name:
+                self.peak = max(self.peak, one.memory_info().rss)
 
 
 def report(results: list[Result], corpus_bytes: int) -> str:
@@ -221,7 +230,7 @@ def report(results: list[Result], corpus_bytes: int) -> str:
         lines.append(f"| {' | '.join(map(str, cells))} |")
     lines.append("")
     if (first := middle.get("switchpoint, local[1]")) and (second := middle.get("switchpoint, local[2]")):
-        each = [a.seconds / b.seconds for a, b in zip(by_name[first.name], by_name[second.name], strict=True)]
+        each = [a.seconds / b.seconds for a, b in zip(by_name[first.name], by_name[second.name], strict=False)]
         lines.append(f"From `local[1]` to `local[2]`: {statistics.median(each):.2f} times.")
         for name, peer in middle.items():
             if "one file" in name and peer is not first:
@@ -253,7 +262,7 @@ def main() -> None:
     parser.add_argument("--datatrove-python", help="an interpreter that has datatrove 0.10")
     parser.add_argument("--without-peers", action="store_true", help="only ours and the limit")
     parser.add_argument("--large", type=int, default=0, metavar="MEGABYTES", help="also one file of so much text")
-    parser.add_argument("--java-options", metavar="OPTIONS", help="also measure ours with these options for the JVM")
+    parser.add_argument("--java-options", metavar="OPTIONS", help="also measure ours once with these options")
     parser.add_argument("--report", type=Path, help="write the Markdown page here too")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="switchpoint-benchmark-"))
@@ -264,9 +273,6 @@ def main() -> None:
         lambda: ours("switchpoint, local[2]", paths, folder / "two", tokenizer, 2),
         lambda: limit(paths[:LIMIT_FILES], tokenizer),
     ]
-    if java := options.java_options:
-        steps.append(lambda: ours(f"local[1], {java}", paths, folder / "one", tokenizer, 1, java))
-        steps.append(lambda: ours(f"local[2], {java}", paths, folder / "two", tokenizer, 2, java))
     if not options.without_peers:
         steps.append(lambda: loop(paths[0], folder / "loop", tokenizer))
     if options.datatrove_python and not options.without_peers:
@@ -275,10 +281,17 @@ def main() -> None:
     if options.large:
         large = text_corpus.joined(paths, options.large << 20, folder / f"large-{options.large}.jsonl.zst")
         steps.append(lambda: ours("switchpoint, one large file", [large], folder / "large", tokenizer, 1))
+    if java := options.java_options:
+        steps.append(lambda: ours(f"switchpoint, local[1], {java}", paths, folder / "one", tokenizer, 1, java))
+        steps.append(lambda: ours(f"switchpoint, local[2], {java}", paths, folder / "two", tokenizer, 2, java))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = []
-    for step in steps:
-        results.append(step())
-        print(results[-1], file=sys.stderr, flush=True)
+    try:
+        for step in steps:
+            results.append(step())
+            print(results[-1], file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print("stopped early: what was measured until then is reported", file=sys.stderr)
     page = report(results, len(paths) * text_corpus.FILE_BYTES)
     print(page)
     if options.report:
