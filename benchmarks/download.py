@@ -79,6 +79,7 @@ def main() -> None:
                 took = ours(work, out, options) if name == "ours" else plain(work, out, options, name)
                 seconds.setdefault(name, []).append(round(took[0], 2))
                 cpu_seconds.setdefault(name, []).append(round(took[1], 2))
+                print(f"{name}: {took[0]:.1f} s, {took[1]:.1f} s of CPU", file=sys.stderr, flush=True)
                 shutil.rmtree(out)
     wall, cpu = ({name: statistics.median(taken) for name, taken in one.items()} for one in (seconds, cpu_seconds))
     peers = [name for name in PEERS if {name, "ours"} <= {*wall}]
