@@ -17,14 +17,63 @@ DCLM_FIELDS = (
     "metadata struct<`Content-Type`: string, `WARC-Date`: string, `WARC-Target-URI`: string>"
 )
 """DCLM-baseline's columns; declared, since inference breaks on its nulls."""
-_NO_EFFECT_ON_BYTES = {"inputs", "out", "input_digest"}
+_NO_EFFECT_ON_BYTES = {"inputs", "input_list", "out", "input_digest"}
+
+
+class NearDuplicates(Strict):
+    """How alike two documents must be for one to stand for both (see `dataprep.text.minhash`)."""
+
+    ngram: int = Field(default=5, ge=1, le=100)
+    """Words in an n-gram; documents are compared by the n-grams that they share."""
+    bands: int = Field(default=14, ge=1, le=256)
+    """Bands of the MinHash signature: more bands find less alike documents."""
+    rows: int = Field(default=8, ge=1, le=64)
+    """Functions in a band: more rows ask for more alike documents."""
+
+    @property
+    def threshold(self) -> float:
+        """About the similarity (Jaccard, of n-grams) at which a pair is more likely found than not."""
+        return float((1 / self.bands) ** (1 / self.rows))
+
+
+class EvaluationSet(Strict):
+    """Questions that must not be in the training data."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Stands in the reason of documents that are left out for it (`contaminated:NAME`)."""
+    files: list[str] = Field(min_length=1)
+    """JSON lines (also .gz, .zst) or Parquet: paths, directories or globs."""
+    fields: list[str] = Field(min_length=1)
+    """Texts of an item; dots lead into objects. Each is searched for by itself; a list of strings is one text each."""
+
+    @field_validator("files", "fields", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+class Decontamination(Strict):
+    """Leave out documents that share a run of words with an evaluation set."""
+
+    sets: list[EvaluationSet] = Field(min_length=1)
+    ngram: int = Field(default=13, ge=1, le=100)
+    """Words in a run; shorter texts of an item cannot be searched for (they are counted in a warning)."""
+
+    @field_validator("sets")
+    @classmethod
+    def _named_once(cls, sets: list[EvaluationSet]) -> list[EvaluationSet]:
+        if len({one.name for one in sets}) != len(sets):
+            raise ValueError("two sets have the same name; name each once")
+        return sets
 
 
 class TextJob(Strict):
     """What `dataprep/jobs/text.py` reads."""
 
-    inputs: list[str] = Field(min_length=1)
+    inputs: list[str] = []
     """Files, directories or globs (`**` spans directories); local paths, s3://, gs://, hdfs://."""
+    input_list: str | None = None
+    """A text file that names inputs, one a line, as in `inputs` (`#` begins a comment line); may add to `inputs`."""
     out: str
     """Directory of the dataset; new, or left by an interrupted run of the same job."""
     tokenizer: str
@@ -47,6 +96,10 @@ class TextJob(Strict):
     """Columns that `where` may use, as a Spark schema (`name type, ...`); `characters`, the text's length, is given."""
     deduplicate: bool = False
     """Keep only the first of documents with exactly the same text, over the whole input."""
+    near_duplicates: NearDuplicates | None = None
+    """Keep only the first of documents that are nearly the same (`true`, or its settings), over the whole input."""
+    decontaminate: Decontamination | None = None
+    """Leave out documents that share a run of words with evaluation sets."""
     shuffle: bool = True
     """Permute windows over the whole dataset; false keeps the order of the inputs."""
     held_out: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -69,6 +122,17 @@ class TextJob(Strict):
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
 
+    @field_validator("near_duplicates", mode="before")
+    @classmethod
+    def _on_or_off(cls, value: object) -> object:
+        return ({} if value else None) if isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _some_input(self) -> Self:
+        if not self.inputs and self.input_list is None:
+            raise ValueError("no inputs; name files or globs in `inputs`, or a list of them in `input_list`")
+        return self
+
     @model_validator(mode="after")
     def _a_sample_fits_a_shard(self) -> Self:
         if self.shard_bytes < self.seq_len * 4:
@@ -78,7 +142,7 @@ class TextJob(Strict):
     @property
     def selects(self) -> bool:
         """Whether documents are chosen before they are tokenized (`survey`, `select`)."""
-        return self.where is not None or self.deduplicate
+        return bool(self.where is not None or self.deduplicate or self.near_duplicates or self.decontaminate)
 
     @property
     def columns(self) -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataprep import files
+from dataprep.text import inputs
 from dataprep.text.config import TextJob
 from dataprep.text.read import Document, Reject, documents
 from dataprep.tokenizer import encoder, load
@@ -44,7 +45,7 @@ def estimate(job: TextJob) -> Estimate:
         InputError: a missing input, an unusable tokenizer, a damaged file among the sample.
     """
     spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
-    uris = files.expand(job.inputs)
+    uris = inputs.expand(job)
     sizes = [files.size(uri) for uri in uris]
     chosen = uris[:: -(-len(uris) // MAX_FILES)]
     budget = max(MIN_BYTES, sum(sizes) // SHARE) // len(chosen)

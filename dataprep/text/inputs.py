@@ -1,10 +1,21 @@
-"""An input file as tasks see it, and one task for each."""
+"""The input files of a job, as the settings name them, and one task for each.
+
+Inputs are in the order of their paths, each once, however they were named: the order of documents is that of the plan,
+and a plan must not depend on how a glob or a list happened to be written.
+"""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from dataprep import files
 from dataprep.tasks import Task
+from dataprep.text.config import TextJob
+from schemas.errors import InputError
+
+_THREADS = 32
+"""Look-ups in flight: an object store answers each in tens of milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -24,3 +35,37 @@ def task_name(number: int) -> str:
 def tasks(uris: list[str]) -> list[Task]:
     """One task for each input file, in plan order."""
     return [Task(task_name(number), Input(number, uri)) for number, uri in enumerate(uris)]
+
+
+def expand(job: TextJob) -> list[str]:
+    """The files that `inputs` and `input_list` name: absolute, sorted, each once.
+
+    Raises:
+        InputError: an entry that names no file (of a list, with its line), or an empty list.
+    """
+    found = set(files.expand(job.inputs))
+    if job.input_list is not None:
+        found.update(_listed(job.input_list))
+    return sorted(found)
+
+
+def _listed(path: str) -> set[str]:
+    uri = files.absolute(path)
+    try:
+        lines = files.read_bytes(uri).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError("not a text file", file=path, field="input_list", remedy="write one path a line") from None
+    entries = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    entries = [(number, entry) for number, entry in entries if entry and not entry.startswith("#")]
+    if not entries:
+        raise InputError("the list names no file", file=path, field="input_list", remedy="write one path a line")
+
+    def one(numbered: tuple[int, str]) -> list[str]:
+        number, entry = numbered
+        try:
+            return files.expand([entry])
+        except InputError as error:
+            raise InputError(f"{entry}: {error.problem}", file=path, line=number, remedy=error.remedy) from None
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return {found for named in pool.map(one, entries) for found in named}

@@ -17,7 +17,7 @@ from dataprep import files, publish
 from dataprep.plan import Plan, begin, code_version, describe_inputs
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, run_tasks
-from dataprep.text import inputs, provenance, select, tokenize
+from dataprep.text import evaluation, inputs, provenance, select, tokenize
 from dataprep.text.config import TextJob
 from dataprep.text.shards import SplitShards, plan_shards, run_shards
 from dataprep.text.windows import TokenStream
@@ -106,11 +106,12 @@ def plan_job(spark: SparkSession, job: TextJob, spec: TokenizerSpec) -> Plan:
     Raises:
         InputError: a pattern that matches nothing, or a file that cannot be read.
     """
-    uris = files.expand(job.inputs)
+    uris = inputs.expand(job)
+    searched = {"evaluation_files": evaluation.describe(job.decontaminate)} if job.decontaminate else {}
     return Plan(
         kind="text",
         inputs=describe_inputs(spark, uris, sampled=job.input_digest == "sampled"),
-        config=job.plan_config(),
+        config=job.plan_config() | searched,
         tokenizer=spec.identity.digest,
         seed=job.seed,
         code=code_version("dataprep.text", "schemas.permutation"),
@@ -148,7 +149,10 @@ def _manifest(
         shards=[ShardReceipt.model_validate(receipt["shard"]) for receipt in written],
         licences=job.licences,
         packages={name: version(name) for name in _PACKAGES},
-        warnings=[f"{text} ({count} of {len(tokenized)} inputs)" for text, count in sorted(warnings.items())],
+        warnings=[
+            *(f"{text} ({count} of {len(tokenized)} inputs)" for text, count in sorted(warnings.items())),
+            *(evaluation.short(job.decontaminate) if job.decontaminate else []),
+        ],
     )
 
 

@@ -1,9 +1,8 @@
-"""Choose documents before they are tokenized: a Spark SQL predicate, and exact deduplication.
+"""Choose documents before they are tokenized: a predicate, evaluation sets, duplicates, near-duplicates.
 
-A survey of the inputs (without texts) goes through Spark DataFrames, which decide what is dropped and why; each input's
-share of the decision is brought to one task and published, and the tokenize stage leaves those documents out. The order
-is that of the settings: `where` first, so that a copy that was filtered out does not count as the first. Of equal texts
-the first stays, in the order of the plan, whatever the cluster's size.
+A survey of the inputs (without texts) goes through Spark DataFrames, which decide what is left out and why (`decide`);
+each input's share of the decision is brought to one task, which publishes it as a list of rejects: line, reason, and
+the document that stays in its place or the evaluation item that it holds. The tokenize stage goes by that list.
 """
 
 from __future__ import annotations
@@ -13,37 +12,46 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark import RDD, SparkContext
-from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from dataprep import files
-from dataprep.plan import STAGING
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, Scratch, Task, run_tasks
-from dataprep.text import inputs, survey
+from dataprep.text import decide, evaluation, inputs, survey
 from dataprep.text.config import TextJob
-from schemas.errors import InputError
 
 STAGE = "select"
-REASONS = ("where", "duplicate")
-"""Reason codes; a decision holds their index."""
-_SURVEY = "number int, line long, characters long, digest binary, fields string"
-_DECISION = "number int, lines binary, reasons binary"
+_DECISION = "number int, rows binary"
+_LINE_BITS = 40
+"""A document's id is its input's number and its line: they sort as the plan does."""
+_ROW = np.dtype([("id", np.int64), ("reason", np.int8), ("kept", np.int64), ("item", np.int32)])
+"""One decision as it crosses to the tasks; -1 is none."""
+SCHEMA = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("reason", pa.string()),
+        ("kept_file", pa.string()),
+        ("kept_line", pa.int64()),
+        ("evaluation_file", pa.string()),
+        ("evaluation_line", pa.int64()),
+    ]
+)
+"""Of a reject list. `kept_*`: the document that stays in this one's place; `evaluation_*`: the item that it holds."""
 
 
-def selection_file(number: int) -> str:
+def rejects_file(number: int) -> str:
     """Name of the list of documents of input `number` that are left out, below the dataset's root."""
-    return f"{STAGING}/selection/{number:06}.bin"
+    return f"rejects/{number:06}.parquet"
 
 
 def dropped(out: str, number: int) -> dict[int, str]:
     """Reason by line of the documents of an input that are left out."""
-    data = files.read_bytes(files.join(out, selection_file(number)))
-    count = len(data) // 9
-    lines, reasons = np.frombuffer(data, np.int64, count), np.frombuffer(data, np.uint8, count, 8 * count)
-    return {line: REASONS[reason] for line, reason in zip(lines.tolist(), reasons.tolist(), strict=True)}
+    with files.open_input(files.join(out, rejects_file(number))) as stream:
+        table = pq.read_table(stream, columns=["line", "reason"])
+    return dict(zip(table["line"].to_pylist(), table["reason"].to_pylist(), strict=True))
 
 
 def check(spark: SparkSession, job: TextJob) -> None:
@@ -52,85 +60,86 @@ def check(spark: SparkSession, job: TextJob) -> None:
     Raises:
         InputError: `where` or `fields` is not Spark SQL, or names columns that do not exist.
     """
-    _decide(spark.createDataFrame([], _SURVEY), job)
+    if job.where is not None:
+        alone = job.model_copy(update={"near_duplicates": None})
+        decide.decide(spark.createDataFrame([], decide.SURVEY), alone)
 
 
 def run(spark: SparkSession, job: TextJob, uris: list[str], out: str, progress: Progress | None) -> None:
     """Survey the inputs and publish which documents are left out."""
     tasks = inputs.tasks(uris)
-    run_tasks(spark, tasks, functools.partial(survey.survey, job=job), out=out, stage=survey.STAGE, progress=progress)
+    search = evaluation.publish(job.decontaminate, out) if job.decontaminate else None
+    look = functools.partial(survey.survey, job=job, search=search)
+    run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
     deliver = functools.partial(_deliver, spark=spark, job=job, out=out, count=len(uris))
-    run_tasks(spark, tasks, _publish, out=out, stage=STAGE, progress=progress, deliver=deliver)
-
-
-def _decide(surveyed: DataFrame, job: TextJob) -> DataFrame:
-    """Rows (number, line, reason) of the documents that are left out."""
-    try:
-        kept = F.lit(True)
-        if job.where is not None:
-            surveyed = surveyed.select("*", F.from_json("fields", job.fields).alias("row"))
-            # The predicate sees the row's fields by their own names; ours cannot collide with them.
-            ours = F.struct("number", "line", "digest").alias("__document")
-            surveyed = surveyed.select(ours, "characters", "row.*")
-            surveyed = surveyed.select("__document.*", F.when(F.expr(job.where), True).otherwise(False).alias("kept"))
-            kept = F.col("kept")
-        decided = surveyed.select("number", "line", F.when(~kept, 0).alias("reason"), "digest")
-        if job.deduplicate:
-            copies = Window.partitionBy("digest", "reason").orderBy("number", "line")
-            again = F.col("reason").isNull() & (F.row_number().over(copies) > 1)
-            decided = decided.withColumn("reason", F.when(again, 1).otherwise(F.col("reason")))
-        return decided.where("reason is not null").select("number", "line", "reason")
-    except (AnalysisException, ParseException) as error:
-        problem = (error.getMessage() or str(error)).splitlines()[0]
-        raise InputError(
-            f"not a Spark SQL predicate over `fields`: {problem}", field="where", remedy="see the columns in `fields`"
-        ) from None
+    publish = functools.partial(_publish, uris=uris, search=search)
+    run_tasks(spark, tasks, publish, out=out, stage=STAGE, progress=progress, deliver=deliver)
 
 
 def _deliver(
     context: SparkContext, missing: list[Task], *, spark: SparkSession, job: TextJob, out: str, count: int
 ) -> RDD[Task]:
-    """The decision's partition n is input n: its task gets (number, lines, reasons)."""
-    surveyed = spark.range(0, count, 1, count).mapInArrow(functools.partial(_read, out=out), _SURVEY)
-    decision = _decide(surveyed, job).repartitionById(count, F.col("number")).mapInArrow(_pack, _DECISION)
+    """The decision's partition n is input n: its task gets (number, rows)."""
+    if not context.getConf().contains("spark.sql.shuffle.partitions"):  # an input's share of a shuffle fits a task
+        spark.conf.set("spark.sql.shuffle.partitions", str(max(count, context.defaultParallelism)))
+    surveyed = spark.range(0, count, 1, count).mapInArrow(functools.partial(_read, out=out), decide.SURVEY)
+    decision = decide.decide(surveyed, job).withColumn("number", F.shiftright("id", _LINE_BITS).cast("int"))
+    packed = decision.repartitionById(count, F.col("number")).mapInArrow(_pack, _DECISION)
     wanted = {task.payload.number for task in missing}
-    return decision.rdd.mapPartitionsWithIndex(functools.partial(_tasks, wanted=wanted))
+    return packed.rdd.mapPartitionsWithIndex(functools.partial(_tasks, wanted=wanted))
 
 
 def _read(batches: Iterator[pa.RecordBatch], *, out: str) -> Iterator[pa.RecordBatch]:
     for numbers in batches:
         for number in numbers.column(0).to_pylist():
             for batch in survey.read(out, number):
-                digest = batch.column("digest").cast(pa.binary())
-                columns = [batch.column("line"), batch.column("characters"), digest, batch.column("fields")]
-                repeated = pa.array(np.full(batch.num_rows, number, np.int32))
-                names = ["number", "line", "characters", "digest", "fields"]
-                yield pa.RecordBatch.from_arrays([repeated, *columns], names)
+                ids = pa.array((number << _LINE_BITS) + batch.column("line").to_numpy())
+                others = [batch.column(name) for name in ("characters", "digest", "fields", "bands", "item")]
+                others[1] = others[1].cast(pa.binary())
+                names = ["id", "characters", "digest", "fields", "bands", "item"]
+                yield pa.RecordBatch.from_arrays([ids, *others], names)
 
 
 def _pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Many rows to one per batch: what crosses to the tasks is arrays, not rows."""
     for batch in batches:
         if batch.num_rows:
-            lines = batch.column("line").to_numpy().astype(np.int64)
-            reasons = batch.column("reason").to_numpy().astype(np.uint8)
-            first = pa.array(batch.column("number")[:1], pa.int32())
-            arrays = [first, pa.array([lines.tobytes()]), pa.array([reasons.tobytes()])]
-            yield pa.RecordBatch.from_arrays(arrays, ["number", "lines", "reasons"])
+            rows = np.empty(batch.num_rows, _ROW)
+            for name in rows.dtype.names or ():
+                rows[name] = batch.column(name).fill_null(-1).to_numpy()
+            arrays = [batch.column("number")[:1], pa.array([rows.tobytes()], pa.binary())]
+            yield pa.RecordBatch.from_arrays(arrays, ["number", "rows"])
 
 
-def _tasks(number: int, rows: Iterator[tuple[int, bytes, bytes]], *, wanted: set[int]) -> Iterator[Task]:
-    if number not in wanted:
-        return
-    parts = [(np.frombuffer(lines, np.int64), np.frombuffer(reasons, np.uint8)) for _, lines, reasons in rows]
-    lines = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
-    reasons = np.concatenate([np.empty(0, np.uint8), *(part[1] for part in parts)])
-    order = np.argsort(lines)
-    name = inputs.task_name(number)
-    yield Task(name, (number, lines[order].tobytes() + reasons[order].tobytes()))
+def _tasks(number: int, parts: Iterator[tuple[int, bytes]], *, wanted: set[int]) -> Iterator[Task]:
+    if number in wanted:
+        rows = np.frombuffer(b"".join(part for _, part in parts), _ROW)
+        yield Task(inputs.task_name(number), (number, rows[np.argsort(rows["id"])].tobytes()))
 
 
-def _publish(payload: tuple[int, bytes], scratch: Scratch) -> Receipt:
+def _publish(
+    payload: tuple[int, bytes], scratch: Scratch, *, uris: list[str], search: evaluation.Search | None
+) -> Receipt:
+    """The reject list of one input. The receipt has: rejected (counts by reason)."""
     number, data = payload
-    scratch.publish_bytes(data, selection_file(number))
-    return {"rows": len(data) // 9}
+    rows, mask = np.frombuffer(data, _ROW), (1 << _LINE_BITS) - 1
+    items = evaluation.items(search.items) if search else []
+    names = np.array(["where", "contaminated", "duplicate", "near_duplicate"], object)
+    reasons, found = names[rows["reason"]], rows["item"].tolist()
+    for row in np.flatnonzero(rows["reason"] == decide.CONTAMINATED).tolist():
+        reasons[row] = f"contaminated:{items[found[row]]['set']}"
+    held = [items[one] if code == decide.CONTAMINATED else {} for one, code in zip(found, rows["reason"], strict=True)]
+    kept = [(uris[one >> _LINE_BITS], one & mask) if one >= 0 else (None, None) for one in rows["kept"].tolist()]
+    columns = [
+        pa.array(rows["id"] & mask),
+        pa.array(reasons, pa.string()),
+        pa.array([file for file, _ in kept], pa.string()),
+        pa.array([line for _, line in kept], pa.int64()),
+        pa.array([item.get("file") for item in held], pa.string()),
+        pa.array([item.get("line") for item in held], pa.int64()),
+    ]
+    local = scratch.path("rejects.parquet")
+    pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), local, compression="zstd")
+    scratch.publish(local, rejects_file(number))
+    counts = dict(zip(*np.unique(reasons.astype(str), return_counts=True), strict=True)) if len(rows) else {}
+    return {"rows": len(rows), "rejected": {str(name): int(count) for name, count in counts.items()}}

@@ -1,7 +1,8 @@
 """What selection needs to know of every document, without its text: one Parquet part per input file.
 
-Columns: `line`, `characters`, `digest` (xxh3-128 of the text, for exact deduplication) and `fields` (JSON of the
-columns that `where` may use).
+Columns: `line`, `characters`, `digest` (xxh3-128 of the text, for exact deduplication), `fields` (JSON of the columns
+that `where` may use), `bands` (of the MinHash signature) and `item` (an evaluation item that the text holds); the last
+two are null where the job does not ask for them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import xxhash
 from dataprep import files
 from dataprep.plan import STAGING
 from dataprep.tasks import Receipt, Scratch
+from dataprep.text import evaluation, minhash
 from dataprep.text.config import TextJob, top_level
 from dataprep.text.inputs import Input
 from dataprep.text.read import Document, documents
@@ -24,7 +26,14 @@ STAGE = "survey"
 ROWS = 8192
 """Documents in a record batch."""
 SCHEMA = pa.schema(
-    [("line", pa.int64()), ("characters", pa.int64()), ("digest", pa.binary(16)), ("fields", pa.string())]
+    [
+        ("line", pa.int64()),
+        ("characters", pa.int64()),
+        ("digest", pa.binary(16)),
+        ("fields", pa.string()),
+        ("bands", pa.list_(pa.int64())),
+        ("item", pa.int32()),
+    ]
 )
 
 
@@ -33,7 +42,7 @@ def part_file(number: int) -> str:
     return f"{STAGING}/survey-parts/{number:06}.parquet"
 
 
-def survey(payload: Input, scratch: Scratch, *, job: TextJob) -> Receipt:
+def survey(payload: Input, scratch: Scratch, *, job: TextJob, search: evaluation.Search | None) -> Receipt:
     """Survey one input file; rejects are not part of it. The receipt has: rows."""
     local, rows = scratch.path("survey.parquet"), 0
     columns = top_level(job.fields) if job.where else []
@@ -45,6 +54,7 @@ def survey(payload: Input, scratch: Scratch, *, job: TextJob) -> Receipt:
                 pa.array([len(row.text) for row in batch], pa.int64()),
                 pa.array([xxhash.xxh3_128_digest(row.text.encode()) for row in batch], pa.binary(16)),
                 pa.array([_fields(row, columns) for row in batch], pa.string()),
+                *_compared([row.text for row in batch], job, search),
             ]
             parquet.write_batch(pa.record_batch(arrays, schema=SCHEMA))
     scratch.publish(local, part_file(payload.number))
@@ -69,6 +79,14 @@ def _batches(uri: str, job: TextJob) -> Iterator[list[Document]]:
                 batch, characters = [], 0
     if batch:
         yield batch
+
+
+def _compared(texts: list[str], job: TextJob, search: evaluation.Search | None) -> tuple[pa.Array, pa.Array]:
+    """The columns `bands` and `item`."""
+    near = job.near_duplicates
+    bands = minhash.bands(texts, n=near.ngram, bands=near.bands, rows=near.rows) if near else [None] * len(texts)
+    items = evaluation.matches(texts, search) if search else [None] * len(texts)
+    return pa.array(bands, pa.list_(pa.int64())), pa.array(items, pa.int32())
 
 
 def _fields(row: Document, columns: list[str]) -> str:

@@ -1,0 +1,104 @@
+"""Runs of n words of a document as 64-bit hashes: what near-duplicates and leaked evaluation items have in common.
+
+A word is a run of letters, digits and marks, without regard to case; everything else only separates. Scripts that are
+written without spaces (Han, kana) count each character as a word, or a Chinese page would be a handful of words.
+
+All is array arithmetic over the code points of a batch: prefix sums of a polynomial modulo 2**64 give the hash of any
+range of characters, and once more of any range of words. In Python objects the same takes twenty times as long.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+_BASE = 0x9E3779B97F4A7C15 | 1
+_SEPARATOR, _LETTER, _WHOLE_WORD = 0, 1, 2
+_WITHOUT_SPACES = ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+
+
+@dataclass(frozen=True)
+class Ngrams:
+    """The n-grams of a batch of documents."""
+
+    hashes: Hashes
+    """Of all documents, one after the other."""
+    counts: npt.NDArray[np.int64]
+    """N-grams of each document: shape (documents,)."""
+    words: npt.NDArray[np.int64]
+    """Words of each document."""
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Where each document's n-grams begin in `hashes`."""
+        return np.cumsum(self.counts) - self.counts
+
+
+def ngrams(texts: Sequence[str], n: int) -> Ngrams:
+    """All runs of `n` words of each text; a text of fewer words has one, of all its words; of none, none."""
+    folded = [unicodedata.normalize("NFC", text.casefold()) for text in texts]
+    lengths = np.fromiter(map(len, folded), np.int64, len(folded))
+    codes = np.frombuffer("\n".join(folded).encode("utf-32-le", "surrogatepass"), np.uint32)
+    starts, hashes = _words(codes)
+    # A newline joins the texts, so text i begins at the sum of the lengths before it, plus i.
+    bounds = np.searchsorted(starts, np.cumsum(lengths + 1) - lengths - 1)
+    words = np.diff(bounds, append=len(starts))
+    counts = np.where(words > 0, np.maximum(words - n + 1, 1), 0)
+    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    first = np.repeat(bounds, counts) + place
+    past = np.repeat(bounds + words, counts)
+    return Ngrams(_ranges(hashes, first, np.minimum(first + n, past)), counts, words)
+
+
+def mixed(values: Hashes) -> Hashes:
+    """A bijection of 64-bit numbers under which close values are far apart (the finalizer of splitmix64)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _words(codes: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.int64], Hashes]:
+    """Offset of every word's first character, and the words' hashes."""
+    kinds = _kinds()[codes]
+    before = np.empty_like(kinds)
+    before[:1], before[1:] = _SEPARATOR, kinds[:-1]
+    starts = np.flatnonzero((kinds != _SEPARATOR) & ((kinds != before) | (kinds == _WHOLE_WORD)))
+    # A word's sum may run on to the next word's start: separators count nothing.
+    values = np.where(kinds != _SEPARATOR, codes.astype(np.uint64) + np.uint64(1), np.uint64(0))
+    return starts, _ranges(values, starts, np.append(starts[1:], len(codes)))
+
+
+def _ranges(values: Hashes, first: npt.NDArray[np.int64], past: npt.NDArray[np.int64]) -> Hashes:
+    """A hash of each range [first, past) of `values`: sum of value * BASE**place, mixed."""
+    powers, inverses = _powers(1 << len(values).bit_length())
+    sums = np.zeros(len(values) + 1, np.uint64)
+    np.cumsum(values * powers[: len(values)], out=sums[1:])
+    return mixed((sums[past] - sums[first]) * inverses[first])
+
+
+@functools.lru_cache(maxsize=2)
+def _powers(count: int) -> tuple[Hashes, Hashes]:
+    """BASE**i and its inverse modulo 2**64, for i below `count`."""
+    both = []
+    for base in (_BASE, pow(_BASE, -1, 1 << 64)):
+        factors = np.full(count, base, np.uint64)
+        factors[0] = 1
+        both.append(np.cumprod(factors, dtype=np.uint64))
+    return both[0], both[1]
+
+
+@functools.cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    """What each code point is to a word: nothing, a part, or a whole one."""
+    letters = (unicodedata.category(chr(code))[0] in "LNM" for code in range(0x110000))
+    kinds = np.fromiter(letters, np.uint8, 0x110000)
+    for low, high in _WITHOUT_SPACES:
+        block = kinds[low : high + 1]
+        block[block == _LETTER] = _WHOLE_WORD
+    return kinds
