@@ -3,7 +3,7 @@
 Everything that a job writes goes through `publish`/`publish_bytes`, which make a file appear under its final name
 complete or not at all: a rename on file systems that have one, a single object upload on stores that do not. Nothing
 else in dataprep knows which kind of storage it writes to. Credentials and endpoints come from the usual environment
-variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ...).
+variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ...; `STORAGE_EMULATOR_HOST` for a server that speaks Google's API).
 """
 
 from __future__ import annotations
@@ -59,7 +59,13 @@ def basename(uri: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _filesystem(key: str) -> pafs.FileSystem:
-    return pafs.LocalFileSystem() if not key else pafs.FileSystem.from_uri(key)[0]
+    if not key:
+        return pafs.LocalFileSystem()
+    if key.startswith("gs://") and (server := os.environ.get("STORAGE_EMULATOR_HOST")):
+        # An explicit endpoint without credentials: nothing is looked up at a metadata address.
+        scheme, _, host = server.rpartition("://")
+        return pafs.GcsFileSystem(anonymous=True, scheme=scheme or "http", endpoint_override=host, project_id="none")
+    return pafs.FileSystem.from_uri(key)[0]
 
 
 def _resolve(uri: str) -> tuple[pafs.FileSystem, str]:
@@ -76,9 +82,10 @@ def _resolve(uri: str) -> tuple[pafs.FileSystem, str]:
     try:
         found = _filesystem(f"{scheme}://{authority}")
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(
-            f"cannot open this kind of storage ({error})", file=uri, remedy="use a path, s3://, gs:// or hdfs://"
-        ) from None
+        remedy = "use a path, s3://, gs:// or hdfs://"
+        if scheme == "hdfs":
+            remedy = "hdfs:// needs JAVA_HOME, libhdfs (ARROW_LIBHDFS_DIR) and CLASSPATH from `hadoop classpath --glob`"
+        raise InputError(f"cannot open this kind of storage ({_brief(error)})", file=uri, remedy=remedy) from None
     return found, "/" + rest.partition("/")[2] if scheme == "hdfs" else rest
 
 
@@ -221,7 +228,9 @@ def list_files(root: str) -> list[str]:
 def remove_tree(root: str) -> None:
     """Delete the directory `root` and all below it, if it exists."""
     filesystem, path = _resolve(root)
-    if filesystem.get_file_info(path).type == pafs.FileType.Directory:
+    if isinstance(filesystem, pafs.GcsFileSystem):  # its delete_dir fails where the directory has no marker object
+        filesystem.delete_dir_contents(path, missing_dir_ok=True)
+    elif filesystem.get_file_info(path).type == pafs.FileType.Directory:
         filesystem.delete_dir(path)
 
 

@@ -40,7 +40,13 @@ REQUIRED = {
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
 }
 _PACKAGES = ("dataprep", "schemas")
-_STORAGE_SETTINGS = {"AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EC2_METADATA_DISABLED"}
+_STORAGE_SETTINGS = {
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "STORAGE_EMULATOR_HOST",
+}
 """Environment that executors share with the driver. Credentials do not travel: executors have their own."""
 _LOGGING = """rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr

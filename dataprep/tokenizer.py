@@ -45,12 +45,12 @@ class TokenizerSpec:
         return np.dtype(np.uint16 if self.identity.image_id <= np.iinfo(np.uint16).max else np.uint32)
 
 
-def load(path: str, *, end_of_text: str = END_OF_TEXT, pad: str = PAD) -> TokenizerSpec:
+def load(path: str, *, end_of_text: str | int = END_OF_TEXT, pad: str | int = PAD) -> TokenizerSpec:
     """Read a `tokenizer.json`, or the one in a directory, and check its special tokens.
 
     Args:
-        end_of_text: text of the special token that ends a document.
-        pad: text of the special token that fills the last window.
+        end_of_text: the special token that ends a document, by text or id.
+        pad: the special token that fills the last window, by text or id.
 
     Raises:
         InputError: no such file, not a tokenizer, or the two are not distinct special tokens of it.
@@ -84,7 +84,7 @@ def load(path: str, *, end_of_text: str = END_OF_TEXT, pad: str = PAD) -> Tokeni
     return TokenizerSpec(data, identity)
 
 
-def _roles(end_of_text: str, pad: str) -> tuple[tuple[str, str], tuple[str, str]]:
+def _roles(end_of_text: str | int, pad: str | int) -> tuple[tuple[str, str | int], tuple[str, str | int]]:
     return ("end_of_text", end_of_text), ("pad", pad)
 
 
@@ -96,14 +96,17 @@ def _vocabulary(parsed: dict[str, Any]) -> dict[str, int]:
     return {**entries, **{token["content"]: int(token["id"]) for token in parsed.get("added_tokens") or []}}
 
 
-def _special_id(role: str, text: str, special: dict[str, int], vocabulary: dict[str, int], uri: str) -> int:
+def _special_id(role: str, named: str | int, special: dict[str, int], vocabulary: dict[str, int], uri: str) -> int:
+    """The id of the token that a setting names. Only a special token will do: text can never produce one."""
+    text = next((text for text, id in vocabulary.items() if id == named), None) if isinstance(named, int) else named
     if text in special:
         return special[text]
-    known = ", ".join(sorted(special)[:8]) or "none"
+    known = ", ".join(f"{one} ({special[one]})" for one in sorted(special)[:8]) or "none"
     if text in vocabulary:
-        problem = f"{text!r} is an ordinary token (id {vocabulary[text]}), which real text produces"
+        shown = repr(text) if text.strip() else f"a run of {len(text)} blanks"
+        problem = f"{shown} is an ordinary token (id {vocabulary[text]}), which real text produces"
     else:
-        problem = f"the vocabulary has no special token {text!r}"
+        problem = f"the vocabulary has no special token {named!r}"
     raise InputError(problem, file=uri, field=role, remedy=f"name one of its special tokens: {known}")
 
 

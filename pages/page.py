@@ -15,6 +15,7 @@ th, td { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px sol
 th { font-weight: 600; color: #555; } th:first-child, td:first-child { text-align: left; }
 svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; font-size: 13px; }
+pre.passage { white-space: pre-wrap; overflow-wrap: anywhere; background: #f7f7f5; padding: .6rem .8rem; }
 p.note { color: #666; font-size: .9rem; }
 .gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { margin: 0; width: 9rem; }
 .gallery figcaption { font-size: .75rem; line-height: 1.3; color: #555; overflow-wrap: anywhere; }
@@ -50,6 +51,12 @@ def verdict(text: str, good: bool) -> str:
 def preformatted(text: str) -> str:
     """Text whose columns are aligned by spaces."""
     return f"<pre>{escape(text)}</pre>"
+
+
+def passage(text: str) -> str:
+    """Foreign text as it is, wrapped; control characters, which a page must not hold, are shown as U+FFFD."""
+    shown = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+    return f'<pre class="passage">{escape(shown)}</pre>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -78,10 +78,10 @@ class TextJob(Strict):
     """Directory of the dataset; new, or left by an interrupted run of the same job."""
     tokenizer: str
     """A `tokenizer.json`, or a directory with one."""
-    end_of_text: str = END_OF_TEXT
-    """Special token that ends each document, by its text."""
-    pad: str = PAD
-    """Special token that fills the dataset's last window, by its text."""
+    end_of_text: str | int = END_OF_TEXT
+    """Special token that ends each document, by its text or id."""
+    pad: str | int = PAD
+    """Special token that fills the dataset's last window, by its text or id."""
     seq_len: int = Field(default=2048, ge=1, le=1 << 20)
     """Ids in a sample."""
     seed: int = 0

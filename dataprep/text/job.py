@@ -1,6 +1,6 @@
 """The text job from configuration to finished dataset: plan, tokenize, write shards, commit.
 
-    inputs --(a task per file)--> token files --(a task per shard)--> MDS shards --> index.json, manifest.json
+    inputs --(a task per file)--> token files --(a task per shard)--> MDS shards --> report, index.json, manifest.json
 
 Both stages go through receipts (`dataprep.tasks`), so the job may be killed at any moment and run again.
 """
@@ -17,7 +17,7 @@ from dataprep import files, publish
 from dataprep.plan import Plan, begin, code_version, describe_inputs
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, run_tasks
-from dataprep.text import evaluation, inputs, provenance, select, tokenize
+from dataprep.text import evaluation, inputs, provenance, report, select, tokenize
 from dataprep.text.config import TextJob
 from dataprep.text.shards import SplitShards, plan_shards, run_shards
 from dataprep.text.windows import TokenStream
@@ -69,6 +69,8 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         committed[split] = manifest = _manifest(plan, job, spec, shards, tokenized, written)
         index = provenance.index(split, job.seq_len, shards.windows.key, uris, tokenized)
         publish.put(out, provenance.index_file(split), index)
+        if split == "train":
+            publish.put(out, report.NAME, report.html(job, spec, committed, shards, tokenized, out))
         publish.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written])
     publish.sweep(out)
     lap("commit")
@@ -81,7 +83,7 @@ def check(job: TextJob) -> None:
     Raises:
         InputError: a pattern that matches nothing, or an unusable tokenizer.
     """
-    files.expand(job.inputs)
+    inputs.expand(job)
     load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
 
 
@@ -95,6 +97,7 @@ def main(spark: SparkSession, job: TextJob, progress: Progress) -> str:
         f"{rows.written:,} of {rows.read:,} rows written ({rejected})",
         f"{tokens.text:,} tokens, {tokens.pad:,} padding",
     ]
+    lines.append(f"report: {files.join(job.out, report.NAME)}")
     if progress.laps:
         lines.append("time: " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in progress.laps.items()))
     return "\n".join([*lines, *(f"warning: {warning}" for warning in manifest.warnings)])
@@ -114,7 +117,7 @@ def plan_job(spark: SparkSession, job: TextJob, spec: TokenizerSpec) -> Plan:
         config=job.plan_config() | searched,
         tokenizer=spec.identity.digest,
         seed=job.seed,
-        code=code_version("dataprep.text", "schemas.permutation"),
+        code=code_version("dataprep.text", "pages", "schemas.permutation"),
     )
 
 

@@ -66,4 +66,6 @@ def _salvage(uri: str, codec: str | None, position: int) -> bytes:
 
 def _open(uri: str, codec: str | None) -> pa.NativeFile:
     raw = files.open_input(uri)
+    if codec and not raw.size():
+        raise OSError(f"an empty file is no {codec} stream")
     return pa.CompressedInputStream(raw, codec) if codec else raw

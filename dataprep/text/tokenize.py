@@ -22,6 +22,7 @@ from dataprep.tasks import Receipt, Scratch
 from dataprep.text import provenance, select
 from dataprep.text.config import TextJob
 from dataprep.text.inputs import Input
+from dataprep.text.lengths import EDGES, counted
 from dataprep.text.read import Document, Reject, at, documents
 from dataprep.tokenizer import Encode, TokenizerSpec, encoder
 
@@ -48,7 +49,7 @@ def splits(job: TextJob) -> list[str]:
 
 
 def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerSpec) -> Receipt:
-    """Encode one input file. The receipt has: rows, tokens, characters, rejected, warning, splits."""
+    """Encode one input file. The receipt has: rows, tokens, characters, lengths, rejected, warning, splits."""
     coder, encode, warning = encoder(spec), None, None
     dropped = select.dropped(scratch.out, payload.number) if job.selects else {}
     rows = characters = 0
@@ -79,6 +80,7 @@ def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerS
         "rows": rows,
         "tokens": sum(sink.tokens for sink in sinks.values()),
         "characters": characters,
+        "lengths": np.sum([sink.lengths for sink in sinks.values()], axis=0).tolist(),
         "rejected": rejects.counts,
         "warning": warning,
         "splits": {name: {"documents": sink.documents, "tokens": sink.tokens} for name, sink in sinks.items()},
@@ -88,7 +90,7 @@ def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerS
 class _Rejects:
     """The reject list of one input: one JSON line for every row that cannot be used, and counts by reason.
 
-    Rows that the job was told to leave out (`where`, `deduplicate`) are counted only: they may be most of the input.
+    Documents that the job was told to leave out stand in a list of their own (`select.rejects_file`): they are counted.
     """
 
     def __init__(self, payload: Input, scratch: Scratch, stack: ExitStack) -> None:
@@ -117,6 +119,7 @@ class _Sink:
         self.dtype, self.end = spec.dtype, spec.identity.end_of_text_id
         self.paths = [field.split(".") for field in job.provenance]
         self.documents = self.tokens = 0
+        self.lengths = np.zeros(len(EDGES), np.int64)
         self.ids_path, self.provenance_path = scratch.path(f"{split}.bin"), scratch.path(f"{split}.parquet")
         self.ids: BinaryIO = stack.enter_context(self.ids_path.open("wb", buffering=0))
         self.digest = xxhash.xxh3_64()
@@ -128,6 +131,7 @@ class _Sink:
         self.digest.update(joined.data)
         joined.tofile(self.ids)
         self.provenance.add([row.line for row in chosen], lengths + 1, [_field(chosen, path) for path in self.paths])
+        self.lengths += counted(lengths + 1)
         self.documents += len(chosen)
         self.tokens += len(ids) + len(chosen)
 

@@ -71,12 +71,18 @@ def tokenizer(tokenizer_dir: Path) -> TokenizerSpec:
 
 
 @pytest.fixture(scope="session")
-def real_tokenizer() -> TokenizerSpec:
-    """The real GPT-NeoX tokenizer, where the environment names it."""
+def real_tokenizer_dir() -> Path:
+    """The directory of the real GPT-NeoX tokenizer, where the environment names it."""
     folder = os.environ.get("SWITCHPOINT_TOKENIZER")
     if not folder:
         pytest.skip("SWITCHPOINT_TOKENIZER names no tokenizer directory")
-    return load(folder)
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real_tokenizer(real_tokenizer_dir: Path) -> TokenizerSpec:
+    """The real tokenizer, loaded."""
+    return load(str(real_tokenizer_dir))
 
 
 @pytest.fixture(scope="session")

@@ -54,10 +54,52 @@ def test_adversarial_text_with_the_real_vocabulary(real_tokenizer: TokenizerSpec
     assert_same(encoder(real_tokenizer), ADVERSARIAL)
 
 
-@settings(max_examples=60)
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), max_size=6))
+def test_dclms_own_pad_is_refused(real_tokenizer: TokenizerSpec, real_tokenizer_dir: Path) -> None:
+    """DCLM's token files are padded with 50256, which text of 22 spaces encodes to."""
+    assert encoder(real_tokenizer).encode_batch([" " * 22])[0].tolist() == [50256]
+    for pad in (50256, " " * 22):
+        with pytest.raises(InputError, match=r"pad: a run of 22 blanks is an ordinary token \(id 50256\).*padding"):
+            load(str(real_tokenizer_dir), pad=pad)
+    assert load(str(real_tokenizer_dir), pad=1, end_of_text=0).identity == real_tokenizer.identity
+    with pytest.raises(InputError, match="end_of_text: the vocabulary has no special token 99999"):
+        load(str(real_tokenizer_dir), end_of_text=99999)
+
+
+SPELT = ["<|endoftext|>", "<|padding|>", "|||EMAIL_ADDRESS|||", "<|endoftext", "|>", "<", "|"]
+PIECES = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    st.sampled_from(SPELT),
+    st.integers(1, 70).map(lambda count: " " * count),
+    st.sampled_from(["\x00", "\t", "\r\n", "\n\n\n", "\u00a0", "\u200d", "\ufeff", "\u0301", "\x1c"]),
+    st.text("\U0001f468\u200d\U0001f469\ufe0f\U0001f3fd\U0001f1e6\U0001f1fa", max_size=12),
+    st.text("aб語ع한ไनß", max_size=30),
+    st.text("0123456789.,", max_size=30),
+    st.sampled_from(["'s", "'LL", "don't", "I'VE", "''d"]),
+)
+ADVERSARIAL_TEXTS = st.lists(st.lists(PIECES, max_size=8).map("".join), max_size=6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ADVERSARIAL_TEXTS)
 def test_any_text_encodes_as_tokenizers_does(tokenizer: TokenizerSpec, texts: list[str]) -> None:
     assert_same(encoder(tokenizer), texts)
+    assert not {0, 1} & set(encoder(tokenizer).encode_batch(texts)[0].tolist())
+
+
+@settings(max_examples=80, deadline=None)
+@given(ADVERSARIAL_TEXTS)
+def test_any_text_encodes_as_tokenizers_does_with_the_real_vocabulary(
+    real_tokenizer: TokenizerSpec, texts: list[str]
+) -> None:
+    coder = encoder(real_tokenizer)
+    assert_same(coder, texts)
+    assert not {0, 1} & set(coder.encode_batch(texts)[0].tolist())
+
+
+@settings(max_examples=3, deadline=None)  # a second each: `tokenizers` is slow on such words
+@given(st.sampled_from(["x", "ab", "é", "語", " ", "\x00", "\U0001f600", "a1", "<|endoftext|>"]), st.integers(0, 99))
+def test_a_word_of_a_megabyte(tokenizer: TokenizerSpec, unit: str, more: int) -> None:
+    assert_same(encoder(tokenizer), [unit * ((1 << 20) // len(unit.encode()) + more), unit])
 
 
 def changed(folder: Path, target: Path, change: Any) -> str:
@@ -68,7 +110,7 @@ def changed(folder: Path, target: Path, change: Any) -> str:
 
 
 def test_the_lint_refuses_ids_that_real_text_produces(tokenizer_dir: Path) -> None:
-    with pytest.raises(InputError, match=r"pad: ' ' is an ordinary token \(id 265\), which real text produces"):
+    with pytest.raises(InputError, match=r"pad: a run of 4 blanks is an ordinary token \(id 265\)"):
         load(str(tokenizer_dir), pad="    ")
     with pytest.raises(InputError, match=r"end_of_text: the vocabulary has no special token '</s>'"):
         load(str(tokenizer_dir), end_of_text="</s>")

@@ -27,3 +27,8 @@ def test_text_is_escaped_and_nothing_is_fetched() -> None:
 
 def test_a_bad_verdict_looks_different() -> None:
     assert page.verdict("x", True) != page.verdict("x", False)
+
+
+def test_a_passage_shows_foreign_text_without_control_characters() -> None:
+    shown = page.passage("<script>\n\ta\x00b\x1b[31m")
+    assert shown == '<pre class="passage">&lt;script&gt;\n\ta\ufffdb\ufffd[31m</pre>'

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dataprep.text.config import TextJob
 from dataprep.text.read import Document, Reject, documents
@@ -86,3 +88,40 @@ def test_a_truncated_stream_fails_or_is_one_reject(tmp_path: Path, suffix: str) 
     assert all(isinstance(row, Document) for row in found[:-1])
     with pytest.raises(InputError):
         rows(path, b"not compressed at all, but long enough to try")
+
+
+DATA = b"".join(json.dumps({"text": f"{n} and {n**9}"}).encode() + b"\n" for n in range(60))
+STORED = {".jsonl.zst": ZSTD.compress(DATA), ".jsonl.gz": gzip.compress(DATA)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(STORED)), st.data())
+def test_a_stream_cut_anywhere_is_never_silent(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
+) -> None:
+    whole = STORED[suffix]
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    path = tmp_path_factory.mktemp("cut") / f"a{suffix}"
+    with pytest.raises(InputError, match="cannot be read beyond this line"):
+        rows(path, whole[:cut])
+    *found, last = rows(path, whole[:cut], unreadable="reject")
+    assert isinstance(last, Reject)
+    assert last.reason == "unreadable"
+    texts = [json.loads(line)["text"] for line in DATA.splitlines()]
+    good = [row.text for row in found if isinstance(row, Document)]
+    assert good == texts[: len(good)]
+    assert len(found) - len(good) <= 1, "at most the line that the cut fell into"
+    assert [row.line for row in found] == list(range(1, len(found) + 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(STORED)), st.data())
+def test_a_flipped_bit_loses_no_row_in_silence(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
+) -> None:
+    """Every row is there, or something is rejected; compressed streams without a checksum may also change a text."""
+    damaged = bytearray(STORED[suffix])
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    found = rows(tmp_path_factory.mktemp("flip") / f"a{suffix}", bytes(damaged), unreadable="reject")
+    good = [row for row in found if isinstance(row, Document)]
+    assert len(good) >= 60 or len(good) < len(found)
