@@ -1,6 +1,6 @@
 """What choosing documents costs: the survey of the text job, rule by rule, in processor seconds of one core.
 
-    python benchmarks/selection.py [--megabytes 64] [--datasketch-python PYTHON] [--report FILE.md]
+    python benchmarks/selection.py [--megabytes 32] [--datasketch-python PYTHON] [--report FILE.md]
 
 On one file of the text benchmark's corpus, in one warm process without Spark (Spark's part is the shuffle of what the
 survey writes, whose bytes a document are given). The peer is datasketch 2.0, a document at a time with the same word
@@ -19,10 +19,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import orjson
+import zstandard
 
-from benchmarks.text import _texts, make_corpus  # noqa: E402 (the path comes first)
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+import text_corpus  # noqa: E402 (the path comes first)
+
 from dataprep.tasks import Scratch  # noqa: E402
 from dataprep.text import evaluation, survey  # noqa: E402
 from dataprep.text.config import TextJob  # noqa: E402
@@ -45,7 +49,7 @@ print(time.process_time() - began)
 def main() -> None:
     """Make the corpus, measure each rule, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=int, default=64, help="of text")
+    parser.add_argument("--megabytes", type=int, default=32, help="of text")
     parser.add_argument("--datasketch-python", help="an interpreter that has datasketch")
     parser.add_argument("--report", type=Path, help="write the table here too")
     options = parser.parse_args()
@@ -58,8 +62,9 @@ def main() -> None:
 
 def measure(folder: Path, size: int, datasketch: str | None) -> str:
     """The table as Markdown."""
-    path = make_corpus(folder / "corpus", size)[0]
-    texts = _texts(path)
+    path = text_corpus.make(folder / "corpus", size, file_bytes=size)[0]
+    stored = zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes())
+    texts = [orjson.loads(line)["text"] for line in stored.splitlines()]
     words = sum(len(text.split()) for text in texts)
     questions = [{"q": " ".join(text.split()[5:40]) + " never in the text"} for text in texts[:2000]]
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, questions)))
@@ -75,9 +80,9 @@ def measure(folder: Path, size: int, datasketch: str | None) -> str:
         "|---|---|---|---|---|",
     ]
 
-    def add(name: str, seconds: float, stored: str) -> None:
+    def add(name: str, seconds: float, part: str) -> None:
         rates = f"{len(texts) / seconds:,.0f} | {words / seconds / 1e6:.2f}"
-        lines.append(f"| {name} | {seconds:.2f} | {rates} | {stored} |")
+        lines.append(f"| {name} | {seconds:.2f} | {rates} | {part} |")
 
     for name, rule in rules.items():
         job = TextJob.model_validate({"inputs": str(path), "out": str(folder / "out"), "tokenizer": "none", **rule})
@@ -88,8 +93,8 @@ def measure(folder: Path, size: int, datasketch: str | None) -> str:
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 survey.survey(Input(0, str(path)), Scratch(job.out, Path(scratch)), job=job, search=search)
             seconds.append(time.process_time() - began)
-        stored = (folder / "out" / survey.part_file(0)).stat().st_size / len(texts)
-        add(name, statistics.median(seconds[1:]), f"{stored:.0f}")
+        part = (folder / "out" / survey.part_file(0)).stat().st_size / len(texts)
+        add(name, statistics.median(seconds[1:]), f"{part:.0f}")
     if datasketch:
         some = texts[: len(texts) // 8]
         (folder / "texts.json").write_text(json.dumps(some))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataprep.text import ngrams as module
 from dataprep.text.ngrams import ngrams
 
 WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
@@ -57,3 +58,20 @@ def test_a_documents_neighbours_make_no_difference() -> None:
     np.testing.assert_array_equal(together.hashes, np.concatenate(alone))
     assert together.starts.tolist() == [0, 2, 2, 2, 3]
     assert ngrams([], 3).counts.tolist() == []
+
+
+@pytest.mark.parametrize("sizes", [(7, 3), (1 << 18, 2), (50, 1 << 14)])
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, int]) -> None:
+    texts = ["a b c d e f " * 30, "", "語" * 40, "x" * 500 + " y", "one"]
+    whole = ngrams(texts, 5)
+    monkeypatch.setattr(module, "SLICE", sizes[0])
+    monkeypatch.setattr(module, "BLOCK", sizes[1])
+    again = ngrams(texts, 5)
+    np.testing.assert_array_equal(whole.hashes, again.hashes)
+    np.testing.assert_array_equal(whole.counts, again.counts)
+
+
+def test_a_giant_word_is_one_word_and_other_giants_are_others() -> None:
+    giants = ngrams(["x" * 3_000_000, "y" * 3_000_000, "x" * 1_000_000], 2)
+    assert giants.words.tolist() == [1, 1, 1]
+    assert len(set(giants.hashes.tolist())) == 3
