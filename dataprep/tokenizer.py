@@ -110,6 +110,17 @@ def _special_id(role: str, named: str | int, special: dict[str, int], vocabulary
     raise InputError(problem, file=uri, field=role, remedy=f"name one of its special tokens: {known}")
 
 
+def reference(spec: TokenizerSpec) -> Any:
+    """The `tokenizers` tokenizer of `spec`, without truncation and padding; it takes special tokens in text for text."""
+    import tokenizers
+
+    loaded = tokenizers.Tokenizer.from_str(spec.json.decode())
+    loaded.encode_special_tokens = True
+    loaded.no_truncation()
+    loaded.no_padding()
+    return loaded
+
+
 @functools.lru_cache(maxsize=2)
 def encoder(spec: TokenizerSpec) -> Encoder:
     """This process's encoder for `spec`; loading takes most of a second, so workers keep it."""
@@ -134,13 +145,7 @@ class Encoder:
     @functools.cached_property
     def reference(self) -> Any:
         """The `tokenizers` tokenizer that decides what is right."""
-        import tokenizers
-
-        reference = tokenizers.Tokenizer.from_str(self.spec.json.decode())
-        reference.encode_special_tokens = True
-        reference.no_truncation()
-        reference.no_padding()
-        return reference
+        return reference(self.spec)
 
     def encode_batch(self, texts: Sequence[str]) -> tuple[Ids, Lengths]:
         """Ids of all documents, one after the other, and how many each has; no special tokens are added.

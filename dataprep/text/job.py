@@ -78,12 +78,14 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
 
 
 def check(job: TextJob) -> None:
-    """Find in a moment, before Spark is started, what would stop the job: inputs and tokenizer are looked at.
+    """Find in a moment, before Spark is started, what would stop the job: inputs, evaluation sets, the tokenizer.
 
     Raises:
         InputError: a pattern that matches nothing, or an unusable tokenizer.
     """
     inputs.expand(job)
+    for one in job.decontaminate.sets if job.decontaminate else []:
+        files.expand(one.files)
     load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
 
 

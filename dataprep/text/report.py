@@ -22,7 +22,7 @@ from dataprep.text import lengths, select, tokenize
 from dataprep.text.config import TextJob
 from dataprep.text.shards import SplitShards
 from dataprep.text.why import why
-from dataprep.tokenizer import TokenizerSpec, encoder
+from dataprep.tokenizer import TokenizerSpec, reference
 from pages import page
 from pages.bars import bars
 from schemas.manifest import Manifest
@@ -166,10 +166,10 @@ def _losses(tokenized: Sequence[Receipt], uris: list[str]) -> list[list[str]]:
 
 
 def _windows(spec: TokenizerSpec, shards: SplitShards, out: str) -> Iterator[str]:
-    windows, reference = shards.windows, encoder(spec).reference
+    windows, decoder = shards.windows, reference(spec)
     for sample in np.unique(np.linspace(0, windows.count - 1, SAMPLES).astype(np.int64)).tolist():
         place = int(windows.at(np.array([sample], np.int64))[0])
-        text = reference.decode(windows.block(place, place + 1)[0].tolist(), skip_special_tokens=False)
+        text = decoder.decode(windows.block(place, place + 1)[0].tolist(), skip_special_tokens=False)
         sources = why(out, sample)
         yield page.note(
             f"Sample {sample:,}: " + "; ".join(f"{one.input}:{one.line}" for one in sources[:4]) + _more(sources[4:])
