@@ -58,6 +58,11 @@ class Progress:
         self.laps[part] = self.laps.get(part, 0.0) + now - self._lap
         self._lap = now
 
+    def say(self, text: str) -> None:
+        """Tell what is being done where there are no tasks to count."""
+        self.stream.write(f"{text}\n")
+        self.stream.flush()
+
     def update(self, stage: str, total: int, done_before: int, tally: Tally, seconds: float, *, last: bool) -> None:
         """Show the state of `stage`: `total` tasks, `done_before` of them by earlier runs, `seconds` since it began."""
         terminal = self.stream.isatty()

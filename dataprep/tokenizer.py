@@ -111,7 +111,7 @@ def _special_id(role: str, named: str | int, special: dict[str, int], vocabulary
 
 
 def reference(spec: TokenizerSpec) -> Any:
-    """The `tokenizers` tokenizer of `spec`, without truncation and padding; it takes special tokens in text for text."""
+    """The `tokenizers` tokenizer of `spec`: no truncation, no padding, special tokens that text spells stay text."""
     import tokenizers
 
     loaded = tokenizers.Tokenizer.from_str(spec.json.decode())

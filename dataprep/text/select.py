@@ -71,6 +71,8 @@ def run(spark: SparkSession, job: TextJob, uris: list[str], out: str, progress: 
     search = evaluation.publish(job.decontaminate, out) if job.decontaminate else None
     look = functools.partial(survey.survey, job=job, search=search)
     run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
+    if progress:
+        progress.say(f"{STAGE}: deciding which documents are left out, in Spark's shuffle")
     deliver = functools.partial(_deliver, spark=spark, job=job, out=out, count=len(uris))
     publish = functools.partial(_publish, uris=uris, search=search)
     run_tasks(spark, tasks, publish, out=out, stage=STAGE, progress=progress, deliver=deliver)
