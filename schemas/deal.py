@@ -126,7 +126,7 @@ class Deal:
         if here.in_order:
             return np.arange(start - here.begin, stop - here.begin, dtype=np.int64)
         lanes = self._counts.lanes_of(start, stop)
-        by_lane = np.argsort(lanes, kind="stable")
+        by_lane = np.argsort(lanes.astype(np.uint16), kind="stable")  # short keys are sorted by radix
         lane, first, size = np.unique(lanes[by_lane], return_index=True, return_counts=True)
         if len(lane) < 8:
             before = np.array([self._counts.before_in(start, one) for one in lane.tolist()], np.int64)

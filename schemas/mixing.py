@@ -14,9 +14,9 @@ its share. With `carry` = e(left) - (left / weight) * e(node) at the phase's sta
 idle, and the clip only acts while it works the carry off. A source of weight w is then within 1/2 sum(w / w_i), over
 the nodes i from its leaf up to the root's child: 1/2 for two sources, below 1 for three. The tree is Huffman's, in
 which w_i grow at least like Fibonacci's numbers, so the sum converges: **below 1.68 samples for any number of sources
-and any shares**. Any slice of consecutive samples, being the difference of two prefixes, is within twice that. Over
-many phases nothing drifts: each phase starts by repaying what the last one left. `error_bound` evaluates the sum for
-the tree at hand.
+and any shares**, in a phase that starts without debts. With three sources and more, a phase may start with debts of
+more than 1/2; it repays them first, and `error_bound` evaluates the sum for the tree and debts at hand. Any slice of
+consecutive samples, being the difference of two prefixes, is within twice that.
 
 Shares are integers in billionths; positions may go to 2**62 without overflow (k is reduced modulo the weight first).
 """

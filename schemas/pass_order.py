@@ -79,7 +79,7 @@ class PassOrder:
         if first == last:
             return self._in_block(first, turn)
         block = np.searchsorted(self._block_end, turn, side="right")
-        together = np.argsort(block, kind="stable")
+        together = np.argsort(block.astype(np.uint16) if last < 1 << 16 else block, kind="stable")
         numbers, begins = np.unique(block[together], return_index=True)
         ids = np.empty_like(turn)
         for number, here in zip(numbers.tolist(), np.split(together, begins[1:]), strict=True):

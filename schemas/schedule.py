@@ -110,7 +110,7 @@ class Schedule(Strict):
     """Tokens in a sample."""
     global_batch: int = Field(gt=0)
     """Samples in an optimizer step as compiled; the order of samples does not depend on it."""
-    lanes: int = Field(default=1, ge=1)
+    lanes: int = Field(default=1, ge=1, lt=1 << 16)
     """Equal slices of the global batch, each of which keeps to its own part of every source's shards: nodes that read
     whole slices touch few shards. With more than one, the order depends on `global_batch` as compiled."""
     tokenizer: TokenizerIdentity
