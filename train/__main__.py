@@ -12,7 +12,14 @@ from importlib import import_module
 
 from schemas.errors import exit_code
 
-COMMANDS = {"audit": "audit", "evaluate": "evaluate", "export": "export", "import": "import_trunk", "sweep": "sweep"}
+COMMANDS = {
+    "audit": "audit",
+    "cost": "cost",
+    "evaluate": "evaluate",
+    "export": "export",
+    "import": "import_trunk",
+    "sweep": "sweep",
+}
 """Command -> its module."""
 
 

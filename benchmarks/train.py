@@ -1,0 +1,333 @@
+"""A training step of ours beside plain Hugging Face Llama and Llava (SDPA), measured in one run.
+
+    python benchmarks/train.py                                  # CPU: a small model; about two minutes
+    python benchmarks/train.py --size 1.4B --compile            # on an H100 or H200: the paper's shapes at 2,048 tokens
+
+Prints a Markdown report. A step is forward, backward, clipping and AdamW on one cached batch. Both sides have the same
+shapes, vocabulary, batch, precision and threads; Hugging Face's packs leak into each other (it has no document mask),
+ours do not, unless the row says so. Every case runs in a process of its own, cases take turns, and a row is the median
+over rounds. MFU counts causal attention once and takes 989 TFLOP/s for the card's peak; the frozen encoder's work is
+not counted. The last rows compare steps fed by the real loader with steps on a cached batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+import xxhash  # noqa: E402
+
+from schemas.learning_rate import Piece  # noqa: E402
+from schemas.manifest import (  # noqa: E402
+    ImageGeometry,
+    Manifest,
+    Rows,
+    ShardReceipt,
+    TokenCounts,
+    TokenizerIdentity,
+)
+from schemas.schedule import Phase, Schedule, Source  # noqa: E402
+from train.cost import H100_BF16, training_flops  # noqa: E402
+from train.loader.batch import Batch  # noqa: E402
+from train.loader.collate import collate  # noqa: E402
+from train.loader.decode import Row  # noqa: E402
+from train.models.encoder_config import EncoderConfig  # noqa: E402
+from train.models.sizes import SIZES, DecoderConfig, padded_vocabulary  # noqa: E402
+from train.models.vlm import VisionLanguageModel  # noqa: E402
+
+SMALL = DecoderConfig(family="llama", width=256, layers=4, heads=4, kv_heads=4, head_width=64, mlp_width=768)
+ENCODER = {"cpu": EncoderConfig(kind="siglip", width=64, layers=2, heads=2, frozen=True)}
+ENCODER["cuda"] = EncoderConfig(kind="siglip", width=1152, layers=27, heads=16, frozen=True)
+CASES = ("ours", "ours, packs leak", "Hugging Face", "ours, images", "Hugging Face, images")
+
+
+class Setting:
+    """What is measured: shapes, batch and device."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        base = SMALL if args.size == "small" else SIZES[args.size].model_copy(update={"family": "llama"})
+        self.decoder = base
+        self.length = args.length or (512 if args.size == "small" else 2048)
+        self.rows = args.rows
+        ids = 8191 if args.size == "small" else 50_277
+        self.tokenizer = TokenizerIdentity(digest="0", vocabulary_size=ids, end_of_text_id=0, pad_id=1, image_id=ids)
+        self.geometry = ImageGeometry(size=64, patch=16, tokens=16)
+        if self.device == "cuda":
+            self.geometry = ImageGeometry(size=384, patch=14, tokens=729)
+        self.share, self.compile, self.seconds = args.images, args.compile, args.seconds
+
+    @property
+    def vocabulary(self) -> int:
+        return padded_vocabulary(self.tokenizer.image_id + 1)
+
+    def batch(self, *, images: bool) -> Batch:
+        """Random rows of documents of about 200 tokens; with `images`, that share of rows holds as many as fit."""
+        rng, rows = np.random.default_rng(0), []
+        for number in range(self.rows):
+            tokens = rng.integers(2, self.tokenizer.vocabulary_size, self.length)
+            tokens[rng.integers(0, self.length, self.length // 200)] = 0
+            count = 0
+            if images and number < round(self.share * self.rows):
+                step = self.geometry.tokens + 24
+                count = self.length // step
+                for place in range(count):
+                    tokens[place * step : place * step + self.geometry.tokens] = self.tokenizer.image_id
+            labels = np.full(self.length, -100)
+            labels[:-1] = np.where(tokens[1:] == self.tokenizer.image_id, -100, tokens[1:])
+            side = self.geometry.size
+            pixels = rng.integers(0, 256, (count, 3, side, side), np.uint8)
+            rows.append(Row(tokens, labels, pixels, self.length, 0))
+        return collate(rows)
+
+
+def ours(setting: Setting, *, images: bool, leak: bool) -> tuple[torch.nn.Module, Callable[[Any], torch.Tensor]]:
+    """Our model and its loss of a batch."""
+    geometry = setting.geometry if images else None
+    encoder = ENCODER[setting.device]
+    model = VisionLanguageModel(
+        setting.decoder, setting.tokenizer, encoder, geometry, z_loss=1e-4, mask_documents=not leak
+    )
+    if setting.compile:
+        for block in model.blocks():
+            block.compile()
+    return model, lambda batch: model(batch).loss
+
+
+def theirs(setting: Setting, *, images: bool) -> tuple[torch.nn.Module, Callable[[Any], torch.Tensor]]:
+    """Hugging Face's model of the same shapes and its loss of a batch."""
+    from transformers import LlamaConfig, LlamaForCausalLM, LlavaConfig, LlavaForConditionalGeneration
+
+    shape = setting.decoder
+    text = LlamaConfig(
+        vocab_size=setting.vocabulary,
+        hidden_size=shape.width,
+        intermediate_size=shape.mlp_width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_width,
+        attn_implementation="sdpa",
+    )
+    if not images:
+        llama = LlamaForCausalLM(text)
+        if setting.compile:
+            llama.compile()
+        return llama, lambda batch: llama(input_ids=batch["input_ids"], labels=batch["hf_labels"], use_cache=False).loss
+    from train.models.towers import SiglipEncoder, normalise
+
+    tower = SiglipEncoder(ENCODER[setting.device], setting.geometry).tower
+    config = LlavaConfig(
+        vision_config=tower.config,
+        text_config=text,
+        image_token_id=setting.tokenizer.image_id,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        attn_implementation="sdpa",
+    )
+    llava = LlavaForConditionalGeneration(config)
+    llava.model.vision_tower.requires_grad_(False)
+
+    def loss(batch: Any) -> torch.Tensor:
+        pixels = normalise(batch["pixels"])
+        return llava(input_ids=batch["input_ids"], pixel_values=pixels, labels=batch["hf_labels"], use_cache=False).loss  # type: ignore[no-any-return]
+
+    return llava, loss
+
+
+def measure(setting: Setting, case: str) -> dict[str, float]:
+    """Seconds of a step (median) and peak memory, in this process."""
+    images = "images" in case
+    torch.manual_seed(0)
+    make = theirs if case.startswith("Hugging") else ours
+    extra = {} if make is theirs else {"leak": "leak" in case}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model, loss = make(setting, images=images, **extra)  # type: ignore[operator]
+    model.to(setting.device)
+    batch: dict[str, Any] = {k: v.to(setting.device) for k, v in setting.batch(images=images).items()}  # type: ignore[attr-defined]
+    # Hugging Face shifts labels by itself: give it the ids, with image placeholders left out as ours has them.
+    batch["hf_labels"] = batch["input_ids"].masked_fill(batch["input_ids"] == setting.tokenizer.image_id, -100)
+    step = stepper(model, loss, setting)
+    times = list(timed(lambda: step(batch), setting))
+    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    if setting.device == "cuda":
+        peak = torch.cuda.max_memory_allocated()
+    return {"seconds": statistics.median(times), "peak": float(peak), "steps": len(times)}
+
+
+def stepper(model: torch.nn.Module, loss: Callable[[Any], torch.Tensor], setting: Setting) -> Callable[[Any], None]:
+    """One optimizer step on a batch."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, fused=setting.device == "cuda")
+
+    def step(batch: Any) -> None:
+        with torch.autocast("cuda", torch.bfloat16, enabled=setting.device == "cuda"):
+            value = loss(batch)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+def timed(step: Callable[[], None], setting: Setting) -> Iterator[float]:
+    """Seconds of each step for `setting.seconds`, after two to warm up."""
+    wait = torch.cuda.synchronize if setting.device == "cuda" else (lambda: None)
+    for _ in range(2):
+        step()
+    end = time.perf_counter() + setting.seconds
+    while time.perf_counter() < end:
+        wait()
+        began = time.perf_counter()
+        step()
+        wait()
+        yield time.perf_counter() - began
+
+
+def loader(setting: Setting) -> dict[str, float]:
+    """Seconds of a step fed by the real loader and on a cached batch, taking turns step by step."""
+    from train.loader.data_loader import ScheduleLoader
+    from train.loader.dataset import ScheduleDataset
+
+    model, loss = ours(setting, images=False, leak=False)
+    model.to(setting.device)
+    step = stepper(model, loss, setting)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = ScheduleDataset(write_text(Path(folder) / "text", setting), setting.rows, cache=f"{folder}/cache")
+        batches = iter(ScheduleLoader(dataset, 0))
+        cached = next(batches)
+        fed, alone = [], []
+        for _ in range(2):
+            step(cached)
+        end = time.perf_counter() + 2 * setting.seconds
+        while time.perf_counter() < end:
+            began = time.perf_counter()
+            step({k: v.to(setting.device) for k, v in next(batches).items()})
+            middle = time.perf_counter()
+            step({k: v.to(setting.device) for k, v in cached.items()})
+            fed.append(middle - began)
+            alone.append(time.perf_counter() - middle)
+        dataset.close()
+    return {"fed": statistics.median(fed), "cached": statistics.median(alone), "steps": len(fed)}
+
+
+def write_text(out: Path, setting: Setting) -> Schedule:
+    """A dataset of random windows, and a schedule that draws from it for ever."""
+    from streaming import MDSWriter
+
+    rng, count = np.random.default_rng(0), 2000
+    with MDSWriter(out=str(out), columns={"tokens": f"ndarray:uint16:{setting.length}"}) as writer:
+        for _ in range(count):
+            writer.write({"tokens": rng.integers(2, 8000, setting.length).astype(np.uint16)})
+    shards = json.loads((out / "index.json").read_text())["shards"]
+    receipts = []
+    for shard in shards:
+        file = shard["raw_data"]
+        digest = xxhash.xxh3_64_hexdigest((out / file["basename"]).read_bytes())
+        receipts.append(
+            ShardReceipt(name=file["basename"], samples=shard["samples"], bytes=file["bytes"], digest=digest)
+        )
+    tokens = TokenCounts(text=count * setting.length)
+    manifest = Manifest(
+        kind="text", plan="benchmark", seed=0, seq_len=setting.length, samples=count, tokens=tokens,
+        tokenizer=setting.tokenizer, geometry=None, rows=Rows(read=count, written=count), inputs=[], shards=receipts,
+    )  # fmt: skip
+    (out / "manifest.json").write_text(manifest.model_dump_json())
+    source = Source(
+        name="text", path=str(out), content=manifest.content, kind="text", samples=count,
+        shards=[(receipt.samples, 1) for receipt in receipts], tokens=tokens,
+    )  # fmt: skip
+    return Schedule(
+        seed=1, seq_len=setting.length, global_batch=setting.rows, tokenizer=setting.tokenizer, sources=[source],
+        phases=[Phase(name="all", start=0, stop=10**9, shares=[10**9])],
+        learning_rate=[Piece(start=0, shape="constant", first=1e-4, last=1e-4, over=1)],
+    )  # fmt: skip
+
+
+def report(setting: Setting, args: argparse.Namespace, found: dict[str, list[dict[str, float]]]) -> None:
+    """Print the tables."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "mosaicml"))
+    card = torch.cuda.get_device_name() if setting.device == "cuda" else f"CPU, {args.threads} thread(s)"
+    print(f"## A training step, {card}\n")
+    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}, {os.cpu_count()} cores;")
+    parameters = setting.decoder.parameters(setting.vocabulary)
+    print(
+        f"decoder `{args.size}` ({parameters:,} parameters, llama), {setting.rows} x {setting.length} tokens, "
+        f"{setting.share:.0%} of rows with images where images are, {args.rounds} rounds.\n"
+    )
+    work = training_flops(setting.decoder, setting.vocabulary, setting.length)
+    print("| case | tokens/s | against Hugging Face | peak memory | MFU |\n|---|---|---|---|---|")
+    speeds = {}
+    for case, runs in found.items():
+        if case == "loader":
+            continue
+        seconds = statistics.median(run["seconds"] for run in runs)
+        speed = speeds[case] = setting.rows * setting.length / seconds
+        peer = "Hugging Face, images" if "images" in case else "Hugging Face"
+        base = statistics.median(run["seconds"] for run in found[peer])
+        mfu = f"{speed * work / H100_BF16:.1%}" if setting.device == "cuda" else "not measured"
+        peak = statistics.median(run["peak"] for run in runs)
+        print(f"| {case} | {speed:,.0f} | {base / seconds:.2f} x | {peak / 1e6:,.0f} MB | {mfu} |")
+    for run in found["loader"]:
+        excess = run["fed"] / run["cached"] - 1
+        print(f"\nFed by the loader (no workers): {run['fed']:.4f} s a step; on a cached batch: {run['cached']:.4f} s")
+        print(f"({excess:+.1%}, median of {run['steps']:.0f} steps of each, taking turns).")
+    if setting.device == "cpu":
+        print("\n| GPU | 79M | 1.4B |\n|---|---|---|\n| tokens/s, MFU, peak memory | not measured | not measured |")
+
+
+def main() -> int:
+    """Measure every case in its own process, or one of them in this."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=["small", *SIZES], default="small")
+    parser.add_argument("--length", type=int, help="tokens of a row; default: 512 for small, else 2048")
+    parser.add_argument("--rows", type=int, default=4, help="rows of a step (default: 4)")
+    parser.add_argument("--images", type=float, default=0.25, help="share of rows with images (default: 0.25)")
+    parser.add_argument("--compile", action="store_true", help="compile blocks (ours) and model (Hugging Face's Llama)")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each case and round (default: 6)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each case (default: 3)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    setting = Setting(args)
+    if args.case:
+        print(json.dumps(loader(setting) if args.case == "loader" else measure(setting, args.case)))
+        return 0
+    found: dict[str, list[dict[str, float]]] = {case: [] for case in (*CASES, "loader")}
+    for number in range(args.rounds):
+        for case in found:
+            if case == "loader" and number:
+                continue
+            command = [sys.executable, __file__, *sys.argv[1:], "--case", case]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                print(done.stderr, file=sys.stderr)
+                return 1
+            found[case].append(json.loads(done.stdout.splitlines()[-1]))
+    report(setting, args, found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
