@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from schemas.strict import Strict
 from train.faults import FaultConfig
@@ -68,8 +68,8 @@ class RunConfig(Strict):
     model: ModelConfig
     tokenizer: Path | None = None
     """tokenizer.json that made the data (or its directory), checked by digest; evaluation needs it."""
-    microbatch: int = Field(gt=0)
-    """Rows of a rank in one forward and backward pass."""
+    microbatch: PositiveInt | Literal["auto"]
+    """Rows of a rank in one forward and backward pass; `auto`: the fastest number that fits, tried before training."""
     global_batch: int | None = Field(default=None, gt=0)
     """Rows of all ranks in a step; default: the schedule's. The order of samples does not depend on it."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"

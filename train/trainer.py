@@ -44,6 +44,7 @@ from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
 from train.parallel import shard
 from train.remote import RemoteStore
+from train.search import search
 from train.starting import starting_point
 from train.tokenizer import checked_tokenizer
 
@@ -108,7 +109,6 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
 
     rows = steps.global_batch // ranks
-    microbatch = min(run.microbatch, rows)
     dataset = ScheduleDataset(
         schedule,
         rows,
@@ -129,6 +129,11 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         mesh = run.parallel.mesh(ranks, "cuda" if device.name == "gpu" else device.name)
         shard(model, model.blocks(), run.parallel, mesh, run.precision)
     optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
+    microbatch = (
+        search(model, schedule, rows, device, precision, run.parallel, run.out)
+        if run.microbatch == "auto"
+        else min(run.microbatch, rows)
+    )
     if begin:
         checkpoint.load_weights(begin[0], model, decoder_only=begin[1].decoder_only(run, schedule))
         checkpoint.load_optimizer(begin[0], model, optimizer)
