@@ -28,13 +28,15 @@ def run(args: argparse.Namespace) -> int:
     """Read, analyse, draw, say the verdicts."""
     from curriculum.study.analysis import analyse
     from curriculum.study.orderings import orderings
-    from curriculum.study.page import summary, write
+    from curriculum.study.page import NO_SIGNAL, no_signal, summary, write
     from curriculum.study.runs import read
 
     analysis = analyse(read(args.sweep), args.axis)
     out = args.output or args.sweep / "report.html"
     write(analysis, out)
     print(summary(analysis))
+    if no_signal(analysis):
+        print(NO_SIGNAL)
     for one in orderings(analysis):
         print(f"{one.verdict}: {one.claim} ({one.measure} {one.difference:+.4f}, {one.low:+.4f} to {one.high:+.4f})")
     print(f"wrote {out}")

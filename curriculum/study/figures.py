@@ -14,7 +14,7 @@ from curriculum.study.stable import interval
 from pages.figure import COLOURS
 
 _LINES = 8
-_PANELS = 6
+_PANELS = 12
 
 
 def figure(analysis: Analysis, axis: Axis) -> Figure:

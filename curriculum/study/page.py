@@ -30,6 +30,8 @@ def write(analysis: Analysis, out: Path) -> None:
     """Write `out` (HTML) and each figure as SVG into `figures/` beside it."""
     parts: list[str] = [page.verdict(summary(analysis), good=not _missing(analysis))]
     tried = orderings(analysis)
+    if no_signal(analysis):
+        parts.append(page.verdict(NO_SIGNAL, good=False))
     if tried:
         parts += [page.heading("Do the paper's orderings appear?"), _orderings(tried)]
     for axis in analysis.axes:
@@ -49,6 +51,18 @@ def write(analysis: Analysis, out: Path) -> None:
         _mixes(analysis),
     ]
     atomic.write_text(out, page.page(f"Sweep {analysis.sweep.folder.name}", parts))
+
+
+NO_SIGNAL = (
+    "No vision task moves above its noise: at this scale the sweep cannot tell its configurations apart, and none of "
+    "the paper's orderings is claimed or denied."
+)
+
+
+def no_signal(analysis: Analysis) -> bool:
+    """Whether there were vision tasks, and none counts."""
+    vision = analysis.measure("stable score, vision")
+    return vision is not None and bool(np.isnan(vision.values).all())
 
 
 def summary(analysis: Analysis) -> str:

@@ -12,9 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from schemas.errors import InputError
 from schemas.results import RESULTS_NAME, Results, TaskSummary, load_task
-from schemas.run_log import Step, steps
+from schemas.run_log import Step
 from schemas.schedule import Schedule
 
 SCORES = "scores"
@@ -119,9 +121,20 @@ def read(folder: Path) -> SweepRuns:
 
 def _node(folder: Path, row: dict[str, Any]) -> Node:
     log = folder / "nodes" / row["id"] / "out/metrics.jsonl"
-    taken = list(steps(log)) if log.is_file() else []
-    seconds = sum(step.seconds for step in taken)
-    return Node(row["id"], row["parent"], row["tokens"], len(row["runs"]), taken[-1] if taken else None, seconds)
+    last, seconds = _last_and_seconds(log) if log.is_file() else (None, 0.0)
+    return Node(row["id"], row["parent"], row["tokens"], len(row["runs"]), last, seconds)
+
+
+def _last_and_seconds(log: Path) -> tuple[Step | None, float]:
+    """The last step of a run's log, and the seconds of all: a long log is not validated line by line."""
+    seconds, line = 0.0, b""
+    with log.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                seconds += orjson.loads(line)["seconds"]
+            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                raise InputError(f"not a step record ({error})", file=log, line=number) from None
+    return (Step.model_validate_json(line) if line else None), seconds
 
 
 def _run(folder: Path, row: dict[str, Any], nodes: dict[str, Node]) -> Run:

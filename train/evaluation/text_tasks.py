@@ -2,7 +2,7 @@
 
 Scores of multiple-choice questions are sums of log-probabilities, free answers are greedy: both by the code that scores
 the vision tasks. Task files of one's own go in with `--text-include`; tasks that fetch data need it in the local cache.
-lm-eval is an optional dependency (`pip install '.[eval]'`).
+lm-eval is an optional dependency (`pip install '.[eval]'`). Nothing is fetched unless HF_DATASETS_OFFLINE is set to 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas.errors import InputError
 from schemas.results import Prediction, TaskResult, TaskSummary
 from train.evaluation import files
 from train.evaluation.generation import Stem, answer, batches
-from train.evaluation.likelihood import score
+from train.evaluation.likelihood import Likelihood, likelihoods
 from train.evaluation.prompts import Prompt
 from train.evaluation.run import identity_of, kept, standard_error, summary_of
 from train.evaluation.subject import Subject
@@ -154,11 +154,11 @@ def _as_lm(subject: Subject, batch_size: int) -> Any:
             for index, (_, context, continuation) in enumerate(requests):
                 ids = [*context, *continuation][-most:]
                 prompts.append(Prompt(index, 0, ids, min(len(continuation), len(ids) - 1)))
-            sums = self._sums(prompts)
-            return [(sums[index, 0], False) for index in range(len(prompts))]
+            found = self._likelihoods(prompts)
+            return [(found[index, 0].log_probability, found[index, 0].greedy) for index in range(len(prompts))]
 
-        def _sums(self, prompts: list[Prompt]) -> dict[tuple[int, int], float]:
-            return score(
+        def _likelihoods(self, prompts: list[Prompt]) -> dict[tuple[int, int], Likelihood]:
+            return likelihoods(
                 subject, prompts, nothing, device=subject.device, pad_id=subject.identity.pad_id, batch_size=batch_size
             )
 
@@ -171,8 +171,8 @@ def _as_lm(subject: Subject, batch_size: int) -> Any:
                     window = ids[start - 1 : start - 1 + most]
                     prompts.append(Prompt(index, number, window, len(window) - 1))
             totals = [0.0] * len(requests)
-            for (index, _), value in self._sums(prompts).items():
-                totals[index] += value
+            for (index, _), value in self._likelihoods(prompts).items():
+                totals[index] += value.log_probability
             return totals
 
         def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:

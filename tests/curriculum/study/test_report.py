@@ -91,6 +91,16 @@ def test_half_a_sweep(swept):
     assert "verdict bad" in html
 
 
+def test_a_sweep_without_signal_says_so(swept, capsys):
+    for run in read(swept).runs:
+        told = json.loads((run.folder / "scores/results.json").read_text())
+        told["tasks"] = {"pope": told["tasks"]["pope"]}
+        (run.folder / "scores/results.json").write_text(json.dumps(told))
+    assert main(["report", str(swept)]) == 0
+    assert "cannot tell its configurations apart" in capsys.readouterr().out
+    assert "no signal" in (swept / "report.html").read_text()
+
+
 def test_bad_input(swept, tmp_path):
     with pytest.raises(InputError, match="no sweep here"):
         read(tmp_path)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.train.synthetic import GEOMETRY, TOKENIZER
-from train.evaluation.likelihood import score
+from train.evaluation.likelihood import likelihoods, score
 from train.evaluation.prompts import Prompt
 from train.models.model_config import ModelConfig
 from train.models.vlm import VisionLanguageModel
@@ -48,3 +48,16 @@ def test_score_is_the_sum_of_log_probabilities(model):
     found = score(model, [prompt], pixels, pad_id=1, device=torch.device("cpu"), batch_size=4)
     assert prompt.choice_length == 3
     assert found[1, 2] == pytest.approx(expected, abs=1e-5)
+
+
+def test_greedy_is_what_generation_would_say(model):
+    nothing = np.empty((0, 3, 16, 16), np.uint8)
+    stem = list(range(5, 12))
+    said = list(stem)
+    for _ in range(3):
+        with torch.no_grad():
+            said.append(int(model.logits(torch.tensor([said]), torch.from_numpy(nothing))[0, -1].argmax()))
+    other = [*said[:-1], (said[-1] + 1) % 60]
+    prompts = [Prompt(0, 0, said, 3), Prompt(0, 1, other, 3)]
+    found = likelihoods(model, prompts, lambda _: nothing, device=torch.device("cpu"), pad_id=1, batch_size=2)
+    assert (found[0, 0].greedy, found[0, 1].greedy) == (True, False)
