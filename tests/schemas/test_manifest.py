@@ -60,3 +60,22 @@ def test_missing_and_damaged(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(b"\xff{")
     with pytest.raises(InputError, match="damaged manifest"):
         Manifest.load(tmp_path)
+
+
+def test_content_is_what_the_shards_hold_wherever_it_came_from(tmp_path: Path) -> None:
+    content = load(tmp_path).content
+    elsewhere = {"plan": "other", "inputs": [{"path": "b", "bytes": 1, "digest": "x"}], "licences": ["cc"]}
+    assert load(tmp_path, **elsewhere).content == content
+    renamed = [{"name": "1.mds", "samples": 3, "bytes": 10, "digest": "y"}]
+    assert load(tmp_path, shards=renamed).content == content
+    for changes in (
+        {"shards": [{"name": "0.mds", "samples": 3, "bytes": 10, "digest": "z"}]},
+        {
+            "shards": [{"name": "0.mds", "samples": 1, "bytes": 5, "digest": "y"}, *renamed],
+            "samples": 4,
+            "tokens": {"text": 16},
+        },
+        {"kind": "pairs"},
+        {"tokenizer": {**SOUND["tokenizer"], "digest": "e"}},
+    ):
+        assert load(tmp_path, **changes).content != content
