@@ -15,7 +15,7 @@ from curriculum.datasets import Dataset, Shelf
 from curriculum.document import Document
 from curriculum.drafts import Context, drafts
 from curriculum.language import Curriculum
-from curriculum.layout import Layout, MisplacedError, Placed, ShortageError, Supply, lay_out, nearest
+from curriculum.layout import Drained, Layout, MisplacedError, Placed, ShortageError, Supply, lay_out, nearest
 from curriculum.points import positions
 from curriculum.rates import AnyCurve, draw
 from curriculum.scale import Scale, UnfitError
@@ -33,6 +33,8 @@ class Compiled:
     datasets: dict[str, Dataset]
     notes: list[str]
     """What the author should know: roundings, sources that ran out."""
+    drained: list[Drained]
+    """Sources that run out on the way."""
 
 
 def compile_curriculum(document: Document, shelf: Shelf | None = None) -> Compiled:
@@ -47,7 +49,7 @@ def compile_curriculum(document: Document, shelf: Shelf | None = None) -> Compil
     trunk = _trunk(document, curriculum, first.seq_len)
     context = Context(document, curriculum, datasets, Scale(first.seq_len, curriculum.global_batch, trunk))
     layout = _lay_out(context)
-    notes = list(layout.notes)
+    notes = [_note(one, first.seq_len) for one in layout.drained]
     notes += [f"phase '{curriculum.phases[number].name}' is not reached" for number in layout.dropped]
     placed = _end_on_a_step(context, layout.placed, notes)
     schedule = Schedule(
@@ -64,7 +66,14 @@ def compile_curriculum(document: Document, shelf: Shelf | None = None) -> Compil
         phases=_phases(context, placed),
         learning_rate=_learning_rate(context, placed),
     )
-    return Compiled(schedule, curriculum, document, datasets, notes)
+    return Compiled(schedule, curriculum, document, datasets, notes, layout.drained)
+
+
+def _note(drained: Drained, seq_len: int) -> str:
+    place = f"at token {drained.position * seq_len:,} (sample {drained.position:,})"
+    if drained.ends_run:
+        return f"the run ends where '{drained.source}' runs out, {place}"
+    return f"'{drained.source}' runs out {place}; its share goes to the others from there on"
 
 
 def _trunk(document: Document, curriculum: Curriculum, seq_len: int) -> int | None:

@@ -64,13 +64,24 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Drained:
+    """A source that has given its last sample on the way, as its policy allows."""
+
+    source: str
+    position: int
+    """Sample of the run from which on it is missing."""
+    ends_run: bool
+    """Policy `stop`; else its share goes to the others."""
+
+
+@dataclass(frozen=True)
 class Layout:
     """The whole run."""
 
     placed: list[Placed]
     dropped: list[int]
     """Drafts that a source with policy `stop` kept from starting."""
-    notes: list[str]
+    drained: list[Drained]
 
 
 class ShortageError(Exception):
@@ -99,7 +110,7 @@ class _Run:
         self.end = 0
         self.exact_end = Fraction(0)
         self.drained: set[int] = set()
-        self.notes: list[str] = []
+        self.gone: list[Drained] = []
 
     def place(self, draft: int, segment: Segment) -> None:
         self.placed.append(Placed(draft, segment))
@@ -126,8 +137,8 @@ def lay_out(drafts: Sequence[Draft], supplies: Sequence[Supply]) -> Layout:
     run = _Run(supplies)
     for number, draft in enumerate(drafts):
         if not _lay_draft(run, number, draft):
-            return Layout(run.placed, list(range(number + 1, len(drafts))), run.notes)
-    return Layout(run.placed, [], run.notes)
+            return Layout(run.placed, list(range(number + 1, len(drafts))), run.gone)
+    return Layout(run.placed, [], run.gone)
 
 
 def _lay_draft(run: _Run, number: int, draft: Draft) -> bool:
@@ -197,12 +208,12 @@ def _drain(run: _Run, number: int, part: Segment, source: int, position: int, wa
         over = part.stop - part.start if part.ramp else None
         run.place(number, replace(part, stop=position, ramp_over=over))
     if supply.exhausted == "stop":
-        run.notes.append(f"the run ends where '{supply.name}' runs out, at sample {position:,}")
+        run.gone.append(Drained(supply.name, position, ends_run=True))
         return False
     run.drained.add(source)
     if part.ramp or not any(run.active(part.shares)):
         raise ShortageError(number, source, position, wanted)
-    run.notes.append(f"'{supply.name}' runs out at sample {position:,}; its share goes to the others from there on")
+    run.gone.append(Drained(supply.name, position, ends_run=False))
     return True
 
 

@@ -42,9 +42,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{number(spent.gpu_hours)} GPU-hours, {number(spent.hours)} hours on {gpus}{money}")
     for note in compiled.notes:
         print(note)
-    ran_out = any("runs out" in note for note in compiled.notes)
-    print("a source runs out on the way" if ran_out else "the data lasts")
-    return 1 if ran_out else 0
+    print("a source runs out on the way" if compiled.drained else "the data lasts")
+    return 1 if compiled.drained else 0
 
 
 def _supply(compiled: Compiled) -> str:

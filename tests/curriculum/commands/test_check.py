@@ -19,7 +19,9 @@ def test_says_whether_the_data_lasts(base: Path, capsys: Capture) -> None:
     assert "the data lasts" in said
     base.write_text(base.read_text().replace("exhausted: repeat, max_passes: 4", "exhausted: reweight"))
     assert main(["check", str(base), "--set", "share=60%"]) == 1
-    assert "a source runs out on the way" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a source runs out on the way" in said
+    assert "'pairs' runs out at token 1,237,248 (sample 9,666); its share goes to the others" in said
     assert main(["check", str(base), "--set", "share=160%"]) == 2
 
 
