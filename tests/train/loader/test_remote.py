@@ -7,6 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from streaming.base.world import World
 
 from schemas.errors import InputError
 from schemas.schedule import Schedule
@@ -114,6 +115,22 @@ def test_a_second_start_finds_the_shards_of_the_first(server, local, expected, t
     before = {path: size for path, size in server.sent.items() if ".mds" in path}
     assert rows(ScheduleDataset(schedule, 8, cache=str(tmp_path / "cache"))) == expected
     assert {path: size for path, size in server.sent.items() if ".mds" in path} == before
+
+
+def test_a_node_downloads_about_its_share_of_the_bytes(server, tmp_path):
+    folder = synthetic.write(tmp_path / "served/bucket/many", "text", 1200)
+    source = synthetic.source(folder).model_copy(update={"path": "s3://bucket/many/text"})
+    template = synthetic.schedule(tmp_path / "other")
+    phase = template.phases[0].model_copy(update={"stop": 1200, "shares": [1_000_000_000]})
+    sizes = [file.stat().st_size for file in folder.glob("*.mds")]
+    for node in range(4):
+        server.sent.clear()
+        schedule = template.model_copy(update={"sources": [source], "phases": [phase], "lanes": 4})
+        dataset = ScheduleDataset(schedule, 2, cache=str(tmp_path / f"cache{node}"))
+        dataset._parallel_rank_world = World(4, 1, 1, node)
+        assert len(rows(dataset)) == 300
+        assert len(sizes) > 60
+        assert sum(size for path, size in server.sent.items() if ".mds" in path) < 1.2 * sum(sizes) / 4
 
 
 def test_a_cache_limit_is_kept_and_changes_nothing(server, local, expected, tmp_path):
