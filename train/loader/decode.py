@@ -1,8 +1,10 @@
 """From a row of an MDS shard to a row of a batch: ids, labels, decoded images.
 
 Images come from strangers, so a cap on pixels is checked from the header before anything is decoded, and only the
-formats that dataprep writes are opened. Which ids bear loss is decided here and nowhere else: what the row's mask says,
-or, without a mask, every id that is neither padding nor an image placeholder.
+formats that dataprep writes are opened. Pillow decodes and resizes, JPEGs at the lowest resolution that serves: its
+integer arithmetic gives the same pixels on every machine, which faster pairs do not promise (docs/loader.md). Which
+ids bear loss is decided here and nowhere else: what the row's mask says, or, without a mask, every id that is neither
+padding nor an image placeholder.
 """
 
 from __future__ import annotations
