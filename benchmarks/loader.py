@@ -219,7 +219,7 @@ def start(work: Path, small: bool) -> list[str]:
     shard = write(work / "shard", "text", SHARD_SAMPLES, 1 << 30, 2)
     stored = Path(shard.path) / "shard.00000.mds"
     sizes = [200_000, 2_000_000] if small else [2_000_000, 20_000_000]
-    large = 20_000_000 if small else 2_000_000_000
+    large, runs = 20_000_000 if small else 2_000_000_000, 1 if small else 3
     found: dict[tuple[str, str], dict[str, float]] = {}
     for samples in (*sizes, large):
         source = of_size(work / f"at-{samples}", samples, stored)
@@ -229,11 +229,11 @@ def start(work: Path, small: bool) -> list[str]:
         for position in (0, last):
             link_what_is_read(schedule, position, stored)
             found["ours", f"{samples:,} {'first' if position == 0 else 'last'} step"] = measured(
-                ["_ours", str(work / f"at-{samples}.json"), str(position), str(work / "cache")], 3
+                ["_ours", str(work / f"at-{samples}.json"), str(position), str(work / "cache")], runs
             )
         if samples != large:
             link_all(source, stored)
-            found["stock", f"{samples:,} first step"] = measured(["_stock", source.path], 3)
+            found["stock", f"{samples:,} first step"] = measured(["_stock", source.path], runs)
     few, many = (found["stock", f"{samples:,} first step"] for samples in sizes)
     slope = {key: (many[key] - few[key]) / (sizes[1] - sizes[0]) for key in many}
     line = {key: many[key] + slope[key] * (large - sizes[1]) for key in many}
@@ -243,13 +243,15 @@ def start(work: Path, small: bool) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for (side, what), one in found.items():
-        lines.append(f"| {side} | {what} | {one['seconds']:.2f} | {one['rss']:,.0f} | {one['shm']:,.1f} |")
+        lines.append(
+            f"| {side} | {what} | {one['seconds']:.2f} | {one['cpu']:.2f} | {one['rss']:,.0f} | {one['shm']:,.1f} |"
+        )
         print(lines[-1], flush=True)
     ours = found["ours", f"{large:,} last step"]
     mine, theirs = (one["rss"] + one["shm"] for one in (ours, line))
     lines.append("")
     lines.append(
-        f"At {large:,} samples: {line['seconds'] / ours['seconds']:.0f} times faster start, "
+        f"At {large:,} samples: {line['seconds'] / ours['seconds']:.0f} times faster start ({line['cpu'] / ours['cpu']:.0f} in CPU seconds), "
         f"1/{theirs / mine:.0f} of the memory (stock extrapolated)."
     )
     print(lines[-1], flush=True)
@@ -290,20 +292,22 @@ def link(folder: Path, number: int, stored: Path) -> None:
 
 def measured(command: list[str], runs: int) -> dict[str, float]:
     """Medians over fresh processes."""
-    found = []
+    found: list[dict[str, float]] = []
     for _ in range(runs):
         done = subprocess.run([sys.executable, __file__, *command], capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout.splitlines()[-1]))
+    print(command[:3], found, file=sys.stderr, flush=True)
     return {key: statistics.median(one[key] for one in found) for key in found[0]}
 
 
 def first_batch(make: Callable[[], Iterator[Any]]) -> None:
     """Print seconds to the first batch and the memory that it took: peak of the process, and shared segments."""
     before, shm = peak_mib(), shared_mib()
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     next(make())
     seconds = time.perf_counter() - begun
-    print(json.dumps({"seconds": seconds, "rss": peak_mib() - before, "shm": shared_mib() - shm}), flush=True)
+    found = {"seconds": seconds, "cpu": time.process_time() - cpu, "rss": peak_mib() - before}
+    print(json.dumps({**found, "shm": max(0.0, shared_mib() - shm)}), flush=True)
     os._exit(0)
 
 

@@ -47,7 +47,7 @@ from train.loader.fetch import Patience
 from train.loader.resume import check_past
 from train.loader.shards import ShardSearch
 from train.loader.slot import Slot
-from train.loader.sources import Site, folder_name, open_streams, survey
+from train.loader.sources import Site, open_streams, survey
 from train.loader.stream import SourceStream
 from train.loader.table import Shard
 from train.loader.work import LazyWork, SampleIds, Share
@@ -130,8 +130,7 @@ class ScheduleDataset(StreamingDataset):
 
     def _claim(self, cache: str, patience: Patience) -> list[Site]:
         self._slot = Slot(Path(cache))
-        self._slot.keep_only({folder_name(source) for source in self.schedule.sources})
-        return survey(self.schedule, self._slot.path, patience)
+        return survey(self.schedule, self._slot, patience)
 
     def __len__(self) -> int:
         """Samples of this rank in the whole run, which is what torch's DataLoader and Composer ask."""

@@ -6,6 +6,8 @@ schedule, and left as one table of shards (`train.loader.table`) in the loader's
 
 from __future__ import annotations
 
+import secrets
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +17,7 @@ from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.schedule import Schedule, Source
 from train.loader.fetch import PART, Order, Patience, fetch
-from train.loader.slot import TABLE
+from train.loader.slot import TABLE, Slot
 from train.loader.stream import SourceStream, is_remote
 from train.loader.table import ShardTable
 
@@ -31,18 +33,21 @@ class Site(NamedTuple):
     """Of the table."""
 
 
-def folder_name(source: Source) -> str:
-    """Folder of a source in a cache slot: another version of the data gets another one."""
-    return f"{source.name}-{source.content[:16]}".replace("/", "_")
-
-
-def survey(schedule: Schedule, slot: Path, patience: Patience) -> list[Site]:
-    """Check every source, and leave its table in `slot`.
+def survey(schedule: Schedule, slot: Slot, patience: Patience) -> list[Site]:
+    """Check every source, and leave its table in `slot`; what the slot holds of other datasets goes.
 
     Raises:
         InputError: a source is missing, unfinished or out of reach, holds something else, or contradicts itself.
     """
-    return [_survey(schedule, source, slot / folder_name(source), patience) for source in schedule.sources]
+    sites = []
+    for source in schedule.sources:
+        manifest, table = _read(schedule, source, slot.path, patience)
+        folder = slot.path / _folder_name(source, manifest)
+        folder.mkdir(exist_ok=True)
+        table.save(folder / TABLE)
+        sites.append(Site(str(folder), table.layout))
+    slot.keep_only({Path(site.folder).name for site in sites})
+    return sites
 
 
 def open_streams(schedule: Schedule, sites: list[Site], patience: Patience) -> list[SourceStream]:
@@ -51,14 +56,23 @@ def open_streams(schedule: Schedule, sites: list[Site], patience: Patience) -> l
     for source, site in zip(schedule.sources, sites, strict=True):
         folder = Path(site.folder)
         table = ShardTable.load(folder / TABLE, site.layout)
-        streams.append(SourceStream(source.name, source.path, table, folder, patience))
+        again = partial(_read_again, schedule, source, folder, patience)
+        streams.append(SourceStream(source.name, source.path, table, folder, patience, again))
     return streams
 
 
-def _survey(schedule: Schedule, source: Source, folder: Path, patience: Patience) -> Site:
-    folder.mkdir(parents=True, exist_ok=True)
+def _folder_name(source: Source, manifest: Manifest) -> str:
+    """Another version of the data gets another folder, and so does what a takedown has left of it."""
+    return f"{source.name}-{source.content[:16]}-{len(manifest.removals)}".replace("/", "_")
+
+
+def _read_again(schedule: Schedule, source: Source, folder: Path, patience: Patience) -> ShardTable:
+    return _read(schedule, source, folder, patience)[1]
+
+
+def _read(schedule: Schedule, source: Source, scratch: Path, patience: Patience) -> tuple[Manifest, ShardTable]:
     if is_remote(source.path):
-        manifest, index = _from_remote(source, folder, patience)
+        manifest, index = _from_remote(source, scratch, patience)
     else:
         manifest, index = Manifest.load(source.path), _read_index(Path(source.path) / INDEX_NAME, source)
     if (manifest.content, manifest.samples, manifest.seq_len) != (source.content, source.samples, schedule.seq_len):
@@ -67,9 +81,7 @@ def _survey(schedule: Schedule, source: Source, folder: Path, patience: Patience
             file=source.path,
             remedy="compile the schedule again, or point `path` at the dataset that it was compiled for",
         )
-    table = ShardTable.of(index, manifest, source, source.path)
-    table.save(folder / TABLE)
-    return Site(str(folder), table.layout)
+    return manifest, ShardTable.of(index, manifest, source, source.path)
 
 
 def _read_index(path: Path, source: Source) -> bytes:
@@ -89,7 +101,7 @@ def _from_remote(source: Source, folder: Path, patience: Patience) -> tuple[Mani
         raise InputError(f"{error}", file=source.path, field=source.name, remedy=remedy) from None
     found = {}
     for name in (MANIFEST_NAME, INDEX_NAME):
-        target = folder / f".{name}{PART}"
+        target = folder / f".{source.name.replace('/', '_')}.{name}.{secrets.token_hex(4)}{PART}"
         order = Order(f"{name} of source '{source.name}'", f"{source.path}/{name}", target, lambda path: None)
         fetch(order, lambda remote, local: downloader.download(remote, local), patience)
         found[name] = target

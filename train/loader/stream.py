@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from streaming import Stream
 from streaming.base.compression import decompress
 from streaming.base.world import World
 
+from schemas.errors import InputError
 from train.loader.failure import SourceError
 from train.loader.fetch import (
     PART,
@@ -54,8 +55,19 @@ class Sized:
 class SourceStream(Stream):
     """The shards of one source, `name`, at `place` (directory or URL), cached in `folder`."""
 
-    def __init__(self, name: str, place: str, table: ShardTable, folder: Path, patience: Patience) -> None:
-        self.name, self.place, self.table, self.patience = name, place, table, patience
+    def __init__(
+        self,
+        name: str,
+        place: str,
+        table: ShardTable,
+        folder: Path,
+        patience: Patience,
+        reread: Callable[[], ShardTable],
+    ) -> None:
+        """Args:
+        reread: makes the table anew from the dataset as it is now.
+        """
+        self.name, self.place, self.table, self.patience, self._reread = name, place, table, patience, reread
         self.in_place = not is_remote(place) and not table.compressed
         self.closing = False
         """Set when the loader closes: nothing is retried any more."""
@@ -94,6 +106,23 @@ class SourceStream(Stream):
         Raises:
             SourceError: it is missing, damaged, out of reach, or the cache is full.
         """
+        try:
+            return self._prepare(shard)
+        except SourceError:
+            rewritten = self._rewritten(shard)
+            if rewritten is None:
+                raise
+            return self._prepare(rewritten)
+
+    def _rewritten(self, shard: Shard) -> Shard | None:
+        """The shard as a takedown has written it under this run (`dataprep remove`); None if it is as it was."""
+        try:
+            now = self._reread().shard(shard.number, self.local, in_place=self.in_place)
+        except InputError:
+            return None
+        return now if now.digest != shard.digest else None
+
+    def _prepare(self, shard: Shard) -> int:
         stored, raw = shard.stored, Path(self.local) / shard.raw_data.basename
         what = f"shard '{stored.basename}' of source '{self.name}'"
         if self.in_place:

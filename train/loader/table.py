@@ -31,6 +31,8 @@ class Shard(MDSReader):
 
     digest: int
     """xxh3-64 of the file as stored."""
+    number: int
+    """In its dataset."""
     in_place = False
     """Read where the dataset lies: takes no room in the cache, and is never evicted."""
 
@@ -138,7 +140,7 @@ class ShardTable:
             size_limit=None,
             zip_data=FileInfo(f"{name}.{extension}", int(record["zip"]), {}) if record["zip"] else None,
         )
-        shard.digest, shard.in_place = int(record["digest"]), in_place
+        shard.number, shard.digest, shard.in_place = number, int(record["digest"]), in_place
         return shard
 
 

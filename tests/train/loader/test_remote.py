@@ -6,10 +6,12 @@ from pathlib import Path
 
 import boto3
 import pytest
+import xxhash
 from moto.server import ThreadedMotoServer
 from streaming.base.world import World
 
 from schemas.errors import InputError
+from schemas.manifest import Manifest, Removal
 from schemas.schedule import Schedule
 from tests.train import synthetic
 from tests.train.loader.object_server import ObjectServer
@@ -188,6 +190,28 @@ def test_the_same_where_a_source_is_read_in_place(local, tmp_path, damage):
     assert {"missing": "No such file", "truncated": "bytes, the manifest says", "hash": "its hash is"}[
         damage
     ] in message
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_shard_that_a_takedown_rewrites_under_the_run(server, local, expected, tmp_path, remote):
+    served = server.root / "bucket"
+    schedule = moved(synthetic.schedule(local), "s3://bucket" if remote else str(served))
+    dataset = ScheduleDataset(schedule, 8, cache=str(tmp_path / "cache"), patience=QUICK)
+    manifest = Manifest.load(served / "text")
+    shard = shards(server)[2]
+    shard.write_bytes(shard.read_bytes()[:-2] + b"\x05\x00")
+    receipts = list(manifest.shards)
+    receipts[2] = receipts[2].model_copy(update={"digest": xxhash.xxh3_64_hexdigest(shard.read_bytes())})
+    facts = {"revision": 1, "date": "2026-01-01", "asked": {"uid": 1}, "record": "removed/00001.json", "rows": 1}
+    removal = Removal(**facts, images=0, tokens=1, shards=1, content=manifest.content)
+    after = manifest.model_copy(update={"shards": receipts, "removals": [removal]})
+    (served / "text/manifest.json").write_text(after.model_dump_json())
+    found = rows(dataset)
+    assert [row[:3] for row in found] == [row[:3] for row in expected]
+    assert {one[1:3] for one, other in zip(found, expected, strict=True) if one != other} <= {(0, i) for i in range(60)}
+    assert found != expected
+    again = rows(ScheduleDataset(schedule, 8, cache=str(tmp_path / "cache"), patience=QUICK))
+    assert again == found  # nothing of what was taken down is left in the cache
 
 
 def test_a_remote_that_is_gone(server, local, tmp_path):
