@@ -21,7 +21,7 @@ def test_says_whether_the_data_lasts(base: Path, capsys: Capture) -> None:
     assert main(["check", str(base), "--set", "share=60%"]) == 1
     said = capsys.readouterr().out
     assert "a source runs out on the way" in said
-    assert "'pairs' runs out at token 1,237,248 (sample 9,666); its share goes to the others" in said
+    assert "'pairs' runs out at token 1,237,376 (sample 9,667); its share goes to the others" in said
     assert main(["check", str(base), "--set", "share=160%"]) == 2
 
 
