@@ -249,11 +249,11 @@ def start(work: Path, small: bool) -> list[str]:
         print(lines[-1], flush=True)
     ours = found["ours", f"{large:,} last step"]
     mine, theirs = (one["rss"] + one["shm"] for one in (ours, line))
-    lines.append("")
-    lines.append(
-        f"At {large:,} samples: {line['seconds'] / ours['seconds']:.0f} times faster start ({line['cpu'] / ours['cpu']:.0f} in CPU seconds), "
-        f"1/{theirs / mine:.0f} of the memory (stock extrapolated)."
+    faster = (
+        f"{line['seconds'] / ours['seconds']:.0f} times faster start ({line['cpu'] / ours['cpu']:.0f} in CPU seconds)"
     )
+    lines.append("")
+    lines.append(f"At {large:,} samples: {faster}, 1/{theirs / mine:.0f} of the memory (stock extrapolated).")
     print(lines[-1], flush=True)
     return lines
 
