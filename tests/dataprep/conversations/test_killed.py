@@ -27,10 +27,11 @@ def test_the_driver_is_killed(
     base = {"inputs": str(tmp_path / "rows.json"), "image_root": str(tmp_path), "tokenizer": str(tokenizer_dir)}
     shape = {"seq_len": 96, "geometry": {"size": 32, "patch": 16}, "rows_per_task": 30, "shard_bytes": 1 << 20}
     settings = {**base, **shape, "out": str(tmp_path / "killed")}
-    process = submit("conversations", settings, "local[2]")
-    wait_for(process, lambda: receipts(tmp_path / "killed", "conversations") >= 2)
-    kill_tree(process)
+    with submit("conversations", settings, "local[2]") as process:
+        wait_for(process, lambda: receipts(tmp_path / "killed", "conversations") >= 2)
+        kill_tree(process)
     assert not (tmp_path / "killed/manifest.json").exists()
-    assert submit("conversations", settings, "local[3]").wait(LIMIT_S) == 0
+    with submit("conversations", settings, "local[3]") as process:
+        assert process.wait(LIMIT_S) == 0
     run(spark, ConversationsJob.model_validate({**settings, "out": str(tmp_path / "calm")}))
     assert tree(tmp_path / "killed") == tree(tmp_path / "calm")

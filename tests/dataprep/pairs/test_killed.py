@@ -43,22 +43,23 @@ def calm(
 
 def test_an_executor_is_killed(calm: dict[str, Any]) -> None:
     out = Path(calm["out"]).with_name("executor")
-    process = submit("pairs", {**calm, "out": str(out)}, "local-cluster[2,1,1024]")
-    wait_for(process, lambda: receipts(out, "pairs") >= 1 and working(out, "pairs"))
-    kill_executor(process)
-    assert process.wait(LIMIT_S) == 0
+    with submit("pairs", {**calm, "out": str(out)}, "local-cluster[2,1,1024]") as process:
+        wait_for(process, lambda: receipts(out, "pairs") >= 1 and working(out, "pairs"))
+        kill_executor(process)
+        assert process.wait(LIMIT_S) == 0
     assert tree(out) == tree(Path(calm["out"]))
 
 
 def test_the_driver_is_killed_twice(calm: dict[str, Any]) -> None:
     out = Path(calm["out"]).with_name("driver")
     settings = {**calm, "out": str(out)}
-    process = submit("pairs", settings, "local[2]")
-    wait_for(process, lambda: receipts(out, "survey") >= 1 and working(out, "survey"))
-    kill_tree(process)
-    process = submit("pairs", settings, "local[1]")
-    wait_for(process, lambda: receipts(out, "pairs") >= 1)
-    kill_tree(process)
+    with submit("pairs", settings, "local[2]") as process:
+        wait_for(process, lambda: receipts(out, "survey") >= 1 and working(out, "survey"))
+        kill_tree(process)
+    with submit("pairs", settings, "local[1]") as process:
+        wait_for(process, lambda: receipts(out, "pairs") >= 1)
+        kill_tree(process)
     assert not (out / "manifest.json").exists()
-    assert submit("pairs", settings, "local[3]").wait(LIMIT_S) == 0
+    with submit("pairs", settings, "local[3]") as process:
+        assert process.wait(LIMIT_S) == 0
     assert tree(out) == tree(Path(calm["out"]))
