@@ -220,8 +220,8 @@ def _plain(error: Exception) -> str:
 
 
 def _orientation(image: Image.Image, kind: str) -> int:
-    if kind == "png" and "exif" not in image.info:
-        return 1  # Pillow would decode the whole picture in search of a chunk after the pixels
+    if kind in ("jpg", "png") and "exif" not in image.info:
+        return 1  # of a PNG, Pillow would decode the whole picture in search of a chunk after the pixels
     try:
         value = int(image.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # broken EXIF does not make a broken picture

@@ -121,7 +121,7 @@ def _sample(
         "tokens": np.concatenate(
             [*(item.ids for item in items), np.full(spec.seq_len - used, spec.tokenizer.pad_id, spec.dtype)]
         ),
-        "images": b"".join(images),
+        "images": images,
         "image_lengths": np.array([len(image) for image in images], np.uint32),
     }
     if spec.masked:

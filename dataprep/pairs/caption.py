@@ -56,11 +56,13 @@ def choose(policy: CaptionPolicy, uid: str, seed: int, web: str | None, syntheti
     Raises:
         RejectError: `no_caption` (the policy's source is absent or empty), `caption_too_long`.
     """
-    source_draw, index_draw = _draws(uid, seed)
     candidates: dict[Source, list[str]] = {
         "web": [text for text in [clean(web or "")] if text],
         "synthetic": [text for text in map(clean, synthetic) if text],
     }
+    # Most pairs have no choice to make, and a hash is not free.
+    chance = policy.use == "sample" or (policy.use == "synthetic" and len(candidates["synthetic"]) > 1)
+    source_draw, index_draw = _draws(uid, seed) if chance else (0.0, 0.0)
     source = _source(policy, source_draw)
     if policy.use == "sample" and not candidates[source]:
         source = "web" if source == "synthetic" else "synthetic"
