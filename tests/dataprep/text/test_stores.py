@@ -100,7 +100,7 @@ def test_files_of_a_store(bucket: str, tmp_path: Path) -> None:
 def run_in_process(job: TextJob, folder: Path) -> None:
     (folder / "job.yaml").write_text(json.dumps(job.model_dump()))
     command = [sys.executable, str(ROOT / "dataprep/jobs/text.py"), str(folder / "job.yaml")]
-    assert subprocess.run(command, cwd=folder, timeout=120, check=False).returncode == 0
+    assert subprocess.run(command, cwd=folder, timeout=600, check=False).returncode == 0
 
 
 @pytest.mark.slow
