@@ -32,3 +32,11 @@ def test_a_bad_verdict_looks_different() -> None:
 def test_a_passage_shows_foreign_text_without_control_characters() -> None:
     shown = page.passage("<script>\n\ta\x00b\x1b[31m")
     assert shown == '<pre class="passage">&lt;script&gt;\n\ta\ufffdb\ufffd[31m</pre>'
+
+
+def test_a_gallery_shows_pictures_and_text_and_no_markup_of_others() -> None:
+    shown = page.gallery([("data:image/jpeg;base64,AAAA", "a <b>"), ('x" onerror="y', "")])
+    assert shown.count("<figure>") == 2
+    assert 'src="data:image/jpeg;base64,AAAA"' in shown
+    assert "a &lt;b&gt;" in shown
+    assert 'onerror="' not in shown
