@@ -127,6 +127,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
             block.compile()  # in place: a wrapper around a block would hide FSDP's hooks
     if run.parallel.strategy == "fsdp":
         mesh = run.parallel.mesh(ranks, "cuda" if device.name == "gpu" else device.name)
+        model.lockstep = True
         shard(model, model.blocks(), run.parallel, mesh, run.precision)
     optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
     microbatch = (

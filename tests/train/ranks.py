@@ -54,6 +54,9 @@ def start(run: dict[str, Any], ranks: int, **environment: str) -> subprocess.Pop
 def finish(run: dict[str, Any], ranks: int) -> list[Step]:
     """Run to the end; returns its metrics."""
     process = start(run, ranks)
-    output, _ = process.communicate(timeout=240)
+    try:
+        output, _ = process.communicate(timeout=600)
+    finally:
+        process.kill()  # its ranks hear of it from the kernel
     assert process.returncode == 0, output
     return list(steps(Path(run["out"]) / "metrics.jsonl"))

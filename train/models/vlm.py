@@ -53,6 +53,8 @@ class VisionLanguageModel(ComposerModel):
         self.end_of_text_id, self.image_id = tokenizer.end_of_text_id, tokenizer.image_id
         self.z_loss, self.mask_documents = z_loss, mask_documents
         self.geometry = geometry
+        self.lockstep = False
+        """Whether ranks gather an encoder's weights together: then even a frozen one runs where there is no image."""
         self.decoder = Decoder(decoder, padded_vocabulary(tokenizer.image_id + 1))
         self.encoder = None
         self.projector = None
@@ -94,8 +96,12 @@ class VisionLanguageModel(ComposerModel):
         assert self.projector is not None
         assert self.geometry is not None
         if pixels_NCHW.shape[0] == 0:
-            black = pixels_NCHW.new_zeros(1, 3, self.geometry.size, self.geometry.size)
-            return x_BLD + self.projector(self.encoder(black)).sum() * 0.0
+            if self.lockstep or any(p.requires_grad for p in self.encoder.parameters()):
+                black = pixels_NCHW.new_zeros(1, 3, self.geometry.size, self.geometry.size)
+                features_NTW = self.encoder(black)
+            else:
+                features_NTW = x_BLD.new_zeros(1, 1, self.encoder.width)
+            return x_BLD + self.projector(features_NTW).sum() * 0.0
         features_TD = self.projector(self.encoder(pixels_NCHW)).flatten(0, 1).to(x_BLD.dtype)
         # Which feature each position takes: no masked assignment, which would make a GPU wait for the count.
         index_BL = (is_image_BL.flatten().cumsum(0) - 1).clamp(min=0).view_as(is_image_BL)
