@@ -5,7 +5,7 @@
 It makes a seeded corpus in the shape of web text (`text_corpus.py`), then measures, several times in turn,
 
     ours       dataprep/jobs/text.py from start to exit on local[1] and local[2]: JVM, plan, shuffle and hashes included
-    limit      raw gigatoken in one process on texts that are in memory already
+    limit      raw gigatoken on texts that are in memory already, in one process, and in two at once
     loop       a document at a time through `tokenizers` into Streaming's MDSWriter, as llm-foundry's converter does
     datatrove  JsonlReader + DocumentTokenizer without its shuffle, where an interpreter that has datatrove is named
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -31,6 +32,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -149,6 +151,14 @@ def limit(paths: list[Path], tokenizer: str) -> Result:
     return Result("raw gigatoken", tokens, seconds, 1, cpu)
 
 
+def limit_of_two(paths: list[Path], tokenizer: str) -> Result:
+    """As `limit`, in two processes at the same time: what the machine's second core adds at best."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        both = list(pool.map(limit, [paths, paths], [tokenizer, tokenizer]))
+    tokens, seconds = sum(one.tokens for one in both), max(one.seconds for one in both)
+    return Result("raw gigatoken, two processes", tokens, seconds, 2, sum(one.cpu for one in both))
+
+
 def _texts(path: Path) -> list[str]:
     data = zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes())
     return [orjson.loads(line)["text"] for line in data.split(b"\n")[:-1]]
@@ -232,6 +242,8 @@ def report(results: list[Result], corpus_bytes: int) -> str:
     if (first := middle.get("switchpoint, local[1]")) and (second := middle.get("switchpoint, local[2]")):
         each = [a.seconds / b.seconds for a, b in zip(by_name[first.name], by_name[second.name], strict=False)]
         lines.append(f"From `local[1]` to `local[2]`: {statistics.median(each):.2f} times.")
+        if two := middle.get("raw gigatoken, two processes"):
+            lines.append(f"Raw gigatoken from one process to two: {2 * two.rate / top.rate:.2f} times.")
         for name, peer in middle.items():
             if "one file" in name and peer is not first:
                 lines.append(f"A core of ours against {name}: {first.rate / peer.rate:.1f} times (`local[1]`).")
@@ -272,6 +284,7 @@ def main() -> None:
         lambda: ours("switchpoint, local[1]", paths, folder / "one", tokenizer, 1),
         lambda: ours("switchpoint, local[2]", paths, folder / "two", tokenizer, 2),
         lambda: limit(paths[:LIMIT_FILES], tokenizer),
+        lambda: limit_of_two(paths[:LIMIT_FILES], tokenizer),
     ]
     if not options.without_peers:
         steps.append(lambda: loop(paths[0], folder / "loop", tokenizer))
