@@ -30,7 +30,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "run", type=Path, metavar="CHECKPOINT|LOG", help="a checkpoint, a metrics.jsonl, or a run's out"
+        "what", type=Path, metavar="CHECKPOINT|LOG", help="a checkpoint, a metrics.jsonl, or a run's out"
     )
     parser.add_argument("--schedule", type=Path, help="compiled schedule; default: the one that the checkpoint carries")
 
@@ -40,15 +40,15 @@ def run(options: argparse.Namespace) -> int:
     from train import checkpoint  # torch takes seconds, and --help none
     from train.callbacks.metrics import METRICS_NAME
 
-    log = options.run if options.run.suffix == ".jsonl" else options.run / METRICS_NAME
-    carried = _checkpoint(options.run.parent if options.run.is_file() else options.run, required=not log.is_file())
+    log = options.what if options.what.suffix == ".jsonl" else options.what / METRICS_NAME
+    carried = _checkpoint(options.what.parent if options.what.is_file() else options.what, required=not log.is_file())
     schedule = Schedule.load(options.schedule) if options.schedule else None
     if schedule is None and carried is not None:
         schedule = checkpoint.schedule_of(carried)
     if schedule is None:
-        raise InputError("carries no schedule", file=options.run, remedy="name it: --schedule schedule.json")
+        raise InputError("carries no schedule", file=options.what, remedy="name it: --schedule schedule.json")
     status = 0
-    if carried is not None and options.run.suffix != ".jsonl":
+    if carried is not None and options.what.suffix != ".jsonl":
         status |= _audit_checkpoint(carried, schedule)
     if log.is_file():
         status |= _audit_log(log, schedule)
