@@ -45,7 +45,7 @@ node=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" "$1")
 folder={out}/nodes/$node
 if [[ -e $folder/done ]]; then echo "$node is finished"; exit 0; fi
 export MASTER_ADDR MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000)) GPUS=$2 RUN=$folder/run.yaml
-MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 srun bash -c 'composer -n "$GPUS" --world_size $((SLURM_JOB_NUM_NODES * GPUS)) --node_rank "$SLURM_NODEID" \\
   --master_addr "$MASTER_ADDR" --master_port "$MASTER_PORT" train/main.py "$RUN"'
 touch "$folder/done"
