@@ -1,0 +1,157 @@
+"""Processes die at moments that nobody chose; the dataset is byte-identical to an undisturbed run's on one core.
+
+A moment is a number of receipts: as soon as that many tasks are done, in whatever stage, the victim is killed.
+Hypothesis draws it, as often as SWITCHPOINT_KILLS says; a failure names what was drawn. Opt-in until it has been seen to
+pass: `test_killed.py` has chosen moments and always runs.
+The tokenizer is one that gigatoken does not support, so that tasks last long enough to be hit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import zstandard
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from dataprep.plan import STAGING
+from schemas.manifest import Manifest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("SWITCHPOINT_KILLS" not in os.environ, reason="set SWITCHPOINT_KILLS=1 (minutes each)"),
+]
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT_S = 600
+FILES = 6
+CLUSTER = "local-cluster[2,1,1024]"
+AS_A_FRACTION = st.floats(0, 1)
+few = settings(
+    max_examples=int(os.environ.get("SWITCHPOINT_KILLS", "1")),
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+numbers = itertools.count()
+
+
+def prepare(folder: Path, tokenizer_dir: Path) -> None:
+    """Inputs with copies, and an evaluation set that some of them hold."""
+    parsed = json.loads((tokenizer_dir / "tokenizer.json").read_text())
+    parsed["pre_tokenizer"] = {"type": "Whitespace"}
+    (folder / "tokenizer.json").write_text(json.dumps(parsed))
+    (folder / "evaluation.jsonl").write_text('{"q": "a question of no fewer than seven words"}\n')
+    (folder / "in").mkdir()
+    for file in range(FILES):
+        texts = [f"{file * line % 901}.{line} the and thing " * 100 for line in range(250)]
+        texts[7::50] = texts[6::50]
+        texts[9::50] = [f"{text} a question of no fewer than seven words" for text in texts[9::50]]
+        data = "\n".join(json.dumps({"text": text}) for text in texts).encode()
+        (folder / "in" / f"{file}.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(data))
+
+
+def start(folder: Path, out: Path, master: str) -> subprocess.Popen[bytes]:
+    rules: dict[str, object] = {"deduplicate": True, "where": "characters > 10"}
+    sets = [{"name": "seven", "files": str(folder / "evaluation.jsonl"), "fields": "q"}]
+    job = {"inputs": str(folder / "in/*.zst"), "out": str(out), "tokenizer": str(folder / "tokenizer.json"), **rules}
+    path = out.with_suffix(".yaml")
+    path.write_text(
+        json.dumps({**job, "decontaminate": {"sets": sets, "ngram": 7}, "seq_len": 128, "shard_bytes": 1 << 17})
+    )
+    submit = str(Path(sys.executable).parent / "spark-submit")
+    command = [submit, "--master", master, str(ROOT / "dataprep/jobs/text.py"), str(path)]
+    places = {"SPARK_LOCAL_IP": "127.0.0.1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.Popen(command, cwd=folder, env={**os.environ, **places}, start_new_session=True)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    assert process.wait(LIMIT_S) == 0
+
+
+def receipts(out: Path) -> int:
+    return sum(1 for path in (out / STAGING).glob("*/*.json") if not path.name.startswith("."))
+
+
+def wait_for(process: subprocess.Popen[bytes], out: Path, count: int) -> bool:
+    """Until `count` tasks are done; whether the job is still running then."""
+    deadline = time.monotonic() + LIMIT_S
+    while process.poll() is None and not ((out / STAGING / "plan.json").exists() and receipts(out) >= count):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process.poll() is None
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+
+
+def end_of(process: subprocess.Popen[bytes], victim: str) -> None:
+    """SIGKILL: one executor, the Python processes of one executor, or the driver with all its children at once."""
+    members = family(process)
+    executors = [one for one in members if "CoarseGrainedExecutorBackend" in " ".join(one.cmdline())]
+    if victim == "python" and executors:
+        members = executors[0].children(recursive=True)
+    elif victim == "executor":
+        members = executors[:1]
+    for member in members:
+        member.send_signal(signal.SIGKILL)
+    psutil.wait_procs(members, 20)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, tokenizer_dir: Path) -> Path:
+    """Inputs, and the dataset `calm` of a run that nothing disturbed, on one core."""
+    folder = tmp_path_factory.mktemp("killed")
+    prepare(folder, tokenizer_dir)
+    finish(start(folder, folder / "calm", "local[1]"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tasks(prepared: Path) -> int:
+    """Tasks of the job: three stages of one for each input, and the shards."""
+    manifest = Manifest.load(prepared / "calm")
+    assert manifest.rows.rejected.keys() == {"contaminated:seven", "duplicate"}
+    return 3 * FILES + len(manifest.shards)
+
+
+@few
+@given(victim=st.sampled_from(["executor", "python"]), moment=AS_A_FRACTION)
+def test_an_executor_or_its_python_processes_are_killed(prepared: Path, tasks: int, victim: str, moment: float) -> None:
+    out = prepared / f"disturbed-{next(numbers)}"
+    process = start(prepared, out, CLUSTER)
+    alive = wait_for(process, out, round(moment * (tasks - 1)))
+    note(f"{victim} after {receipts(out)} of {tasks} tasks; the job was running: {alive}")
+    if alive:
+        end_of(process, victim)
+    finish(process)
+    assert tree(out) == tree(prepared / "calm")
+
+
+@few
+@given(moments=st.tuples(AS_A_FRACTION, AS_A_FRACTION).map(sorted))
+def test_the_driver_is_killed_twice(prepared: Path, tasks: int, moments: list[float]) -> None:
+    out = prepared / f"disturbed-{next(numbers)}"
+    for moment, master in zip(moments, (CLUSTER, "local[2]"), strict=True):
+        process = start(prepared, out, master)
+        alive = wait_for(process, out, round(moment * tasks))
+        note(f"driver after {receipts(out)} of {tasks} tasks; the job was running: {alive}")
+        if alive:
+            end_of(process, "driver")
+        process.wait(LIMIT_S)
+    finish(start(prepared, out, "local[3]"))
+    assert tree(out) == tree(prepared / "calm")
