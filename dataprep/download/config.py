@@ -37,6 +37,7 @@ class DownloadJob(Strict):
     total_timeout: float = Field(default=60.0, gt=0)
     """Seconds that one attempt may take, redirects and body included."""
     max_redirects: int = Field(default=5, ge=0, le=20)
+    """Hops of one fetch; each is judged as the first."""
     retries: int = Field(default=2, ge=0, le=10)
     """Further attempts after a failure that may pass (time-out, reset, 5xx, 429)."""
     backoff: float = Field(default=1.0, ge=0)
@@ -62,8 +63,8 @@ class DownloadJob(Strict):
     agent: str = Field(default="switchpoint", pattern=r"^[A-Za-z0-9._-]+$")
     """Name in the User-Agent; X-Robots-Tag and robots.txt may address it."""
     on_hash_mismatch: Literal["keep", "reject"] = "keep"
-    """What to do with an image whose sha256 is not the one that the metadata has. Sites re-encode: about as many
-    pictures have changed harmlessly as not."""
+    """What to do with an image whose sha256 is not the one that the metadata has. Sites encode their pictures anew, so
+    another hash need not be another picture."""
     allow_addresses: list[str] = []
     """Addresses or networks that are dialled although they are not public; for tests and demonstrations only."""
     input_digest: Literal["full", "sampled"] = "full"
