@@ -50,7 +50,10 @@ def evaluate_text(
         from lm_eval.tasks import TaskManager
     except ImportError as error:
         raise InputError(f"text tasks need lm-eval ({error})", remedy="pip install '.[eval]'") from None
-    manager = TaskManager(include_path=str(include) if include else None)
+    # Own tasks alone first: lm-eval reads thousands of files to know all of its own.
+    manager = TaskManager(include_path=str(include), include_defaults=False) if include else None
+    if manager is None or not set(tasks) <= set(manager.all_tasks):
+        manager = TaskManager(include_path=str(include) if include else None)
     known = set(manager.all_tasks)
     for task in tasks:
         if task not in known:
