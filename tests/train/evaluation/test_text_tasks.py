@@ -6,12 +6,10 @@ import textwrap
 import pytest
 import torch
 
-from schemas.errors import InputError
 from schemas.results import Results, load_task
 from tests.train.checkpoints import checkpoint
 from train.__main__ import main
 from train.evaluation.subject import open_subject
-from train.evaluation.text_tasks import evaluate_text
 from train.export.write import export
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (pip install '.[eval]')")
@@ -64,13 +62,6 @@ def test_local_tasks_on_an_export(tmp_path, tasks):
     for row, said in zip(ROWS, choice.predictions, strict=True):
         by_hand = [_log_probability(subject, f"Q: {row['question']}\nA:", f" {c}") / len(c) for c in row["choices"]]
         assert said.score == float(by_hand.index(max(by_hand)) == row["answer"])
-
-
-def test_unknown_text_task(tmp_path, tasks):
-    subject = open_subject(checkpoint(tmp_path))
-    with pytest.raises(InputError, match="no text task 'nothing'"):
-        evaluate_text(subject, ["nothing"], tmp_path / "scores", include=tasks)
-    assert not (tmp_path / "scores").exists()
 
 
 def _log_probability(subject, context: str, continuation: str) -> float:
