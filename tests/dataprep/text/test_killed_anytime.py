@@ -1,8 +1,8 @@
 """Processes die at moments that nobody chose; the dataset is byte-identical to an undisturbed run's on one core.
 
 A moment is a number of receipts: as soon as that many tasks are done, in whatever stage, the victim is killed.
-Hypothesis draws it, as often as SWITCHPOINT_KILLS says; a failure names what was drawn. Opt-in until it has been seen to
-pass: `test_killed.py` has chosen moments and always runs.
+Hypothesis draws it, as often as SWITCHPOINT_KILLS says; a failure names what was drawn. Opt-in until it has been seen
+to pass: `test_killed.py` has chosen moments and always runs.
 The tokenizer is one that gigatoken does not support, so that tasks last long enough to be hit.
 """
 
