@@ -8,6 +8,7 @@ The tokenizer is one that gigatoken does not support, so that tasks last long en
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -43,6 +45,17 @@ few = settings(
     suppress_health_check=list(HealthCheck),
 )
 numbers = itertools.count()
+started: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """A failed test must not leave its job running."""
+    yield
+    for process in started:
+        if process.poll() is None:
+            end_of(process, "driver")
+    started.clear()
 
 
 def prepare(folder: Path, tokenizer_dir: Path) -> None:
@@ -71,7 +84,8 @@ def start(folder: Path, out: Path, master: str) -> subprocess.Popen[bytes]:
     submit = str(Path(sys.executable).parent / "spark-submit")
     command = [submit, "--master", master, str(ROOT / "dataprep/jobs/text.py"), str(path)]
     places = {"SPARK_LOCAL_IP": "127.0.0.1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    return subprocess.Popen(command, cwd=folder, env={**os.environ, **places}, start_new_session=True)
+    started.append(subprocess.Popen(command, cwd=folder, env={**os.environ, **places}, start_new_session=True))
+    return started[-1]
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
@@ -95,17 +109,26 @@ def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
 
 
-def end_of(process: subprocess.Popen[bytes], victim: str) -> None:
-    """SIGKILL: one executor, the Python processes of one executor, or the driver with all its children at once."""
+def is_executor(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):  # Python workers come and go
+        return any("CoarseGrainedExecutorBackend" in part for part in process.cmdline())
+    return False
+
+
+def end_of(process: subprocess.Popen[bytes], victim: str) -> int:
+    """SIGKILL: one executor, the Python processes of one executor, or the driver with all its children at once.
+
+    Returns the number of processes that were told to end.
+    """
     members = family(process)
-    executors = [one for one in members if "CoarseGrainedExecutorBackend" in " ".join(one.cmdline())]
-    if victim == "python" and executors:
-        members = executors[0].children(recursive=True)
-    elif victim == "executor":
-        members = executors[:1]
+    if victim != "driver":
+        executors = [one for one in members if is_executor(one)]
+        members = executors[:1] if victim == "executor" else executors[0].children(recursive=True) if executors else []
     for member in members:
-        member.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.send_signal(signal.SIGKILL)
     psutil.wait_procs(members, 20)
+    return len(members)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -137,7 +160,7 @@ def test_an_executor_or_its_python_processes_are_killed(prepared: Path, tasks: i
     alive = wait_for(process, out, round(moment * (tasks - 1)))
     note(f"{victim} after {receipts(out)} of {tasks} tasks; the job was running: {alive}")
     if alive:
-        end_of(process, victim)
+        note(f"{end_of(process, victim)} processes killed")
     finish(process)
     assert tree(out) == tree(prepared / "calm")
 
