@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,11 @@ def working(out: Path, stage: str) -> bool:
 
 def kill_executor(process: subprocess.Popen[bytes]) -> None:
     """One of the executors of a `local-cluster`."""
-    executors = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if any("CoarseGrainedExecutorBackend" in part for part in child.cmdline())
-    ]
+    executors = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if any("CoarseGrainedExecutorBackend" in part for part in child.cmdline()):
+                executors.append(child)
     assert len(executors) == 2
     executors[0].send_signal(signal.SIGKILL)
 
@@ -74,7 +74,8 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """The driver, its JVM, and their children, at once."""
     family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
     for member in family:
-        member.send_signal(signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):  # they come and go
+            member.send_signal(signal.SIGKILL)
     psutil.wait_procs(family, 20)
     process.wait(20)
 
