@@ -5,9 +5,10 @@
 
 Prints a Markdown report. A step is forward, backward, clipping and AdamW on one cached batch. Both sides have the same
 shapes, vocabulary, batch, precision and threads; Hugging Face's packs leak into each other (it has no document mask),
-ours do not, unless the row says so. Every case runs in a process of its own, cases take turns, and a row is the median
-over rounds. MFU counts causal attention once and takes 989 TFLOP/s for the card's peak; the frozen encoder's work is
-not counted. The last rows compare steps fed by the real loader with steps on a cached batch.
+ours do not, unless the row says so. The cases take turns step by step, a row is the median; peak memory is that of a
+process of its own. (On a GPU all cases are in memory at once: 1.4B needs `--rows 1` on 80 GB.) MFU counts causal
+attention once and takes 989 TFLOP/s for the card's peak; the frozen encoder's work is not counted. The last rows
+compare steps fed by the real loader with steps on a cached batch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -74,7 +75,7 @@ class Setting:
         self.geometry = ImageGeometry(size=64, patch=16, tokens=16)
         if self.device == "cuda":
             self.geometry = ImageGeometry(size=384, patch=14, tokens=729)
-        self.share, self.compile, self.seconds = args.images, args.compile, args.seconds
+        self.share, self.compile, self.steps = args.images, args.compile, args.steps
 
     @property
     def vocabulary(self) -> int:
@@ -87,7 +88,7 @@ class Setting:
             tokens = rng.integers(2, self.tokenizer.vocabulary_size, self.length)
             tokens[rng.integers(0, self.length, self.length // 200)] = 0
             count = 0
-            if images and number < round(self.share * self.rows):
+            if images and number < max(1, round(self.share * self.rows)):
                 step = self.geometry.tokens + 24
                 count = self.length // step
                 for place in range(count):
@@ -154,24 +155,48 @@ def theirs(setting: Setting, *, images: bool) -> tuple[torch.nn.Module, Callable
     return llava, loss
 
 
-def measure(setting: Setting, case: str) -> dict[str, float]:
-    """Seconds of a step (median) and peak memory, in this process."""
+def prepared(setting: Setting, case: str) -> Callable[[], None]:
+    """One step of a case on its cached batch."""
     images = "images" in case
     torch.manual_seed(0)
-    make = theirs if case.startswith("Hugging") else ours
-    extra = {} if make is theirs else {"leak": "leak" in case}
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model, loss = make(setting, images=images, **extra)  # type: ignore[operator]
+    if case.startswith("Hugging"):
+        model, loss = theirs(setting, images=images)
+    else:
+        model, loss = ours(setting, images=images, leak="leak" in case)
     model.to(setting.device)
-    batch: dict[str, Any] = {k: v.to(setting.device) for k, v in setting.batch(images=images).items()}  # type: ignore[attr-defined]
+    cached = setting.batch(images=images)
+    batch: dict[str, Any] = {name: value.to(setting.device) for name, value in cached.items()}  # type: ignore[attr-defined]
     # Hugging Face shifts labels by itself: give it the ids, with image placeholders left out as ours has them.
     batch["hf_labels"] = batch["input_ids"].masked_fill(batch["input_ids"] == setting.tokenizer.image_id, -100)
     step = stepper(model, loss, setting)
-    times = list(timed(lambda: step(batch), setting))
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return lambda: step(batch)
+
+
+def speed(setting: Setting) -> dict[str, float]:
+    """Median seconds of a step of each case; the cases take turns step by step, so what else runs slows all alike."""
+    steps = {case: prepared(setting, case) for case in CASES}
+    wait = torch.cuda.synchronize if setting.device == "cuda" else (lambda: None)
+    times: dict[str, list[float]] = {case: [] for case in CASES}
+    for number in range(setting.steps + 2):
+        for case, step in steps.items():
+            wait()
+            began = time.perf_counter()
+            step()
+            wait()
+            if number >= 2:  # two to warm up
+                times[case].append(time.perf_counter() - began)
+    return {case: statistics.median(found) for case, found in times.items()}
+
+
+def peak(setting: Setting, case: str) -> dict[str, float]:
+    """Peak memory of three steps, in a process that does nothing else; without what its imports take."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step = prepared(setting, case)
+    for _ in range(3):
+        step()
     if setting.device == "cuda":
-        peak = torch.cuda.max_memory_allocated()
-    return {"seconds": statistics.median(times), "peak": float(peak), "steps": len(times)}
+        return {"bytes": float(torch.cuda.max_memory_allocated())}
+    return {"bytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024.0}
 
 
 def stepper(model: torch.nn.Module, loss: Callable[[Any], torch.Tensor], setting: Setting) -> Callable[[Any], None]:
@@ -190,20 +215,6 @@ def stepper(model: torch.nn.Module, loss: Callable[[Any], torch.Tensor], setting
     return step
 
 
-def timed(step: Callable[[], None], setting: Setting) -> Iterator[float]:
-    """Seconds of each step for `setting.seconds`, after two to warm up."""
-    wait = torch.cuda.synchronize if setting.device == "cuda" else (lambda: None)
-    for _ in range(2):
-        step()
-    end = time.perf_counter() + setting.seconds
-    while time.perf_counter() < end:
-        wait()
-        began = time.perf_counter()
-        step()
-        wait()
-        yield time.perf_counter() - began
-
-
 def loader(setting: Setting) -> dict[str, float]:
     """Seconds of a step fed by the real loader and on a cached batch, taking turns step by step."""
     from train.loader.data_loader import ScheduleLoader
@@ -219,8 +230,7 @@ def loader(setting: Setting) -> dict[str, float]:
         fed, alone = [], []
         for _ in range(2):
             step(cached)
-        end = time.perf_counter() + 2 * setting.seconds
-        while time.perf_counter() < end:
+        for _ in range(setting.steps):
             began = time.perf_counter()
             step({k: v.to(setting.device) for k, v in next(batches).items()})
             middle = time.perf_counter()
@@ -264,67 +274,60 @@ def write_text(out: Path, setting: Setting) -> Schedule:
     )  # fmt: skip
 
 
-def report(setting: Setting, args: argparse.Namespace, found: dict[str, list[dict[str, float]]]) -> None:
+def report(setting: Setting, args: argparse.Namespace, found: dict[str, dict[str, float]]) -> None:
     """Print the tables."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "mosaicml"))
     card = torch.cuda.get_device_name() if setting.device == "cuda" else f"CPU, {args.threads} thread(s)"
     print(f"## A training step, {card}\n")
-    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}, {os.cpu_count()} cores;")
+    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}, {os.cpu_count()} cores,")
+    print(f"load average {os.getloadavg()[0]:.0f};")
     parameters = setting.decoder.parameters(setting.vocabulary)
     print(
         f"decoder `{args.size}` ({parameters:,} parameters, llama), {setting.rows} x {setting.length} tokens, "
-        f"{setting.share:.0%} of rows with images where images are, {args.rounds} rounds.\n"
+        f"{setting.share:.0%} of rows with images where images are, median of {setting.steps} steps.\n"
     )
     work = training_flops(setting.decoder, setting.vocabulary, setting.length)
     print("| case | tokens/s | against Hugging Face | peak memory | MFU |\n|---|---|---|---|---|")
-    speeds = {}
-    for case, runs in found.items():
-        if case == "loader":
-            continue
-        seconds = statistics.median(run["seconds"] for run in runs)
-        speed = speeds[case] = setting.rows * setting.length / seconds
-        peer = "Hugging Face, images" if "images" in case else "Hugging Face"
-        base = statistics.median(run["seconds"] for run in found[peer])
-        mfu = f"{speed * work / H100_BF16:.1%}" if setting.device == "cuda" else "not measured"
-        peak = statistics.median(run["peak"] for run in runs)
-        print(f"| {case} | {speed:,.0f} | {base / seconds:.2f} x | {peak / 1e6:,.0f} MB | {mfu} |")
-    for run in found["loader"]:
-        excess = run["fed"] / run["cached"] - 1
-        print(f"\nFed by the loader (no workers): {run['fed']:.4f} s a step; on a cached batch: {run['cached']:.4f} s")
-        print(f"({excess:+.1%}, median of {run['steps']:.0f} steps of each, taking turns).")
+    for case, seconds in found["speed"].items():
+        rate = setting.rows * setting.length / seconds
+        base = found["speed"]["Hugging Face, images" if "images" in case else "Hugging Face"]
+        mfu = f"{rate * work / H100_BF16:.1%}" if setting.device == "cuda" else "not measured"
+        memory = f"{found[case]['bytes'] / 1e6:,.0f} MB" if case in found else "not measured"
+        print(f"| {case} | {rate:,.0f} | {base / seconds:.2f} x | {memory} | {mfu} |")
+    run = found["loader"]
+    excess = run["fed"] / run["cached"] - 1
+    print(f"\nFed by the loader (no workers): {run['fed']:.4f} s a step; on a cached batch: {run['cached']:.4f} s")
+    print(f"({excess:+.1%}, median of {run['steps']:.0f} steps of each, taking turns).")
     if setting.device == "cpu":
         print("\n| GPU | 79M | 1.4B |\n|---|---|---|\n| tokens/s, MFU, peak memory | not measured | not measured |")
 
 
 def main() -> int:
-    """Measure every case in its own process, or one of them in this."""
+    """Measure, or one part of it in this process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=["small", *SIZES], default="small")
     parser.add_argument("--length", type=int, help="tokens of a row; default: 512 for small, else 2048")
     parser.add_argument("--rows", type=int, default=4, help="rows of a step (default: 4)")
     parser.add_argument("--images", type=float, default=0.25, help="share of rows with images (default: 0.25)")
     parser.add_argument("--compile", action="store_true", help="compile blocks (ours) and model (Hugging Face's Llama)")
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each case and round (default: 6)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each case (default: 3)")
+    parser.add_argument("--steps", type=int, default=15, help="of each case (default: 15)")
+    parser.add_argument("--no-memory", action="store_true", help="leave the processes out that measure peak memory")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
-    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--part", help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     setting = Setting(args)
-    if args.case:
-        print(json.dumps(loader(setting) if args.case == "loader" else measure(setting, args.case)))
+    if args.part:
+        print(json.dumps(peak(setting, args.part)))
         return 0
-    found: dict[str, list[dict[str, float]]] = {case: [] for case in (*CASES, "loader")}
-    for number in range(args.rounds):
-        for case in found:
-            if case == "loader" and number:
-                continue
-            command = [sys.executable, __file__, *sys.argv[1:], "--case", case]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                print(done.stderr, file=sys.stderr)
-                return 1
-            found[case].append(json.loads(done.stdout.splitlines()[-1]))
+    found: dict[str, dict[str, float]] = {"speed": speed(setting), "loader": loader(setting)}
+    for case in () if args.no_memory else CASES:
+        command = [sys.executable, __file__, *sys.argv[1:], "--part", case]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            return 1
+        found[case] = json.loads(done.stdout.splitlines()[-1])
     report(setting, args, found)
     return 0
 
