@@ -199,6 +199,8 @@ class Watched:
     def _look_at(self, one: psutil.Process) -> None:
         with contextlib.suppress(psutil.Error):  # it has ended
             name, command = one.name(), one.cmdline()
+            if not command:  # it has ended, and would be counted again as another kind
+                return
             kind = "JVM" if "java" in name else "workers" if "pyspark.daemon" in command else "driver"
             times = one.cpu_times()
             self.cpu[one.pid, kind] = times.user + times.system
