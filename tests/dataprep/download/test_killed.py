@@ -98,18 +98,19 @@ def test_the_driver_is_killed_twice(world: tuple[Path, dict[str, str]], server: 
     folder, expected = world
     out, job = folder / "driver", settings(folder, "driver")
     began = time.monotonic()
-    process = submit("download", job, "local[2]")
-    wait_for(process, lambda: working(out, "download"))
-    kill_tree(process)
+    with submit("download", job, "local[2]") as process:
+        wait_for(process, lambda: working(out, "download"))
+        kill_tree(process)
     assert not (out / "download.json").exists()
-    process = submit("download", job, "local[1]")
-    wait_for(process, lambda: receipts(out, "download") >= 2)
-    kill_tree(process)
+    with submit("download", job, "local[1]") as process:
+        wait_for(process, lambda: receipts(out, "download") >= 2)
+        kill_tree(process)
     assert not (out / "download.json").exists()
     done = {path.stem for path in (out / ".switchpoint/download").glob("[!.]*.json")}
     vouched = {row["url"] for name in done for row in pq.read_table(out / f"{name}.parquet").to_pylist()}
     server.requests.clear()
-    assert submit("download", job, "local[2]").wait(LIMIT_S) == 0
+    with submit("download", job, "local[2]") as process:
+        assert process.wait(LIMIT_S) == 0
     asked = {server.url(path.lstrip("/")) for path in server.requests}
     redirected_to = {server.url("good/9"), server.url("good/1")}
     assert not {url for url in vouched - redirected_to if url.startswith(server.url("good/"))} & asked
@@ -124,10 +125,10 @@ def test_the_driver_is_killed_twice(world: tuple[Path, dict[str, str]], server: 
 def test_an_executor_is_killed(world: tuple[Path, dict[str, str]]) -> None:
     folder, expected = world
     out = folder / "executor"
-    process = submit("download", settings(folder, "executor"), "local-cluster[2,1,1024]")
-    wait_for(process, lambda: receipts(out, "download") >= 1 and working(out, "download"))
-    kill_executor(process)
-    assert process.wait(LIMIT_S) == 0
+    with submit("download", settings(folder, "executor"), "local-cluster[2,1,1024]") as process:
+        wait_for(process, lambda: receipts(out, "download") >= 1 and working(out, "download"))
+        kill_executor(process)
+        assert process.wait(LIMIT_S) == 0
     check(out, expected)
     if (folder / "driver/download.json").exists():
         assert tree(out) == tree(folder / "driver")

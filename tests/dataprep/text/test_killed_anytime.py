@@ -14,10 +14,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -27,13 +26,12 @@ from hypothesis import strategies as st
 
 from dataprep.plan import STAGING
 from schemas.manifest import Manifest
+from tests.dataprep.killing import LIMIT_S, submit, tree
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif("SWITCHPOINT_KILLS" not in os.environ, reason="set SWITCHPOINT_KILLS=1 (minutes each)"),
 ]
-ROOT = Path(__file__).resolve().parents[3]
-LIMIT_S = 600
 FILES = 6
 CLUSTER = "local-cluster[2,1,1024]"
 AS_A_FRACTION = st.floats(0, 1)
@@ -45,17 +43,6 @@ few = settings(
     suppress_health_check=list(HealthCheck),
 )
 numbers = itertools.count()
-started: list[subprocess.Popen[bytes]] = []
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_running() -> Iterator[None]:
-    """A failed test must not leave its job running."""
-    yield
-    for process in started:
-        if process.poll() is None:
-            end_of(process, "driver")
-    started.clear()
 
 
 def prepare(folder: Path, tokenizer_dir: Path) -> None:
@@ -73,23 +60,16 @@ def prepare(folder: Path, tokenizer_dir: Path) -> None:
         (folder / "in" / f"{file}.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(data))
 
 
-def start(folder: Path, out: Path, master: str) -> subprocess.Popen[bytes]:
+def job(folder: Path, out: Path) -> dict[str, Any]:
     rules: dict[str, object] = {"deduplicate": True, "where": "characters > 10"}
     sets = [{"name": "seven", "files": str(folder / "evaluation.jsonl"), "fields": "q"}]
-    job = {"inputs": str(folder / "in/*.zst"), "out": str(out), "tokenizer": str(folder / "tokenizer.json"), **rules}
-    path = out.with_suffix(".yaml")
-    path.write_text(
-        json.dumps({**job, "decontaminate": {"sets": sets, "ngram": 7}, "seq_len": 128, "shard_bytes": 1 << 17})
-    )
-    submit = str(Path(sys.executable).parent / "spark-submit")
-    command = [submit, "--master", master, str(ROOT / "dataprep/jobs/text.py"), str(path)]
-    places = {"SPARK_LOCAL_IP": "127.0.0.1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    started.append(subprocess.Popen(command, cwd=folder, env={**os.environ, **places}, start_new_session=True))
-    return started[-1]
+    paths = {"inputs": str(folder / "in/*.zst"), "out": str(out), "tokenizer": str(folder / "tokenizer.json")}
+    return {**paths, **rules, "decontaminate": {"sets": sets, "ngram": 7}, "seq_len": 128, "shard_bytes": 1 << 17}
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    assert process.wait(LIMIT_S) == 0
+def finish(folder: Path, out: Path, master: str) -> None:
+    with submit("text", job(folder, out), master) as process:
+        assert process.wait(LIMIT_S) == 0
 
 
 def receipts(out: Path) -> int:
@@ -131,16 +111,12 @@ def end_of(process: subprocess.Popen[bytes], victim: str) -> int:
     return len(members)
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory, tokenizer_dir: Path) -> Path:
     """Inputs, and the dataset `calm` of a run that nothing disturbed, on one core."""
     folder = tmp_path_factory.mktemp("killed")
     prepare(folder, tokenizer_dir)
-    finish(start(folder, folder / "calm", "local[1]"))
+    finish(folder, folder / "calm", "local[1]")
     return folder
 
 
@@ -156,12 +132,12 @@ def tasks(prepared: Path) -> int:
 @given(victim=st.sampled_from(["executor", "python"]), moment=AS_A_FRACTION)
 def test_an_executor_or_its_python_processes_are_killed(prepared: Path, tasks: int, victim: str, moment: float) -> None:
     out = prepared / f"disturbed-{next(numbers)}"
-    process = start(prepared, out, CLUSTER)
-    alive = wait_for(process, out, round(moment * (tasks - 1)))
-    note(f"{victim} after {receipts(out)} of {tasks} tasks; the job was running: {alive}")
-    if alive:
-        note(f"{end_of(process, victim)} processes killed")
-    finish(process)
+    with submit("text", job(prepared, out), CLUSTER) as process:
+        alive = wait_for(process, out, round(moment * (tasks - 1)))
+        note(f"{victim} after {receipts(out)} of {tasks} tasks; the job was running: {alive}")
+        if alive:
+            note(f"{end_of(process, victim)} processes killed")
+        assert process.wait(LIMIT_S) == 0
     assert tree(out) == tree(prepared / "calm")
 
 
@@ -170,11 +146,11 @@ def test_an_executor_or_its_python_processes_are_killed(prepared: Path, tasks: i
 def test_the_driver_is_killed_twice(prepared: Path, tasks: int, moments: list[float]) -> None:
     out = prepared / f"disturbed-{next(numbers)}"
     for moment, master in zip(moments, (CLUSTER, "local[2]"), strict=True):
-        process = start(prepared, out, master)
-        alive = wait_for(process, out, round(moment * tasks))
-        note(f"driver after {receipts(out)} of {tasks} tasks; the job was running: {alive}")
-        if alive:
-            end_of(process, "driver")
-        process.wait(LIMIT_S)
-    finish(start(prepared, out, "local[3]"))
+        with submit("text", job(prepared, out), master) as process:
+            alive = wait_for(process, out, round(moment * tasks))
+            note(f"driver after {receipts(out)} of {tasks} tasks; the job was running: {alive}")
+            if alive:
+                end_of(process, "driver")
+            process.wait(LIMIT_S)
+    finish(prepared, out, "local[3]")
     assert tree(out) == tree(prepared / "calm")
