@@ -30,7 +30,10 @@ study: setup  ## the paper's sweep in miniature; STUDY=study-run; STUDY_ARGS="--
 	@python -m demo.study $(STUDY) $(STUDY_ARGS)
 
 test: setup  ## every test, on two workers; ARGS="-k name" narrows
-	@python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@python -m pytest --numprocesses 2 --dist loadgroup -m "not soak" $(ARGS)
+
+soak: setup  ## pipelines killed at random moments, over and over; many minutes
+	@python -m pytest -m soak $(ARGS)
 
 lint: setup  ## ruff, mypy and hadolint
 	ruff check .

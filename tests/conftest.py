@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -28,6 +31,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         group = "demo" if "finished_demo" in fixtures else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture
+def s3_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Client of an S3 server of the test's own, on loopback; every library finds the server in the environment."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "S3_ENDPOINT_URL": f"http://{host}:{port}",  # Streaming's name for it
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    yield boto3.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"])
+    server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3_client: Any) -> str:
+    """Name of a new bucket: the server's memory outlives the server."""
+    name = f"b-{uuid.uuid4().hex[:12]}"
+    s3_client.create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -99,26 +99,8 @@ def picture() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """URI of an empty bucket on an S3 server of the test's own, on loopback."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
+def bucket(s3_bucket: str) -> Iterator[str]:
+    """URI of an empty bucket on an S3 server of the test's own."""
     files._filesystem.cache_clear()
-    client = boto3.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"])
-    client.create_bucket(Bucket="bucket")
-    yield "s3://bucket"
-    server.stop()
+    yield f"s3://{s3_bucket}"
     files._filesystem.cache_clear()

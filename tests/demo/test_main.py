@@ -37,7 +37,7 @@ def test_a_folder_without_recipes_is_refused_in_one_line(tmp_path: Path) -> None
     assert "world.yaml" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_disturbed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, finished_demo: FinishedDemo) -> None:
     """Ctrl-C, then `kill -9` of any of its processes or of the demo itself, several times; then undisturbed."""
     work = tmp_path / "demo-run"

@@ -1,12 +1,8 @@
 """Checkpoints in an S3 API server (loopback): copied, pruned, gone on from with an empty disk; and when it fails."""
 
-import uuid
-
-import boto3
 import pytest
 from composer.core import Callback
 from composer.devices import DeviceCPU
-from moto.server import ThreadedMotoServer
 
 from schemas.errors import InputError
 from schemas.run_log import steps
@@ -16,34 +12,6 @@ from train.config import RunConfig
 from train.launch import fit
 from train.remote import RemoteStore
 from train.trainer import build_trainer
-
-
-@pytest.fixture
-def bucket(server) -> str:
-    """A bucket of this test's own: the server's memory outlives it."""
-    name = f"runs-{uuid.uuid4().hex}"
-    server.create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """The server's client; Composer's store finds endpoint and credentials in the environment."""
-    started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    started.start()
-    host, port = started.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    yield boto3.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"])
-    started.stop()
 
 
 def config(out, bucket: str) -> RunConfig:
@@ -57,20 +25,20 @@ def train(run, schedule) -> list[dict[str, object]]:
     return [s.model_dump(exclude={"seconds", "tokens_per_second"}) for s in steps(run.out / "metrics.jsonl")]
 
 
-def test_a_run_on_an_empty_disk_goes_on_from_the_remote(server, bucket, tmp_path):
+def test_a_run_on_an_empty_disk_goes_on_from_the_remote(s3_client, s3_bucket, tmp_path):
     schedule = synthetic.schedule(tmp_path, lengths=(48, 16, 16))
-    run = config(tmp_path / "first", bucket)
+    run = config(tmp_path / "first", s3_bucket)
     whole = train(run, schedule)
-    remote = RemoteStore(f"s3://{bucket}/study/a")
+    remote = RemoteStore(f"s3://{s3_bucket}/study/a")
     local = [path.name for path in checkpoint.complete(run.out / "checkpoints")]
     assert remote.complete() == local, "pruned alike"
     for name in local:
         if int(name) > 48:
             remote.remove(name)
     # A checkpoint whose state.json has not arrived is none.
-    server.upload_file(str(run.out / "metrics.jsonl"), bucket, f"study/a/{90:015d}/model.safetensors")
+    s3_client.upload_file(str(run.out / "metrics.jsonl"), s3_bucket, f"study/a/{90:015d}/model.safetensors")
 
-    elsewhere = config(tmp_path / "second", bucket)
+    elsewhere = config(tmp_path / "second", s3_bucket)
     assert train(elsewhere, schedule) == whole
     assert remote.complete()[-1] == f"{80:015d}"
     ends = [checkpoint._tensors(checkpoint.find(one.out) / "model.safetensors") for one in (run, elsewhere)]
@@ -80,8 +48,8 @@ def test_a_run_on_an_empty_disk_goes_on_from_the_remote(server, bucket, tmp_path
 class Outage(Callback):
     """The bucket vanishes in step `first` and is there again, empty, in step `last`."""
 
-    def __init__(self, server, bucket: str, first: int, last: int) -> None:
-        self.server, self.bucket, self.first, self.last = server, bucket, first, last
+    def __init__(self, server, s3_bucket: str, first: int, last: int) -> None:
+        self.server, self.bucket, self.first, self.last = server, s3_bucket, first, last
 
     def batch_end(self, state, logger) -> None:
         step = int(state.timestamp.batch)
@@ -106,20 +74,20 @@ def train_through(outage: Outage, run, schedule) -> None:
         trainer.close()
 
 
-def test_a_remote_that_fails_for_a_while_costs_nothing(server, bucket, tmp_path, capfd):
+def test_a_remote_that_fails_for_a_while_costs_nothing(s3_client, s3_bucket, tmp_path, capfd):
     schedule = synthetic.schedule(tmp_path, lengths=(48, 16, 16))
-    run = config(tmp_path / "out", bucket)
-    train_through(Outage(server, bucket, 4, 5), run, schedule)
+    run = config(tmp_path / "out", s3_bucket)
+    train_through(Outage(s3_client, s3_bucket, 4, 5), run, schedule)
     assert "warning: checkpoint is on disk only (s3://" in capfd.readouterr().err
     # Step 4's copy failed and was made up for in step 6; what had arrived before the outage is lost with the bucket.
-    assert RemoteStore(f"s3://{bucket}/study/a").complete() == [f"{p:015d}" for p in (32, 48, 64, 80)]
+    assert RemoteStore(f"s3://{s3_bucket}/study/a").complete() == [f"{p:015d}" for p in (32, 48, 64, 80)]
 
 
-def test_the_last_checkpoint_must_arrive(server, bucket, tmp_path):
+def test_the_last_checkpoint_must_arrive(s3_client, s3_bucket, tmp_path):
     schedule = synthetic.schedule(tmp_path, lengths=(16, 8, 8))
-    run = config(tmp_path / "out", bucket)
+    run = config(tmp_path / "out", s3_bucket)
     with pytest.raises(InputError, match=r"cannot save the checkpoint of step 4 \(s3://.*NoSuchBucket"):
-        train_through(Outage(server, bucket, 4, 99), run, schedule)
+        train_through(Outage(s3_client, s3_bucket, 4, 99), run, schedule)
     assert checkpoint.read(checkpoint.find(run.out)).position == 32, "on disk it is safe"
     with pytest.raises(InputError, match=r"cannot be read on every node \(s3://.*NoSuchBucket"):
         build_trainer(run, schedule, DeviceCPU())

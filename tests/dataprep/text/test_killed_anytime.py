@@ -1,8 +1,8 @@
 """Processes die at moments that nobody chose; the dataset is byte-identical to an undisturbed run's on one core.
 
 A moment is a number of receipts: as soon as that many tasks are done, in whatever stage, the victim is killed.
-Hypothesis draws it, as often as SWITCHPOINT_KILLS says; a failure names what was drawn. Opt-in until it has been seen
-to pass: `test_killed.py` has chosen moments and always runs.
+Hypothesis draws it, as often as SWITCHPOINT_KILLS says; a failure names what was drawn. `test_killed.py` has chosen
+moments and always runs.
 The tokenizer is one that gigatoken does not support, so that tasks last long enough to be hit.
 """
 
@@ -28,10 +28,7 @@ from dataprep.plan import STAGING
 from schemas.manifest import Manifest
 from tests.dataprep.killing import LIMIT_S, submit, tree
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("SWITCHPOINT_KILLS" not in os.environ, reason="set SWITCHPOINT_KILLS=1 (minutes each)"),
-]
+pytestmark = pytest.mark.soak
 FILES = 6
 CLUSTER = "local-cluster[2,1,1024]"
 AS_A_FRACTION = st.floats(0, 1)

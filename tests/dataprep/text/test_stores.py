@@ -10,10 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 import zstandard
-from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
 
 from dataprep import files, verify
@@ -24,28 +22,6 @@ from dataprep.text.why import why
 
 BUCKET = "bucket"
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    files._filesystem.cache_clear()
-    client = boto3.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"])
-    client.create_bucket(Bucket=BUCKET)
-    yield f"s3://{BUCKET}"
-    server.stop()
-    files._filesystem.cache_clear()
 
 
 @pytest.fixture
@@ -74,27 +50,27 @@ def answers(port: int) -> bool:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.fixture(params=["s3", "gs"])
-def bucket(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["bucket", "gs"])
+def store(request: pytest.FixtureRequest) -> str:
     """A bucket's URI."""
     found: str = request.getfixturevalue(request.param)
     return found
 
 
-def test_files_of_a_store(bucket: str, tmp_path: Path) -> None:
-    files.publish_bytes(b"one", f"{bucket}/a/b/1.bin")
+def test_files_of_a_store(store: str, tmp_path: Path) -> None:
+    files.publish_bytes(b"one", f"{store}/a/b/1.bin")
     (tmp_path / "local").write_bytes(b"x" * (9 << 20))
-    files.publish_file(tmp_path / "local", f"{bucket}/a/2.bin")
-    assert files.list_files(f"{bucket}/a") == [f"{bucket}/a/2.bin", f"{bucket}/a/b/1.bin"]
-    assert files.expand([f"{bucket}/**/*.bin"]) == files.expand([f"{bucket}/a"]) == files.list_files(f"{bucket}/a")
-    assert (files.size(f"{bucket}/a/2.bin"), files.read_bytes(f"{bucket}/a/b/1.bin")) == (9 << 20, b"one")
-    files.publish_bytes(b"two", f"{bucket}/a/b/1.bin")
-    assert files.read_bytes(f"{bucket}/a/b/1.bin") == b"two"
-    assert not files.exists(f"{bucket}/a/none")
-    files.remove(f"{bucket}/a/2.bin")
-    files.remove_tree(f"{bucket}/a/b")
-    files.remove_tree(f"{bucket}/a/never")
-    assert files.list_files(f"{bucket}/a") == []
+    files.publish_file(tmp_path / "local", f"{store}/a/2.bin")
+    assert files.list_files(f"{store}/a") == [f"{store}/a/2.bin", f"{store}/a/b/1.bin"]
+    assert files.expand([f"{store}/**/*.bin"]) == files.expand([f"{store}/a"]) == files.list_files(f"{store}/a")
+    assert (files.size(f"{store}/a/2.bin"), files.read_bytes(f"{store}/a/b/1.bin")) == (9 << 20, b"one")
+    files.publish_bytes(b"two", f"{store}/a/b/1.bin")
+    assert files.read_bytes(f"{store}/a/b/1.bin") == b"two"
+    assert not files.exists(f"{store}/a/none")
+    files.remove(f"{store}/a/2.bin")
+    files.remove_tree(f"{store}/a/b")
+    files.remove_tree(f"{store}/a/never")
+    assert files.list_files(f"{store}/a") == []
 
 
 def run_in_process(job: TextJob, folder: Path) -> None:
@@ -105,22 +81,22 @@ def run_in_process(job: TextJob, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_from_store_to_store_as_on_local_disk(
-    spark: SparkSession, bucket: str, tmp_path: Path, tokenizer_dir: Path
+    spark: SparkSession, store: str, tmp_path: Path, tokenizer_dir: Path
 ) -> None:
     for number in range(3):
         rows = "\n".join(f'{{"text": "{number} {line % 150} the thing and", "url": "u"}}' for line in range(200))
         data = zstandard.ZstdCompressor().compress(rows.encode())
         (tmp_path / f"{number}.jsonl.zst").write_bytes(data)
-        files.publish_bytes(data, f"{bucket}/in/{number}.jsonl.zst")
-    files.publish_bytes(f"{bucket}/in/*.zst\n".encode(), f"{bucket}/list.txt")
+        files.publish_bytes(data, f"{store}/in/{number}.jsonl.zst")
+    files.publish_bytes(f"{store}/in/*.zst\n".encode(), f"{store}/list.txt")
     outs = {}
     for place, inputs in (
         (str(tmp_path), {"inputs": f"{tmp_path}/*.zst"}),
-        (bucket, {"input_list": f"{bucket}/list.txt"}),
+        (store, {"input_list": f"{store}/list.txt"}),
     ):
         settings = {**inputs, "out": f"{place}/out", "tokenizer": str(tokenizer_dir), "deduplicate": True}
         job = TextJob.model_validate({**settings, "seq_len": 64, "shard_bytes": 1 << 10, "compression": "zstd"})
-        if place == bucket:  # executors get their environment when the JVM starts: a process of its own
+        if place == store:  # executors get their environment when the JVM starts: a process of its own
             run_in_process(job, tmp_path)
         else:
             assert run(spark, job).rows.rejected == {"duplicate": 150}
@@ -129,5 +105,5 @@ def test_from_store_to_store_as_on_local_disk(
         assert [name for name in files.list_files(job.out) if STAGING in name] == [f"{job.out}/{STAGING}/plan.json"]
         shards = [name for name in files.list_files(job.out) if ".mds" in name or name.endswith("index.json")]
         outs[place] = {name.removeprefix(job.out): files.read_bytes(name) for name in shards}
-    assert len(outs[bucket]) > 10
-    assert outs[bucket] == outs[str(tmp_path)]
+    assert len(outs[store]) > 10
+    assert outs[store] == outs[str(tmp_path)]

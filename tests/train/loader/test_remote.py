@@ -4,10 +4,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 import xxhash
-from moto.server import ThreadedMotoServer
 from streaming.base.world import World
 
 from schemas.errors import InputError
@@ -74,31 +72,14 @@ def expected(local, tmp_path_factory) -> list[tuple[int, int, int, bytes]]:
     return rows(ScheduleDataset(synthetic.schedule(local), 8, cache=str(tmp_path_factory.mktemp("cache"))))
 
 
-def test_s3_gives_the_rows_of_the_local_disk(local, expected, tmp_path, monkeypatch):
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    try:
-        host, port = moto.get_host_and_port()
-        settings = {
-            "S3_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        client = boto3.client("s3", endpoint_url=settings["S3_ENDPOINT_URL"])
-        client.create_bucket(Bucket="bucket")
-        for file in local.glob("*/*"):
-            if file.parent.name in KINDS:
-                client.upload_file(str(file), "bucket", f"{file.parent.name}/{file.name}")
-        schedule = moved(synthetic.schedule(local), "s3://bucket")
-        for workers in (0, 2):
-            dataset = ScheduleDataset(schedule, 8, cache=str(tmp_path / f"cache{workers}"))
-            assert rows(dataset, workers) == expected
-    finally:
-        moto.stop()
+def test_s3_gives_the_rows_of_the_local_disk(local, expected, tmp_path, s3_client, s3_bucket):
+    for file in local.glob("*/*"):
+        if file.parent.name in KINDS:
+            s3_client.upload_file(str(file), s3_bucket, f"{file.parent.name}/{file.name}")
+    schedule = moved(synthetic.schedule(local), f"s3://{s3_bucket}")
+    for workers in (0, 2):
+        dataset = ScheduleDataset(schedule, 8, cache=str(tmp_path / f"cache{workers}"))
+        assert rows(dataset, workers) == expected
 
 
 def test_ten_failures_are_only_a_delay(server, local, expected, tmp_path, caplog):
