@@ -29,10 +29,10 @@ demo: setup  ## raw data -> shards -> schedule -> trained model -> report, in WO
 study: setup  ## the paper's sweep in miniature; STUDY=study-run; STUDY_ARGS="--sweep recipes/study/sweeps/reduced.yaml" is smaller
 	@python -m demo.study $(STUDY) $(STUDY_ARGS)
 
-test: setup  ## every test, on two workers; ARGS="-k name" narrows
+test: setup  ## the tests, on two workers; ARGS="-k name" narrows
 	@python -m pytest --numprocesses 2 --dist loadgroup -m "not soak" $(ARGS)
 
-soak: setup  ## pipelines killed at random moments, over and over; many minutes
+soak: setup  ## the longest tests: jobs and pipelines killed at random moments; many minutes
 	@python -m pytest -m soak $(ARGS)
 
 lint: setup  ## ruff, mypy and hadolint

@@ -25,6 +25,7 @@ os.environ.update(
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Under several workers a file stays together (fixtures are made once) and so does all that shares the demo."""
     for item in items:

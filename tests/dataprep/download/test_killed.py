@@ -122,6 +122,7 @@ def test_the_driver_is_killed_twice(world: tuple[Path, dict[str, str]], server: 
     )
 
 
+@pytest.mark.soak
 def test_an_executor_is_killed(world: tuple[Path, dict[str, str]]) -> None:
     folder, expected = world
     out = folder / "executor"

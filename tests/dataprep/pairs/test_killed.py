@@ -41,6 +41,7 @@ def calm(
     return settings
 
 
+@pytest.mark.soak
 def test_an_executor_is_killed(calm: dict[str, Any]) -> None:
     out = Path(calm["out"]).with_name("executor")
     with submit("pairs", {**calm, "out": str(out)}, "local-cluster[2,1,1024]") as process:
