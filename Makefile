@@ -30,7 +30,7 @@ study: setup  ## the paper's sweep in miniature; STUDY=study-run; STUDY_ARGS="--
 	@python -m demo.study $(STUDY) $(STUDY_ARGS)
 
 test: setup  ## the tests, on two workers; ARGS="-k name" narrows
-	@python -m pytest --numprocesses 2 --dist loadgroup -m "not soak" $(ARGS)
+	@python -m pytest --numprocesses 2 --dist loadfile -m "not soak" $(ARGS)
 
 soak: setup  ## the longest tests: jobs and pipelines killed at random moments; many minutes
 	@python -m pytest -m soak $(ARGS)

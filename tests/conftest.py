@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.support import ROOT, SMOKE, FinishedDemo, command_environment
 
@@ -23,15 +25,6 @@ os.environ.update(
     PYSPARK_PYTHON=sys.executable,
     PYSPARK_DRIVER_PYTHON=sys.executable,
 )
-
-
-@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under several workers a file stays together (fixtures are made once) and so does all that shares the demo."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        group = "demo" if "finished_demo" in fixtures else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
@@ -67,10 +60,16 @@ def s3_bucket(s3_client: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
-    """The README's first command, at the size of `recipes/smoke`."""
-    work = tmp_path_factory.mktemp("demo") / "demo-run"
-    env = command_environment(WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
-    done = subprocess.run(["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
-    assert (work / "report.html").is_file(), done.stdout[-3000:] + done.stderr[-6000:]
-    return FinishedDemo(work, done.returncode, done.stdout + done.stderr)
+def finished_demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> FinishedDemo:
+    """The README's first command, at the size of `recipes/smoke`; made once, whichever worker asks first."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own if worker_id == "master" else own.parent
+    work, said = folder / "demo-run", folder / "demo.json"
+    with FileLock(folder / "demo.lock"):
+        if not said.exists():
+            env = command_environment(WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
+            done = subprocess.run(["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
+            assert (work / "report.html").is_file(), done.stdout[-3000:] + done.stderr[-6000:]
+            said.write_text(json.dumps([done.returncode, done.stdout + done.stderr]))
+    status, output = json.loads(said.read_text())
+    return FinishedDemo(work, status, output)
