@@ -35,18 +35,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
-import xxhash  # noqa: E402
 
-from schemas.learning_rate import Piece  # noqa: E402
-from schemas.manifest import (  # noqa: E402
-    ImageGeometry,
-    Manifest,
-    Rows,
-    ShardReceipt,
-    TokenCounts,
-    TokenizerIdentity,
-)
-from schemas.schedule import Phase, Schedule, Source  # noqa: E402
+from benchmarks.windows import ALL, Windows, tokenizer_of  # noqa: E402
+from schemas.manifest import ImageGeometry  # noqa: E402
+from schemas.schedule import Schedule  # noqa: E402
 from train.cost import H100_BF16, training_flops  # noqa: E402
 from train.loader.batch import Batch  # noqa: E402
 from train.loader.collate import collate  # noqa: E402
@@ -71,7 +63,7 @@ class Setting:
         self.length = args.length or (512 if args.size == "small" else 2048)
         self.rows = args.rows
         ids = 8191 if args.size == "small" else 50_277
-        self.tokenizer = TokenizerIdentity(digest="0", vocabulary_size=ids, end_of_text_id=0, pad_id=1, image_id=ids)
+        self.tokenizer = tokenizer_of(ids)
         self.geometry = ImageGeometry(size=64, patch=16, tokens=16)
         if self.device == "cuda":
             self.geometry = ImageGeometry(size=384, patch=14, tokens=729)
@@ -224,7 +216,7 @@ def loader(setting: Setting) -> dict[str, float]:
     model.to(setting.device)
     step = stepper(model, loss, setting)
     with tempfile.TemporaryDirectory() as folder:
-        dataset = ScheduleDataset(write_text(Path(folder) / "text", setting), setting.rows, cache=f"{folder}/cache")
+        dataset = ScheduleDataset(text_for_ever(Path(folder) / "text", setting), setting.rows, cache=f"{folder}/cache")
         batches = iter(ScheduleLoader(dataset, 0))
         cached = next(batches)
         fed, alone = [], []
@@ -241,37 +233,10 @@ def loader(setting: Setting) -> dict[str, float]:
     return {"fed": statistics.median(fed), "cached": statistics.median(alone), "steps": len(fed)}
 
 
-def write_text(out: Path, setting: Setting) -> Schedule:
+def text_for_ever(folder: Path, setting: Setting) -> Schedule:
     """A dataset of random windows, and a schedule that draws from it for ever."""
-    from streaming import MDSWriter
-
-    rng, count = np.random.default_rng(0), 2000
-    with MDSWriter(out=str(out), columns={"tokens": f"ndarray:uint16:{setting.length}"}) as writer:
-        for _ in range(count):
-            writer.write({"tokens": rng.integers(2, 8000, setting.length).astype(np.uint16)})
-    shards = json.loads((out / "index.json").read_text())["shards"]
-    receipts = []
-    for shard in shards:
-        file = shard["raw_data"]
-        digest = xxhash.xxh3_64_hexdigest((out / file["basename"]).read_bytes())
-        receipts.append(
-            ShardReceipt(name=file["basename"], samples=shard["samples"], bytes=file["bytes"], digest=digest)
-        )
-    tokens = TokenCounts(text=count * setting.length)
-    manifest = Manifest(
-        kind="text", plan="benchmark", seed=0, seq_len=setting.length, samples=count, tokens=tokens,
-        tokenizer=setting.tokenizer, geometry=None, rows=Rows(read=count, written=count), inputs=[], shards=receipts,
-    )  # fmt: skip
-    (out / "manifest.json").write_text(manifest.model_dump_json())
-    source = Source(
-        name="text", path=str(out), content=manifest.content, kind="text", samples=count,
-        shards=[(receipt.samples, 1) for receipt in receipts], tokens=tokens,
-    )  # fmt: skip
-    return Schedule(
-        seed=1, seq_len=setting.length, global_batch=setting.rows, tokenizer=setting.tokenizer, sources=[source],
-        phases=[Phase(name="all", start=0, stop=10**9, shares=[10**9])],
-        learning_rate=[Piece(start=0, shape="constant", first=1e-4, last=1e-4, over=1)],
-    )  # fmt: skip
+    windows = Windows(setting.length, setting.tokenizer)
+    return windows.schedule([windows.write(folder, 2000)], [(10**9, [ALL])], setting.rows)
 
 
 def report(setting: Setting, args: argparse.Namespace, found: dict[str, dict[str, float]]) -> None:

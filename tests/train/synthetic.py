@@ -56,10 +56,19 @@ def sample(kind: str, index: int, rng: np.random.Generator) -> dict[str, object]
     return row
 
 
-def write(root: Path, kind: str, samples: int, seed: int = 0) -> Path:
+def write(
+    root: Path,
+    kind: str,
+    samples: int,
+    seed: int = 0,
+    *,
+    compression: str | None = None,
+    shard_bytes: int | None = None,
+) -> Path:
     """Write `samples` windows of `kind` as an MDS dataset with a manifest; returns its directory."""
     out, rng = root / kind, np.random.default_rng(seed)
-    with MDSWriter(out=str(out), columns=COLUMNS[kind], size_limit=1 << 14 if kind != "text" else 1 << 10) as writer:
+    limit = shard_bytes or (1 << 14 if kind != "text" else 1 << 10)
+    with MDSWriter(out=str(out), columns=COLUMNS[kind], compression=compression, size_limit=limit) as writer:
         for index in range(samples):
             writer.write(sample(kind, index, rng))
     shards = json.loads((out / "index.json").read_text())["shards"]

@@ -46,12 +46,14 @@ def own_prefix(streams_local: list[str], streams_remote: Any, world: World, retr
     """A shared-memory prefix that no other run uses; same contract as Streaming's `get_shm_prefix`.
 
     Streaming looks for the first number that is free on the machine, which two jobs can win at once, and which a killed
-    job may have left taken. A random one, agreed by all ranks, is this loader's alone.
+    job may have left taken. A random one, which a node's first rank tells the others, is this loader's alone. Each node
+    has its own: containers that pose as nodes may share one machine's memory and temporary files.
     """
-    agreed = [secrets.randbits(48)]
+    drawn = [secrets.randbits(48)] * world.num_ranks
     if distributed():
-        torch.distributed.broadcast_object_list(agreed, src=0)
-    name, data = _get_path(agreed[0], "locals"), _pack_locals(streams_local, agreed[0])
+        torch.distributed.all_gather_object(drawn, drawn[0])
+    prefix = drawn[world.node * world.ranks_per_node]
+    name, data = _get_path(prefix, "locals"), _pack_locals(streams_local, prefix)
     if world.is_local_leader:
         shared = SharedMemory(name, True, len(data))
         shared.buf[: len(data)] = data
@@ -59,4 +61,4 @@ def own_prefix(streams_local: list[str], streams_remote: Any, world: World, retr
         torch.distributed.barrier()
     if not world.is_local_leader:
         shared = SharedMemory(name, False)
-    return agreed[0], shared
+    return prefix, shared

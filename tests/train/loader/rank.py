@@ -1,7 +1,7 @@
 """One rank of a job that only reads: `composer -n N tests/train/loader/rank.py PLAN.json`.
 
 It writes down every row that its loader gives it, with a hash of what the row holds, and keeps step with the other
-ranks as training would. A `Plan` says what to read; several `cases` are read one after another in the same processes.
+ranks as training would. The plan says what to read; its `cases` are read one after another in the same processes.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def read(plan: dict[str, Any], case: dict[str, Any]) -> None:
     """Read one case from its start to the end of the run."""
     rank, ranks = dist.get_rank(), dist.get_world_size()
     dataset = ScheduleDataset(
-        Schedule.load(plan["schedule"]),
+        Schedule.load(case.get("schedule", plan["schedule"])),
         case["global_batch"] // ranks,
-        cache=plan["cache"],
+        cache=case.get("cache", plan["cache"]),
         start=case["start"],
         cache_limit=plan.get("cache_limit"),
         patience=Patience(**plan.get("patience", {})),
