@@ -68,7 +68,9 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
     logging.getLogger("py4j").setLevel(logging.ERROR)
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # JVM stack traces of users' mistakes
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # plain python: this process starts the JVM
-        os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-Dlog4j2.configurationFile={_quiet_logging()}")
+        options = os.environ.get("SPARK_SUBMIT_OPTS", "")
+        if "log4j2.configurationFile" not in options:
+            os.environ["SPARK_SUBMIT_OPTS"] = f"{options} -Dlog4j2.configurationFile={_quiet_logging()}".lstrip()
     SparkContext._ensure_initialized()  # before it, a SparkConf does not see what spark-submit was told
     conf = SparkConf()
     if not conf.contains("spark.master"):
