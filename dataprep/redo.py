@@ -20,8 +20,9 @@ import xxhash
 from dataprep import files
 from dataprep.plan import STAGING
 from schemas.errors import InputError
+from schemas.manifest import JOURNAL_NAME
 
-JOURNAL = f"{STAGING}/redo.json"
+JOURNAL = JOURNAL_NAME
 FOLDER = f"{STAGING}/redo"
 
 

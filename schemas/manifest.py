@@ -16,6 +16,8 @@ from schemas.errors import InputError
 from schemas.strict import Strict
 
 MANIFEST_NAME = "manifest.json"
+JOURNAL_NAME = ".switchpoint/redo.json"
+"""Below a dataset's root while files of it are being replaced (`dataprep.redo`); readers wait until it is gone."""
 
 
 class TokenizerIdentity(Strict):

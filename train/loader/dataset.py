@@ -9,8 +9,9 @@ What of Streaming is replaced, and why:
 - its table of samples (8 bytes a sample in every rank) by a search over shard offsets (`shards`), and its table of
   shards (kilobytes a shard in every rank) by one file that a node's ranks share (`table`);
 - the search for a free shared-memory prefix by a random one (`agreement`), the shared cache by slots (`slot`);
-- how a shard is made ready (`stream`, `fetch`): verified, retried, and an error that says what to do;
-- its lock for every sample that is looked ahead at by one for every shard that is not there yet;
+- how a shard is made ready (`shard_cache`, `stream`, `fetch`): verified, retried, within its room, and with an error
+  that says what to do; its lock for every sample that is looked ahead at by one for every shard that is not there yet;
+- how far it looks ahead (`look_ahead`): no further than the cache holds;
 - an iteration that a failed download ends early, without a word, by one that raises.
 
 Shards are asked for `ahead` steps before they are needed, in the order in which they are: what the next phase (or the
@@ -25,14 +26,10 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
-from time import time_ns
 from typing import Any, cast
 
-import numpy as np
 import streaming.base.dataset as stock
-from streaming import StreamingDataset
 from streaming.base.constant import BARRIER_FILELOCK, CACHE_FILELOCK
 from streaming.base.shared.prefix import _get_path
 from streaming.base.world import World
@@ -44,37 +41,20 @@ from train.loader.agreement import on_each_node, own_prefix
 from train.loader.decode import DamagedRowError, Row, decode_row
 from train.loader.failure import Failure, SourceError
 from train.loader.fetch import Patience
+from train.loader.look_ahead import LookAhead
 from train.loader.resume import check_past
+from train.loader.shard_cache import Shards, check_limit
 from train.loader.shards import ShardSearch
 from train.loader.slot import Slot
 from train.loader.sources import Site, open_streams, survey
-from train.loader.stream import SourceStream
-from train.loader.table import Shard
 from train.loader.work import LazyWork, SampleIds, Share
 
 log = logging.getLogger(__name__)
 AHEAD = 64
 """Default steps of look-ahead."""
-_SHARDS_IN_CACHE = 4
-"""A cache limit must have room for so many of the largest shards."""
 
 
-class Shards:
-    """All sources' shards, one after another; readers are made on demand."""
-
-    def __init__(self, streams: list[SourceStream], first: Any) -> None:
-        self._streams, self._first = streams, first
-        self._reader = lru_cache(maxsize=4096)(self._make)
-
-    def __getitem__(self, number: int) -> Shard:
-        return self._reader(int(number))
-
-    def _make(self, number: int) -> Shard:
-        stream = int(np.searchsorted(self._first, number, side="right")) - 1
-        return self._streams[stream].shard(number - int(self._first[stream]))
-
-
-class ScheduleDataset(StreamingDataset):
+class ScheduleDataset(LookAhead):
     """Iterates over `decode_row` of the schedule's samples from `start` on: this worker's share of them.
 
     Args:
@@ -106,15 +86,13 @@ class ScheduleDataset(StreamingDataset):
     ) -> None:
         self.schedule, self.ahead = schedule, ahead
         self.start, self.stop = start, schedule.total_samples if stop is None else stop
-        self._failure: Exception | None = None
-        self._closed = False
         self._work: LazyWork | None = None
         self._slot: Slot | None = None
         patience = patience or Patience()
         sites = on_each_node(World.detect(), lambda: self._claim(os.path.abspath(cache), patience))
         streams = open_streams(schedule, sites, patience)
         if cache_limit is not None:
-            _check_limit(streams, cache_limit)
+            check_limit(streams, cache_limit)
         with _adapted():
             super().__init__(
                 streams=streams,
@@ -124,7 +102,7 @@ class ScheduleDataset(StreamingDataset):
                 shuffle_block_size=1,
                 allow_unsafe_types=False,
             )
-        self.shards = Shards(streams, self.shard_offset_per_stream)  # type: ignore[assignment]
+        self.shards = Shards(streams, self.shard_offset_per_stream)
         self.cache_limit = cache_limit
         self._offsets: list[int] = self.sample_offset_per_stream.tolist()
 
@@ -166,19 +144,21 @@ class ScheduleDataset(StreamingDataset):
         Raises:
             SourceError: a shard or a row cannot be read.
         """
-        rows, positions = 0, cast(Iterator[int], iter(()))
+        rows, work, positions = 0, None, cast(Iterator[int], iter(()))
         try:
             row: Any
             for row in super().__iter__():
-                if not rows:
-                    assert self._work is not None
-                    positions = self._work.positions()
+                if work is None:  # our own: another iteration over this dataset would replace it, and end this one
+                    work = self._work
+                    assert work is not None
+                    positions = work.positions()
                 rows += 1
                 yield Row._make((*row[:-1], next(positions)))
             if self._failure is not None:
                 raise self._failure
-            if self._work is not None and rows < len(self._work) and not self._closed:
-                raise RuntimeError(f"the loader ended after {rows:,} of {len(self._work):,} rows")
+            work = work or self._work
+            if work is not None and rows < len(work) and not self._closed:
+                raise RuntimeError(f"the loader ended after {rows:,} of {len(work):,} rows")
         except SourceError as error:
             if get_worker_info() is None:
                 error.told_elsewhere = not self.first_to_fail()
@@ -195,57 +175,16 @@ class ScheduleDataset(StreamingDataset):
         sample = int(at) - self._offsets[number]
         schedule, source = self.schedule, self.schedule.sources[number]
         try:
-            raw = self.get_item(at)
+            raw = self.raw_sample(at)
             return decode_row(raw, number, schedule.seq_len, schedule.tokenizer, schedule.geometry, sample)
-        except DamagedRowError as damage:
+        except InputError:
+            raise
+        except (DamagedRowError, ValueError, IndexError, KeyError, TypeError) as damage:
             raise SourceError(
-                f"sample {sample:,} of source '{source.name}' holds {damage}",
+                f"sample {sample:,} of source '{source.name}' holds {_what(damage)}",
                 file=source.path,
                 remedy="validate the dataset and write it again",
             ) from None
-        except RuntimeError:
-            if self._failure is not None:  # Streaming's own error tells no more than that a thread failed
-                raise self._failure from None
-            raise
-
-    def prepare_shard(self, shard_id: int, blocking: bool = True) -> None:
-        """Make a shard readable; as Streaming's, but for what it costs and what it does with a failure.
-
-        Raises:
-            SourceError: it cannot be had. Look-ahead threads (`blocking=False`) leave it to the iteration to raise.
-        """
-        if not blocking and self._shard_states[shard_id] == stock._ShardState.LOCAL:
-            self._shard_access_times[shard_id] = time_ns()  # not to be evicted before it is read
-            return
-        try:
-            super().prepare_shard(shard_id, blocking)
-        except Exception as error:
-            self._shard_states[shard_id] = stock._ShardState.REMOTE  # others must not wait for it
-            if self._cache_filelock.is_locked:
-                self._cache_filelock.release()
-            if blocking:
-                raise
-            self._failure = error
-            self._event.set()
-
-    def _evict_coldest_shard(self) -> None:
-        """As Streaming's, but never a dataset's own files: what is read in place takes no room."""
-        states, times = self._shard_states.numpy(), self._shard_access_times.numpy()
-        evictable = (states == stock._ShardState.LOCAL) & self._cached
-        if not evictable.any():
-            raise SourceError(
-                "no shard can be evicted to make room for the next",
-                field="cache_limit",
-                remedy="raise it: it must hold the shards that all workers of a node read at once",
-            )
-        candidates = np.flatnonzero(evictable)
-        self._evict_shard(int(candidates[np.argmin(times[candidates])]))
-
-    @property
-    def _cached(self) -> Any:
-        """bool [shards]: lies in the cache."""
-        in_place = np.array([stream.in_place for stream in self.streams])  # type: ignore[attr-defined]
-        return ~in_place[self.stream_per_shard]
 
     def first_to_fail(self) -> bool:
         """Whether no other rank of this node has said so before."""
@@ -293,17 +232,9 @@ class ScheduleDataset(StreamingDataset):
         self.start = obj["position"]
 
 
-def _check_limit(streams: list[SourceStream], limit: int) -> None:
-    """A cache limit that cannot work is refused before it makes workers wait for each other."""
-    largest = max(
-        (int((s.table.records["raw"] + s.table.records["zip"]).max()) for s in streams if not s.in_place), default=0
-    )
-    if limit < _SHARDS_IN_CACHE * largest:
-        raise InputError(
-            f"{limit:,} bytes do not hold {_SHARDS_IN_CACHE} of the largest shards, of {largest:,} bytes",
-            field="cache_limit",
-            remedy=f"give at least {_SHARDS_IN_CACHE * largest:,}; better, what two blocks of every source need",
-        )
+def _what(damage: Exception) -> str:
+    known = isinstance(damage, DamagedRowError)
+    return str(damage) if known else f"bytes that are no row ({type(damage).__name__}: {damage})"
 
 
 @contextmanager

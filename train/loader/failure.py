@@ -20,6 +20,10 @@ class SourceError(InputError):
     """Another rank of this node reports it."""
 
 
+class DamagedSourceError(SourceError):
+    """A shard that is not what its receipt says, or was written again since the receipt was read."""
+
+
 class Failure(NamedTuple):
     """Stands in for a row or a batch."""
 

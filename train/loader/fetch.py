@@ -20,7 +20,7 @@ from pathlib import Path
 
 import xxhash
 
-from train.loader.failure import SourceError
+from train.loader.failure import DamagedSourceError, SourceError
 
 log = logging.getLogger(__name__)
 PART = ".part"
@@ -37,6 +37,11 @@ _FINAL_TYPES = {
 }
 _FEW = 3
 """Attempts at what another attempt will hardly mend."""
+
+
+def is_remote(path: str) -> bool:
+    """Whether a source's path is a URL."""
+    return "://" in path
 
 
 class DamagedFileError(RuntimeError):
@@ -131,6 +136,16 @@ def check_file(path: Path, size: int, digest: int) -> None:
         raise DamagedFileError(f"its hash is {state.hexdigest()}, the manifest says {digest:016x}")
 
 
+def check_samples(head: bytes, samples: int) -> None:
+    """Compare the first bytes of an MDS file with the number of samples that it should have.
+
+    Raises:
+        DamagedFileError: another number: samples would be lost, or read from where there are none.
+    """
+    if (found := int.from_bytes(head[:4], "little")) != samples:
+        raise DamagedFileError(f"it holds {found:,} samples, the manifest says {samples:,}")
+
+
 def disk_full(what: str, target: Path) -> SourceError:
     """The error of a cache that has no room."""
     return SourceError(
@@ -151,7 +166,7 @@ def _give_up_if_final(order: Order, error: Exception, *, enough: bool) -> None:
     if not enough:
         return
     if isinstance(error, DamagedFileError):
-        raise SourceError(
+        raise DamagedSourceError(
             f"{order.what} is damaged: {error}",
             file=order.remote,
             remedy="restore it, or write the dataset again with the dataprep job that made it",

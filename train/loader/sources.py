@@ -16,10 +16,11 @@ from streaming.base.storage.download import CloudDownloader
 from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.schedule import Schedule, Source
-from train.loader.fetch import PART, Order, Patience, fetch
+from train.loader.fetch import PART, Order, Patience, fetch, is_remote
 from train.loader.slot import TABLE, Slot
-from train.loader.stream import SourceStream, is_remote
+from train.loader.stream import SourceStream
 from train.loader.table import ShardTable
+from train.loader.takedown import when_settled
 
 INDEX_NAME = "index.json"
 
@@ -41,7 +42,9 @@ def survey(schedule: Schedule, slot: Slot, patience: Patience) -> list[Site]:
     """
     sites = []
     for source in schedule.sources:
-        manifest, table = _read(schedule, source, slot.path, patience)
+        found = when_settled(partial(_read, schedule, source, slot.path, patience), source.path, slot.path, patience)
+        assert found is not None
+        manifest, table = found
         folder = slot.path / _folder_name(source, manifest)
         folder.mkdir(exist_ok=True)
         table.save(folder / TABLE)

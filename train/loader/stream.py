@@ -20,24 +20,22 @@ from streaming.base.compression import decompress
 from streaming.base.world import World
 
 from schemas.errors import InputError
-from train.loader.failure import SourceError
+from train.loader.failure import DamagedSourceError, SourceError
 from train.loader.fetch import (
     PART,
     DamagedFileError,
     Order,
     Patience,
     check_file,
+    check_samples,
     disk_full,
     fetch,
     is_disk_full,
+    is_remote,
     settle,
 )
 from train.loader.table import Shard, ShardTable
-
-
-def is_remote(path: str) -> bool:
-    """Whether a source's path is a URL."""
-    return "://" in path
+from train.loader.takedown import when_settled
 
 
 class Sized:
@@ -108,7 +106,7 @@ class SourceStream(Stream):
         """
         try:
             return self._prepare(shard)
-        except SourceError:
+        except DamagedSourceError:
             rewritten = self._rewritten(shard)
             if rewritten is None:
                 raise
@@ -116,11 +114,17 @@ class SourceStream(Stream):
 
     def _rewritten(self, shard: Shard) -> Shard | None:
         """The shard as a takedown has written it under this run (`dataprep remove`); None if it is as it was."""
+
+        def now() -> Shard | None:
+            found = self._reread().shard(shard.number, self.local, in_place=self.in_place)
+            return found if found.digest != shard.digest else None
+
         try:
-            now = self._reread().shard(shard.number, self.local, in_place=self.in_place)
+            return when_settled(now, self.place, Path(self.local), self.patience, lambda: self.closing)
+        except SourceError:
+            raise
         except InputError:
             return None
-        return now if now.digest != shard.digest else None
 
     def _prepare(self, shard: Shard) -> int:
         stored, raw = shard.stored, Path(self.local) / shard.raw_data.basename
@@ -146,25 +150,21 @@ class SourceStream(Stream):
         return int(shard.raw_data.bytes)
 
     def _fetch(self, what: str, name: str, target: Path, shard: Shard) -> None:
-        order = Order(
-            what, f"{self.place}/{name}", target, lambda path: check_file(path, shard.stored.bytes, shard.digest)
-        )
+        order = Order(what, f"{self.place}/{name}", target, lambda path: _check(path, shard))
         fetch(order, self._download, self.patience, lambda: self.closing)
 
     def _download(self, remote: str, local: str) -> None:
         try:
             self._downloader.download(remote, local, self.download_timeout)
-        except Exception as error:
-            if not hasattr(error, "response"):  # no answer: the connection may be what is broken
-                self._downloader.clean_up()
+        except Exception:
+            self._downloader.clean_up()  # a broken connection, or a client that has fallen back to asking unsigned
             raise
 
     def _verified(self, what: str, path: Path, shard: Shard) -> None:
         try:
-            check_file(path, shard.stored.bytes, shard.digest)
+            _check(path, shard)
         except DamagedFileError as error:
-            problem, remedy = f"{what} is damaged: {error}", "restore it, or write the dataset again"
-            raise SourceError(problem, file=path, remedy=remedy) from None
+            raise _damaged(what, error, path) from None
         except OSError as error:
             problem, remedy = f"{what} cannot be read ({error.strerror})", "restore it, or correct `path`"
             raise SourceError(problem, file=path, remedy=remedy) from None
@@ -174,13 +174,28 @@ class SourceStream(Stream):
         try:
             data = decompress(shard.compression, packed.read_bytes())
             if len(data) != shard.raw_data.bytes:
-                problem = f"{what} is damaged: it holds {len(data):,} bytes, index.json says {shard.raw_data.bytes:,}"
-                raise SourceError(problem, file=self.place, remedy="write the dataset again")
+                raise DamagedFileError(f"it holds {len(data):,} bytes, index.json says {shard.raw_data.bytes:,}")
+            check_samples(data, shard.samples)
             part.write_bytes(data)
             settle(part, raw)
+        except DamagedFileError as error:
+            raise _damaged(what, error, packed if self.remote is None else self.place) from None
         except OSError as error:
             if is_disk_full(error):
                 raise disk_full(what, raw) from None
             raise
         finally:
             part.unlink(missing_ok=True)
+
+
+def _check(path: Path, shard: Shard) -> None:
+    """Compare a stored file with its receipt."""
+    check_file(path, shard.stored.bytes, shard.digest)
+    if shard.zip_data is None:
+        with path.open("rb") as file:
+            check_samples(file.read(4), shard.samples)
+
+
+def _damaged(what: str, error: DamagedFileError, file: Path | str) -> DamagedSourceError:
+    remedy = "restore it, or write the dataset again"
+    return DamagedSourceError(f"{what} is damaged: {error}", file=file, remedy=remedy)

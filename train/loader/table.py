@@ -21,6 +21,8 @@ from streaming.base.format.mds.encodings import is_mds_encoding_safe
 from schemas.errors import InputError
 from schemas.manifest import Manifest
 from schemas.schedule import Source
+from train.loader.fetch import PART
+from train.loader.slot import TABLE
 
 _COMMON = ("version", "format", "compression", "column_names", "column_encodings", "column_sizes")
 _REMEDY = "write the dataset again with the dataprep job that made it"
@@ -96,6 +98,7 @@ class ShardTable:
             if not is_mds_encoding_safe(encoding):
                 problem = f"column '{column}' of source '{source.name}' is {encoding}, which runs code when it is read"
                 raise InputError(problem, file=place, remedy=_REMEDY)
+        _check_names([row[3] for row in rows], source, place)
         _check_receipts(found, manifest, source, place)
         _check_schedule([row[0] for row in rows], source, place)
         width = max(len(row[3]) for row in rows)
@@ -113,9 +116,11 @@ class ShardTable:
         return self.layout["compression"] is not None
 
     def save(self, path: Path) -> None:
-        """Write the records."""
-        with path.open("wb") as file:
+        """Write the records; who has the file of an earlier loader mapped keeps it as it was."""
+        part = path.with_name(f".{path.name}{PART}")
+        with part.open("wb") as file:
             np.save(file, self.records)
+        part.rename(path)
 
     @classmethod
     def load(cls, path: Path, layout: dict[str, Any]) -> Self:
@@ -142,6 +147,16 @@ class ShardTable:
         )
         shard.number, shard.digest, shard.in_place = number, int(record["digest"]), in_place
         return shard
+
+
+def _check_names(names: list[str], source: Source, place: str) -> None:
+    """A name that comes twice would give its samples twice; one that leads elsewhere would be written there."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen or name in (TABLE, "") or Path(name).is_absolute() or ".." in Path(name).parts:
+            problem = "index.json lists it twice" if name in seen else "no shard may have that name"
+            raise InputError(f"shard '{name}' of source '{source.name}': {problem}", file=place, remedy=_REMEDY)
+        seen.add(name)
 
 
 def _check_receipts(found: list[tuple[str, int, int]], manifest: Manifest, source: Source, place: str) -> None:

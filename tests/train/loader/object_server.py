@@ -26,7 +26,10 @@ class ObjectServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.root, self.rate = root, bytes_a_second
         self.failing = 0
-        """Requests for shards still to be answered by 503."""
+        """Requests for shards still to be answered by `status`."""
+        self.status = HTTPStatus.SERVICE_UNAVAILABLE
+        self.private = False
+        """Requests that are not signed are denied."""
         self.refused = 0
         self.sent: Counter[str] = Counter()
         """Bytes of bodies by path."""
@@ -89,7 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         file = self.server.root / path.lstrip("/")
         if self.server.fails(path):
-            return self._status(HTTPStatus.SERVICE_UNAVAILABLE)
+            return self._status(self.server.status)
+        if self.server.private and "Authorization" not in self.headers:
+            return self._status(HTTPStatus.FORBIDDEN)
         if not file.is_file():
             return self._status(HTTPStatus.NOT_FOUND)
         data = file.read_bytes()

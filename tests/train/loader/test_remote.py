@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,16 @@ def test_ten_failures_are_only_a_delay(server, local, expected, tmp_path, caplog
     assert rows(dataset) == expected
     assert server.refused == 10
     assert "attempt 2 failed" in caplog.text
+
+
+def test_a_client_that_fell_back_to_asking_unsigned_signs_again(server, local, expected, tmp_path):
+    """Streaming takes a 400, which S3 also says of a token that has just expired, for a public bucket."""
+    server.status, server.failing, server.private = HTTPStatus.BAD_REQUEST, 1, True
+    dataset = ScheduleDataset(
+        moved(synthetic.schedule(local), "s3://bucket"), 8, cache=str(tmp_path / "cache"), patience=QUICK
+    )
+    assert rows(dataset) == expected
+    assert server.refused == 1
 
 
 def test_a_second_start_finds_the_shards_of_the_first(server, local, expected, tmp_path):
@@ -198,9 +209,10 @@ def test_a_shard_that_a_takedown_rewrites_under_the_run(server, local, expected,
 def test_a_remote_that_is_gone(server, local, tmp_path):
     schedule = moved(synthetic.schedule(local), "s3://bucket")
     dataset = ScheduleDataset(schedule, 8, cache=str(tmp_path / "cache"), patience=SHORT)
-    server.failing = 1 << 30
+    server.failing, asked = 1 << 30, dict(server.sent)
     with pytest.raises(SourceError, match=r"cannot be fetched: [0-9]+ attempts in .* start the run again"):
         rows(dataset)
+    assert server.sent == asked  # patience is not spent a second time on the manifest
     message = error_of(moved(schedule, "s3://nowhere"), tmp_path / "cache", patience=SHORT)
     assert message.startswith("s3://nowhere/text/manifest.json: manifest.json of source 'text' is missing")
 
