@@ -30,7 +30,7 @@ def launch(config: Path) -> None:
     if run.threads is not None:
         torch.set_num_threads(run.threads)
     run.out.mkdir(parents=True, exist_ok=True)
-    device = choose_device()
+    device = choose_device(run.remote_patience)
     die_with_parent()
     try:
         fit(run, schedule, device)

@@ -187,10 +187,13 @@ def _held_out(
     return [Evaluating(model, sources, schedule, record, run.out, rows=rows, last=last)]
 
 
-def choose_device() -> Device:
-    """CUDA where there is one, else the CPU; process groups are started for it."""
+def choose_device(patience: float = 0.0) -> Device:
+    """CUDA where there is one, else the CPU; process groups are started for it.
+
+    Ranks wait for each other for longer than the loader has `patience` (s) with a remote, so that it says why they end.
+    """
     device = get_device("gpu" if torch.cuda.is_available() else "cpu")
-    dist.initialize_dist(device, timeout=600.0)
+    dist.initialize_dist(device, timeout=max(600.0, patience + 300.0))
     return device
 
 

@@ -6,17 +6,21 @@ schedule, and left as one table of shards (`train.loader.table`) in the loader's
 
 from __future__ import annotations
 
+import gc
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import xxhash
 from streaming.base.storage.download import CloudDownloader
 
 from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.schedule import Schedule, Source
-from train.loader.fetch import PART, Order, Patience, fetch, is_remote
+from train.loader.fetch import PART, Order, Patience, disk_full, fetch, is_disk_full, is_remote
 from train.loader.slot import TABLE, Slot
 from train.loader.stream import SourceStream
 from train.loader.table import ShardTable
@@ -40,17 +44,27 @@ def survey(schedule: Schedule, slot: Slot, patience: Patience) -> list[Site]:
     Raises:
         InputError: a source is missing, unfinished or out of reach, holds something else, or contradicts itself.
     """
-    sites = []
+    tables = {}
     for source in schedule.sources:
-        found = when_settled(partial(_read, schedule, source, slot.path, patience), source.path, slot.path, patience)
-        assert found is not None
-        manifest, table = found
-        folder = slot.path / _folder_name(source, manifest)
+        with _no_collection():
+            read = partial(_read, schedule, source, slot.path, patience)
+            table = when_settled(read, source.path, slot.path, patience)
+        assert table is not None
+        tables[_folder_name(source, table)] = table
+    slot.keep_only(set(tables))  # first: it may be what takes the room that the tables need
+    return [_leave(table, slot.path / name) for name, table in tables.items()]
+
+
+def _leave(table: ShardTable, folder: Path) -> Site:
+    try:
         folder.mkdir(exist_ok=True)
         table.save(folder / TABLE)
-        sites.append(Site(str(folder), table.layout))
-    slot.keep_only({Path(site.folder).name for site in sites})
-    return sites
+    except OSError as error:
+        if is_disk_full(error):
+            raise disk_full(f"the table of shards '{folder.name}'", folder / TABLE) from None
+        problem, remedy = f"cannot use the cache ({error.strerror})", "let `cache` name a writable directory"
+        raise InputError(problem, file=folder, remedy=remedy) from None
+    return Site(str(folder), table.layout)
 
 
 def open_streams(schedule: Schedule, sites: list[Site], patience: Patience) -> list[SourceStream]:
@@ -59,21 +73,30 @@ def open_streams(schedule: Schedule, sites: list[Site], patience: Patience) -> l
     for source, site in zip(schedule.sources, sites, strict=True):
         folder = Path(site.folder)
         table = ShardTable.load(folder / TABLE, site.layout)
-        again = partial(_read_again, schedule, source, folder, patience)
+        again = partial(_read, schedule, source, folder, patience)
         streams.append(SourceStream(source.name, source.path, table, folder, patience, again))
     return streams
 
 
-def _folder_name(source: Source, manifest: Manifest) -> str:
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A large index is a million objects that all live: looking for garbage among them doubles the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _folder_name(source: Source, table: ShardTable) -> str:
     """Another version of the data gets another folder, and so does what a takedown has left of it."""
-    return f"{source.name}-{source.content[:16]}-{len(manifest.removals)}".replace("/", "_")
+    stored = xxhash.xxh3_64_hexdigest(table.records["digest"].tobytes())
+    return f"{source.name}-{source.content[:16]}-{stored[:8]}".replace("/", "_")
 
 
-def _read_again(schedule: Schedule, source: Source, folder: Path, patience: Patience) -> ShardTable:
-    return _read(schedule, source, folder, patience)[1]
-
-
-def _read(schedule: Schedule, source: Source, scratch: Path, patience: Patience) -> tuple[Manifest, ShardTable]:
+def _read(schedule: Schedule, source: Source, scratch: Path, patience: Patience) -> ShardTable:
     if is_remote(source.path):
         manifest, index = _from_remote(source, scratch, patience)
     else:
@@ -84,7 +107,7 @@ def _read(schedule: Schedule, source: Source, scratch: Path, patience: Patience)
             file=source.path,
             remedy="compile the schedule again, or point `path` at the dataset that it was compiled for",
         )
-    return manifest, ShardTable.of(index, manifest, source, source.path)
+    return ShardTable.of(index, manifest, source, source.path)
 
 
 def _read_index(path: Path, source: Source) -> bytes:

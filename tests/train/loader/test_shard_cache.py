@@ -1,6 +1,7 @@
 """The cache keeps its limit, its books and its promises, whoever reads in whatever order."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,15 @@ def test_names_that_would_repeat_samples_or_lead_elsewhere(tmp_path, name, messa
         (folder / file).write_text((folder / file).read_text().replace("shard.00001.mds", name))
     with pytest.raises(InputError, match=message):
         ScheduleDataset(synthetic.schedule(tmp_path), 8, cache=str(tmp_path / "cache"))
+
+
+def test_a_disk_that_is_full_at_the_start(tmp_path):
+    """The kernel refuses to let any file of this process grow beyond a few bytes, as a full disk would."""
+    schedule = synthetic.schedule(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        with pytest.raises(InputError, match=r"no room for the table of shards 'text-.* in the cache; free some space"):
+            ScheduleDataset(schedule, 8, cache=str(tmp_path / "cache"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -4,6 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.schedule import Phase, Schedule, Source
+from tests.train import synthetic
 from train.loader.work import LazyWork, Share
 
 
@@ -62,3 +64,54 @@ def test_lookups_are_batched():
     for j in range(len(work)):
         work[j]
     assert len(calls) <= 4
+
+
+def ramped(lanes: int, seed: int) -> Schedule:
+    """Two sources in three phases, the middle one a ramp, over 600 samples."""
+    sources = [
+        Source(name=name, path=name, content=name, kind="text", samples=90, shards=[(18, 5)], tokens={"text": 90 * 32})
+        for name in ("one", "two")
+    ]
+    one, even = [1_000_000_000, 0], [500_000_000, 500_000_000]
+    phases = [
+        Phase(name="first", start=0, stop=200, shares=one),
+        Phase(name="ramp", start=200, stop=400, shares=one, shares_to=even, ramp="cosine"),
+        Phase(name="last", start=400, stop=600, shares=even),
+    ]
+    rate = [{"start": 0, "shape": "linear", "first": 1, "last": 1, "over": 1}]
+    shape = {"seq_len": 32, "tokenizer": synthetic.TOKENIZER, "global_batch": 24, "learning_rate": rate}
+    return Schedule(seed=seed, lanes=lanes, sources=sources, phases=phases, **shape)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    lanes=st.sampled_from([1, 4]),
+    seed=st.integers(0, 3),
+    jobs=st.lists(
+        st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 7), st.integers(0, 9)), min_size=1, max_size=6
+    ),
+)
+def test_jobs_of_any_shape_one_after_another_are_the_schedule(lanes, seed, jobs):
+    """Each (ranks, workers, rows, steps) is cut off after its steps, mid-ramp or not; the next goes on from there."""
+    schedule = ramped(lanes, seed)
+    numbers, samples = schedule.samples(0, 600)
+    due = (numbers.astype(np.int64) * 90 + samples).tolist()
+
+    def lookup(start: int, stop: int) -> np.ndarray:
+        numbers, samples = schedule.samples(start, stop)
+        return numbers.astype(np.int64) * 90 + samples
+
+    read: list[int] = []
+    for ranks, workers, rows, steps in [*jobs, (3, 2, 8, 600)]:  # the last one reads the rest
+        start = len(read)
+        work = {
+            (rank, worker): LazyWork(Share(start, 600, rows, rank, ranks, worker, workers), lookup)
+            for rank in range(ranks)
+            for worker in range(workers)
+        }
+        for step in range(steps):
+            batch, worker = divmod(step, workers)
+            for rank in range(ranks):
+                mine = work[rank, worker]
+                read += [mine[j] for j in range(batch * rows, min(len(mine), (batch + 1) * rows))]
+    assert read == due
