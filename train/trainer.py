@@ -79,7 +79,15 @@ class Steps:
     def stop_from(self, start: int) -> int:
         """Position after the last step of a run that goes on from `start`."""
         tail = (self.stop - start) % self.global_batch
-        return self.stop - (tail if tail < self.ranks else 0)
+        if not 0 < tail < self.ranks:
+            return self.stop
+        log.warning(
+            "the run ends %d samples before its schedule: its last step would have fewer rows than the %d ranks; "
+            "start it once more on fewer ranks to train on them",
+            tail,
+            self.ranks,
+        )
+        return self.stop - tail
 
 
 def build_model(run: RunConfig, schedule: Schedule) -> VisionLanguageModel:

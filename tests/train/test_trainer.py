@@ -16,7 +16,7 @@ from train import checkpoint
 from train.callbacks.audit import AuditError
 from train.config import RunConfig
 from train.launch import fit
-from train.trainer import build_trainer
+from train.trainer import Steps, build_trainer
 
 MODEL = {
     "decoder": {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24},
@@ -199,6 +199,15 @@ def test_uneven_ranks_are_refused(data, tmp_path, monkeypatch):
     monkeypatch.setattr("train.trainer.dist.get_world_size", lambda: 3)
     with pytest.raises(InputError, match="cannot be shared evenly by 3 ranks"):
         build_trainer(config(data, tmp_path / "out"), synthetic.schedule(data), DeviceCPU())
+
+
+def test_a_last_step_with_fewer_rows_than_ranks_is_left_out_but_not_in_silence(caplog):
+    steps = Steps(global_batch=12, ranks=4, stop=27)
+    assert steps.stop_from(0) == 24
+    assert "the run ends 3 samples before its schedule" in caplog.text
+    caplog.clear()
+    assert (steps.stop_from(3), steps.stop_from(23), Steps(12, 1, 27).stop_from(24)) == (27, 27, 27)
+    assert not caplog.text
 
 
 def test_checkpoints_hold_no_pickles(whole):
