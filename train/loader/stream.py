@@ -132,8 +132,6 @@ class SourceStream(Stream):
         if self.in_place:
             self._verified(what, raw, shard)
             return 0
-        if raw.is_file():
-            return 0
         if shard.zip_data is None:
             self._fetch(what, stored.basename, raw, shard)
         elif self.remote is None:

@@ -15,6 +15,7 @@ from tests.train.loader.jobs import Job, Row, case, reached, rows_read, whole_ru
 SAMPLES = {"text": 240, "pairs": 60, "conversations": 60}
 SHARD = 1 << 12
 """Small, so that a cache of a few shards evicts all the time."""
+LIMIT = 16 * SHARD
 LENGTHS = (60, 60, 48)
 
 
@@ -53,14 +54,13 @@ def killed_and_resumed(schedule: Schedule, run: list[Row], work: Path, shapes: l
     """Each shape (ranks, workers, global batch) goes on where the one before was killed, within its cache limit."""
     stored = [file for source in schedule.sources for file in Path(source.path).glob("*.mds*")]
     schedule.save(work / "schedule.json")
-    limit = 8 * 2 * SHARD
     seed = random.randrange(1 << 30)
     dice, out = random.Random(seed), work / "out"
     print("seed", seed)
     for turn, (ranks, workers, step) in enumerate(shapes):
         last, position = turn == len(shapes) - 1, reached(out)
         cases = [case(out, start=position, workers=workers, global_batch=step)]
-        job = Job(work, ranks, cases, pause=0.0 if last else 0.1, cache_limit=limit)
+        job = Job(work, ranks, cases, pause=0.0 if last else 0.1, cache_limit=LIMIT)
         if not last:
             job.kill_one(out, dice)
         well, said = job.finish()
@@ -71,7 +71,7 @@ def killed_and_resumed(schedule: Schedule, run: list[Row], work: Path, shapes: l
     cached = files(work / "cache", "*.mds*")
     assert cached
     assert all(file.suffix == ".mds" for file in cached)  # neither compressed files nor unfinished ones
-    assert sum(file.stat().st_size for file in cached) <= limit
+    assert sum(file.stat().st_size for file in cached) <= LIMIT
     assert stored == [file for source in schedule.sources for file in Path(source.path).glob("*.mds*")]
 
 
@@ -91,3 +91,25 @@ def test_zstd_killed_and_resumed_in_many_shapes(packed, run, tmp_path, place, s3
     schedule = packed if place == "local" else uploaded(packed, s3_client, s3_bucket)
     shapes = [(1, 0, 12), (2, 2, 24), (4, 1, 12), (3, 3, 12), (1, 2, 20)]
     killed_and_resumed(schedule, run, tmp_path, shapes)
+
+
+@pytest.mark.soak
+def test_two_jobs_share_a_cache_directory_and_nothing_else(packed, run, tmp_path):
+    """One is killed beside the other, which goes on undisturbed; started again, it takes up its own folder."""
+    packed.save(tmp_path / "schedule.json")
+    outs = {ranks: tmp_path / f"out-{ranks}" for ranks in (2, 1)}
+    jobs = {
+        ranks: Job(tmp_path, ranks, [case(out, workers=1, global_batch=12)], cache_limit=LIMIT, pause=0.05)
+        for ranks, out in outs.items()
+    }
+    jobs[2].kill_one(outs[2], random.Random())
+    jobs[2].finish()
+    again = [case(outs[2], start=reached(outs[2]), workers=1, global_batch=12)]
+    well, said = Job(tmp_path, 2, again, cache_limit=LIMIT).finish()
+    assert well, said
+    well, said = jobs[1].finish()
+    assert well, said
+    assert sorted(rows_read(outs[1])) == run
+    assert {row[0] for row in rows_read(outs[2])} == set(range(len(run)))
+    assert all(row == run[row[0]] for row in rows_read(outs[2]))
+    assert sorted(folder.name for folder in (tmp_path / "cache").iterdir()) == ["0", "1"]
