@@ -26,7 +26,16 @@ log = logging.getLogger(__name__)
 PART = ".part"
 """In the name of every unfinished file."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FINAL = {"404", "403", "NoSuchKey", "NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_FINAL = {
+    "404",
+    "403",
+    "401",
+    "NoSuchKey",
+    "NoSuchBucket",
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+}
 _FINAL_TYPES = {
     "FileNotFoundError",
     "PermissionError",
@@ -180,8 +189,15 @@ def _give_up_if_final(order: Order, error: Exception, *, enough: bool) -> None:
 
 
 def _is_final(error: Exception) -> bool:
-    code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
-    return code in _FINAL or any(kind.__name__ in _FINAL_TYPES for kind in type(error).__mro__)
+    return answer_of(error) in _FINAL or any(kind.__name__ in _FINAL_TYPES for kind in type(error).__mro__)
+
+
+def answer_of(error: Exception) -> str:
+    """The code that a remote answered with, if it did: errors of S3 carry a dict, those of others a response."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", ""))
+    return str(getattr(response, "status_code", ""))
 
 
 def _line(error: Exception) -> str:

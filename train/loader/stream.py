@@ -26,6 +26,7 @@ from train.loader.fetch import (
     DamagedFileError,
     Order,
     Patience,
+    answer_of,
     check_file,
     check_samples,
     disk_full,
@@ -154,8 +155,9 @@ class SourceStream(Stream):
     def _download(self, remote: str, local: str) -> None:
         try:
             self._downloader.download(remote, local, self.download_timeout)
-        except Exception:
-            self._downloader.clean_up()  # a broken connection, or a client that has fallen back to asking unsigned
+        except Exception as error:
+            if not answer_of(error).startswith("5"):  # a broken connection, or a client that fell back to not signing
+                self._downloader.clean_up()
             raise
 
     def _verified(self, what: str, path: Path, shard: Shard) -> None:

@@ -4,7 +4,11 @@ import errno
 from pathlib import Path
 
 import pytest
+import requests
 import xxhash
+from botocore.exceptions import ClientError
+from google.api_core.exceptions import NotFound as GoogleNotFound
+from google.api_core.exceptions import ServiceUnavailable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +64,38 @@ def test_patience_ends_and_so_does_a_loader_that_closes(tmp_path):
         fetch(order(tmp_path / "x"), down, Patience(total=0.0))
     with pytest.raises(SourceError, match="cannot be fetched: 1 attempts"):
         fetch(order(tmp_path / "x"), down, Patience(), closing=lambda: True)
+
+
+def over_http(status: int) -> Exception:
+    response = requests.Response()
+    response.status_code = status
+    return requests.HTTPError("no", response=response)
+
+
+def of_s3(code: str) -> Exception:
+    return ClientError({"Error": {"Code": code}}, "GetObject")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (over_http(404), "is missing or access is denied"),
+        (over_http(503), "cannot be fetched: 5 attempts"),
+        (of_s3("AccessDenied"), "is missing or access is denied"),
+        (of_s3("SlowDown"), "cannot be fetched: 5 attempts"),
+        (GoogleNotFound("no such object"), "is missing or access is denied"),
+        (ServiceUnavailable("later"), "cannot be fetched: 5 attempts"),
+    ],
+)
+def test_what_remotes_of_each_kind_say(tmp_path, error, message):
+    attempts = []
+
+    def download(remote: str, local: str) -> None:
+        attempts.append(remote)
+        raise error
+
+    with pytest.raises(SourceError, match=message):
+        fetch(order(tmp_path / "x"), download, AT_ONCE, closing=lambda: len(attempts) == 5)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
