@@ -30,6 +30,7 @@ from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.schedule import Schedule
 from schemas.strict import Strict
 from train.config import RunConfig
+from train.models.vlm import VisionLanguageModel
 from train.parallel import like, whole
 
 FOLDER = "checkpoints"
@@ -59,6 +60,8 @@ class Saved(Strict):
     run: RunConfig
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None
+    towers: dict[str, dict[str, Any]] = {}
+    """Shapes of pre-trained image towers, so that their directories are not needed again; empty in older runs'."""
 
     def decoder_only(self, run: RunConfig, schedule: Schedule) -> bool:
         """Whether `run` takes its image side from its own config: it has another one, and this one is untaught yet.
@@ -98,7 +101,7 @@ class NotSavedError(RuntimeError):
 class CheckpointStore:
     """The checkpoints of one run, in `out`/checkpoints."""
 
-    def __init__(self, out: Path, model: nn.Module, run: RunConfig, schedule: Schedule) -> None:
+    def __init__(self, out: Path, model: VisionLanguageModel, run: RunConfig, schedule: Schedule) -> None:
         self.folder = out / FOLDER
         self._model, self._run, self._schedule = model, run, schedule
 
@@ -127,6 +130,7 @@ class CheckpointStore:
             run=self._run,
             tokenizer=self._schedule.tokenizer,
             geometry=self._schedule.geometry,
+            towers=self._model.shapes,
         )
         target = self.folder / f"{position:015d}"
         if not writes:

@@ -40,6 +40,7 @@ from train.loader.dataset import ScheduleDataset
 from train.loader.fetch import Patience
 from train.loggers import build_loggers
 from train.microbatches import Microbatches
+from train.models.towers import Shapes
 from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
 from train.parallel import shard
@@ -90,10 +91,10 @@ class Steps:
         return self.stop - tail
 
 
-def build_model(run: RunConfig, schedule: Schedule) -> VisionLanguageModel:
-    """The run's model with its initial weights, the same on every rank."""
+def build_model(run: RunConfig, schedule: Schedule, towers: Shapes | None = None) -> VisionLanguageModel:
+    """The run's model with its initial weights, the same on every rank; see `VisionLanguageModel.of` for `towers`."""
     reproducibility.seed_all(run.seed)
-    return VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    return VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry, towers)
 
 
 def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[Trainer, ScheduleDataset] | None:
@@ -127,7 +128,8 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         ahead=run.ahead,
         patience=Patience(run.remote_patience),
     )
-    model = build_model(run, schedule)
+    decoder_only = begin is not None and begin[1].decoder_only(run, schedule)
+    model = build_model(run, schedule, begin[1].towers if begin and not decoder_only else None)
     for block in model.decoder.layers:
         block.recompute = run.recompute
     if run.compile:
@@ -144,7 +146,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         else min(run.microbatch, rows)
     )
     if begin:
-        checkpoint.load_weights(begin[0], model, decoder_only=begin[1].decoder_only(run, schedule))
+        checkpoint.load_weights(begin[0], model, decoder_only=decoder_only)
         checkpoint.load_optimizer(begin[0], model, optimizer)
 
     record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)

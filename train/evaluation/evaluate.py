@@ -34,7 +34,7 @@ def evaluate(
     tokenizer = tokenizer or saved.run.tokenizer
     if tokenizer is None:
         raise InputError("the run names no tokenizer", file=found, remedy="give --tokenizer tokenizer.json")
-    model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry)
+    model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)
     checkpoint.load_weights(found, model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()

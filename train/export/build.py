@@ -41,7 +41,7 @@ def load(path: Path) -> Loaded:
     """
     found = checkpoint.find(path)
     saved = checkpoint.read(found)
-    model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry)
+    model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)
     checkpoint.load_weights(found, model)
     return Loaded(found, saved, model.eval())
 

@@ -95,7 +95,6 @@ def fused_vision(encoder: Any, geometry: ImageGeometry) -> dict[str, Any]:
         "hidden_size": encoder.width,
         "image_size": geometry.size,
         "patch_size": geometry.patch,
-        "siglip": encoder.siglip.tower.config.to_dict(),
-        "dino": encoder.dino.tower.config.to_dict(),
+        **encoder.shapes,
         "dino_size": encoder.dino._resized,
     }

@@ -7,18 +7,20 @@ above it; `train.models.towers` has the pre-trained ones.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from schemas.manifest import ImageGeometry
 from train.models.encoder_config import EncoderConfig
-from train.models.towers import SiglipDinoEncoder, SiglipEncoder, expect_tokens, normalise
+from train.models.towers import Shapes, SiglipDinoEncoder, SiglipEncoder, expect_tokens, normalise
 
 
 class PatchEncoder(nn.Module):
     """One linear layer for each patch, a learned position, then `layers` bidirectional transformer blocks."""
 
-    def __init__(self, config: EncoderConfig, geometry: ImageGeometry) -> None:
+    def __init__(self, config: EncoderConfig, geometry: ImageGeometry, shapes: Shapes | None = None) -> None:
         super().__init__()
         side = geometry.size // geometry.patch
         expect_tokens(side * side, geometry)
@@ -32,6 +34,11 @@ class PatchEncoder(nn.Module):
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.width)
+
+    @property
+    def shapes(self) -> dict[str, dict[str, Any]]:
+        """No tower: the run's config says all."""
+        return {}
 
     def layers(self) -> list[nn.Module]:
         """The transformer blocks."""
@@ -57,13 +64,15 @@ Encoder = PatchEncoder | SiglipEncoder | SiglipDinoEncoder
 KINDS: dict[str, type[Encoder]] = {"patch": PatchEncoder, "siglip": SiglipEncoder, "siglip_dino": SiglipDinoEncoder}
 
 
-def build_encoder(config: EncoderConfig, geometry: ImageGeometry) -> Encoder:
+def build_encoder(config: EncoderConfig, geometry: ImageGeometry, shapes: Shapes | None = None) -> Encoder:
     """The encoder that `config` describes, checked against the geometry that the data was packed for.
+
+    With `shapes`, a checkpoint's, towers have those shapes and random weights, and nothing is read from their paths.
 
     Raises:
         InputError: nothing can be loaded, or it would yield more or fewer tokens than the data has placeholders for.
     """
-    encoder = KINDS[config.kind](config, geometry)
+    encoder = KINDS[config.kind](config, geometry, shapes)
     if config.frozen:
         encoder.requires_grad_(False)
     return encoder

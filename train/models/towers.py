@@ -2,11 +2,13 @@
 
 A feature is what the last block puts out. SigLIP's final norm and pooling head are left out, as Hugging Face's Llava
 leaves them out, so that an exported model computes the same; DINOv2 keeps its final norm, which its patch features were
-trained with. Weights are read from safetensors only, never from pickles.
+trained with. Weights are read from safetensors only, never from pickles. A checkpoint has all weights and the towers'
+shapes, so what goes on from it needs neither the directory nor the hub that the towers came from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from torch.nn import functional
 from schemas.errors import InputError
 from schemas.manifest import ImageGeometry
 from train.models.encoder_config import EncoderConfig
+
+Shapes = Mapping[str, dict[str, Any]]
+"""Hugging Face's config of each tower (`siglip`, `dino`), as `encoder.shapes` gives them."""
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -29,11 +34,13 @@ def normalise(pixels_NCHW: Tensor) -> Tensor:
 class SiglipEncoder(nn.Module):
     """SigLIP's tower. Its position table fixes the image size."""
 
-    def __init__(self, config: EncoderConfig, geometry: ImageGeometry) -> None:
+    def __init__(self, config: EncoderConfig, geometry: ImageGeometry, shapes: Shapes | None = None) -> None:
         super().__init__()
         from transformers import SiglipVisionConfig, SiglipVisionModel  # seconds to import
 
-        if config.path is not None:
+        if shapes:
+            self.tower = SiglipVisionModel(SiglipVisionConfig(**shapes["siglip"]))
+        elif config.path is not None:
             shape = _load(SiglipVisionConfig, config.path, "encoder.path")
             shape.vision_use_head = False
             self.tower = _load(SiglipVisionModel, config.path, "encoder.path", config=shape)
@@ -61,6 +68,11 @@ class SiglipEncoder(nn.Module):
         expect_tokens((saved.image_size // saved.patch_size) ** 2, geometry)
         self.width: int = saved.hidden_size
 
+    @property
+    def shapes(self) -> dict[str, dict[str, Any]]:
+        """What rebuilds the tower, but for its weights."""
+        return {"siglip": _described(self.tower.config)}
+
     def layers(self) -> list[nn.Module]:
         """The transformer blocks."""
         return list(self.tower.vision_model.encoder.layers)
@@ -79,13 +91,17 @@ class DinoEncoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: EncoderConfig, geometry: ImageGeometry) -> None:
+    def __init__(self, config: EncoderConfig, geometry: ImageGeometry, shapes: Shapes | None = None) -> None:
         super().__init__()
         from transformers import AutoConfig, Dinov2Config, Dinov2Model, Dinov2WithRegistersModel
 
-        if config.dino_path is not None:
+        classes: dict[str, Any] = {"dinov2": Dinov2Model, "dinov2_with_registers": Dinov2WithRegistersModel}
+        if shapes:
+            saved = dict(shapes["dino"])
+            kind = classes[saved.pop("model_type")]
+            self.tower = kind(kind.config_class(**saved))
+        elif config.dino_path is not None:
             family = _load(AutoConfig, config.dino_path, "encoder.dino_path").model_type
-            classes: dict[str, Any] = {"dinov2": Dinov2Model, "dinov2_with_registers": Dinov2WithRegistersModel}
             if family not in classes:
                 raise InputError(
                     f"a {family}, not a DINOv2", field="encoder.dino_path", remedy=f"choose {' or '.join(classes)}"
@@ -110,6 +126,11 @@ class DinoEncoder(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
 
+    @property
+    def shapes(self) -> dict[str, dict[str, Any]]:
+        """What rebuilds the tower, but for its weights."""
+        return {"dino": _described(self.tower.config)}
+
     def layers(self) -> list[nn.Module]:
         """The transformer blocks."""
         return list(self.tower.encoder.layer)
@@ -126,10 +147,15 @@ class DinoEncoder(nn.Module):
 class SiglipDinoEncoder(nn.Module):
     """Both towers on the same patches, channels concatenated: SigLIP's language, DINOv2's sense of place."""
 
-    def __init__(self, config: EncoderConfig, geometry: ImageGeometry) -> None:
+    def __init__(self, config: EncoderConfig, geometry: ImageGeometry, shapes: Shapes | None = None) -> None:
         super().__init__()
-        self.siglip, self.dino = SiglipEncoder(config, geometry), DinoEncoder(config, geometry)
+        self.siglip, self.dino = SiglipEncoder(config, geometry, shapes), DinoEncoder(config, geometry, shapes)
         self.width = self.siglip.width + self.dino.width
+
+    @property
+    def shapes(self) -> dict[str, dict[str, Any]]:
+        """What rebuilds both towers, but for their weights."""
+        return {**self.siglip.shapes, **self.dino.shapes}
 
     def layers(self) -> list[nn.Module]:
         """The transformer blocks of both."""
@@ -147,6 +173,11 @@ def expect_tokens(tokens: int, geometry: ImageGeometry) -> None:
             f"the encoder yields {tokens} tokens an image, the data has {geometry.tokens} placeholders",
             remedy="pack the data again with this geometry, or choose the encoder that it was packed for",
         )
+
+
+def _described(config: Any) -> dict[str, Any]:
+    """A tower's config as plain data, without where it came from."""
+    return {key: value for key, value in config.to_dict().items() if key != "_name_or_path"}
 
 
 def _load(loader: Any, path: str, field: str, **options: Any) -> Any:

@@ -25,6 +25,7 @@ from train.models.loss import cross_entropy
 from train.models.model_config import ModelConfig
 from train.models.projector import Projector
 from train.models.sizes import DecoderConfig, padded_vocabulary
+from train.models.towers import Shapes
 
 
 class Outputs(NamedTuple):
@@ -48,6 +49,7 @@ class VisionLanguageModel(ComposerModel):
         *,
         z_loss: float,
         mask_documents: bool,
+        shapes: Shapes | None = None,
     ) -> None:
         super().__init__()
         self.end_of_text_id, self.image_id = tokenizer.end_of_text_id, tokenizer.image_id
@@ -59,14 +61,21 @@ class VisionLanguageModel(ComposerModel):
         self.encoder = None
         self.projector = None
         if geometry is not None:
-            self.encoder = build_encoder(encoder or EncoderConfig(), geometry)
+            self.encoder = build_encoder(encoder or EncoderConfig(), geometry, shapes)
             self.projector = Projector(self.encoder.width, decoder.width, INITIAL_STD)
 
     @classmethod
     def of(
-        cls, config: ModelConfig, tokenizer: TokenizerIdentity, geometry: ImageGeometry | None
+        cls,
+        config: ModelConfig,
+        tokenizer: TokenizerIdentity,
+        geometry: ImageGeometry | None,
+        shapes: Shapes | None = None,
     ) -> VisionLanguageModel:
-        """The model that `config` describes; without a geometry it has no image side."""
+        """The model that `config` describes; without a geometry it has no image side.
+
+        For what takes its weights from a checkpoint, `shapes` are that checkpoint's: towers are then not loaded.
+        """
         return cls(
             config.shape,
             tokenizer,
@@ -74,7 +83,13 @@ class VisionLanguageModel(ComposerModel):
             geometry,
             z_loss=config.z_loss,
             mask_documents=config.mask_documents,
+            shapes=shapes,
         )
+
+    @property
+    def shapes(self) -> dict[str, dict[str, Any]]:
+        """Of pre-trained towers: what rebuilds them, but for their weights."""
+        return self.encoder.shapes if self.encoder is not None else {}
 
     def blocks(self) -> list[nn.Module]:
         """The layers that are compiled, recomputed and sharded one by one, in the order in which they run."""
