@@ -27,6 +27,8 @@ class Stage:
     recipe: Path | None = None
     needs_images: bool = False
     """Whether the world's image server must be up."""
+    also: str = ""
+    """What its stamp covers besides its command's words and its recipe."""
 
 
 def spark(job: str, recipe: Path) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ def _options(world: Path) -> list[str]:
 def stamp(stage: Stage, before: str) -> str:
     """Identity of a stage's work, given the stamp of the stage before it."""
     recipe = _texts(stage.recipe) if stage.recipe else []
-    text = json.dumps([before, stage.name, [Path(part).name for part in stage.argv], recipe])
+    text = json.dumps([before + stage.also, stage.name, [Path(part).name for part in stage.argv], recipe])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import InputError
+from schemas.exclusive import exclusive
 
 DONE = "done"
 SCORES = "scores"
@@ -73,21 +75,28 @@ def work(folder: Path, *, workers: int = 1, threads: int | None = None, scoring:
     """Train and score what is left to do; returns the seconds that it took.
 
     Raises:
-        InputError: a stretch cannot be trained or scored; the others that do not depend on it are finished first.
+        InputError: a stretch cannot be trained or scored (the others that do not depend on it are finished first), or
+            another process works on the sweep.
     """
     stretches = read(folder)
-    scoring = scoring or Scoring()
+    with exclusive(folder / ".lock", "training of the sweep"):
+        return _work_through(folder, stretches, workers, threads, scoring or Scoring())
+
+
+def _work_through(folder: Path, stretches: list[Stretch], workers: int, threads: int | None, scoring: Scoring) -> float:
     finished = {one.id for one in stretches if _is_done(folder, one, scoring)}
     began, total = time.monotonic(), sum(one.tokens for one in stretches)
     if finished:
         print(f"{len(finished)} of {len(stretches)} stretches are done already", file=sys.stderr)
     waiting = [one for one in stretches if one.id not in finished]
+    ahead = longest(stretches)
     running: dict[Future[float], Stretch] = {}
     failed: dict[str, BaseException] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_settle, initargs=(threads,)) as pool:
         while waiting or running:
-            for one in [one for one in waiting if one.parent is None or one.parent in finished]:
+            ready = [one for one in waiting if one.parent is None or one.parent in finished]
+            for one in sorted(ready, key=lambda one: -ahead[one.id])[: workers - len(running)]:
                 running[pool.submit(_stretch, folder, one, scoring)] = one
                 waiting.remove(one)
             if not running:  # what is left waits for a stretch that failed
@@ -111,6 +120,19 @@ def work(folder: Path, *, workers: int = 1, threads: int | None = None, scoring:
             raise InputError("a worker was killed", file=folder / "nodes" / name, remedy="start again to go on")
         raise error
     return time.monotonic() - began
+
+
+def longest(stretches: Sequence[Stretch]) -> dict[str, int]:
+    """Tokens of the longest chain from each stretch on, itself included: those with the most go first.
+
+    Parents come before their children in `stretches`, as in `sweep.json`.
+    """
+    found: dict[str, int] = {}
+    after: dict[str | None, int] = {}
+    for one in reversed(stretches):
+        found[one.id] = one.tokens + after.get(one.id, 0)
+        after[one.parent] = max(after.get(one.parent, 0), found[one.id])
+    return found
 
 
 def _is_done(folder: Path, stretch: Stretch, scoring: Scoring) -> bool:

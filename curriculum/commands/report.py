@@ -12,12 +12,18 @@ writes one self-contained HTML page and the figures as SVG beside it. docs/evalu
 
 example:
   python -m curriculum report runs/switch-point                   # runs/switch-point/report.html
+What shared trunks save, checked on two runs that share nothing:
+  python -m curriculum sweep switch-point.yaml --alone --runs 2 -o runs/alone && bash runs/alone/launch.sh
+  python -m curriculum report runs/switch-point --alone runs/alone
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("sweep", type=Path, metavar="SWEEP", help="folder that `sweep -o` wrote")
+    parser.add_argument(
+        "--alone", type=Path, metavar="FOLDER", help="runs of the same sweep that `sweep --alone` wrote, trained"
+    )
     parser.add_argument("-o", "--output", type=Path, help="default: SWEEP/report.html")
     parser.add_argument(
         "--axis", action="append", default=[], metavar="NAME", help="a parameter to draw, beside the known"
@@ -30,11 +36,14 @@ def run(args: argparse.Namespace) -> int:
     from curriculum.study.orderings import orderings
     from curriculum.study.page import NO_SIGNAL, no_signal, summary, write
     from curriculum.study.runs import read
+    from curriculum.study.sharing import sharing
 
-    analysis = analyse(read(args.sweep), args.axis)
+    sweep = read(args.sweep)
+    shared = sharing(sweep, read(args.alone) if args.alone else None)
+    analysis = analyse(sweep, args.axis)
     out = args.output or args.sweep / "report.html"
-    write(analysis, out)
-    print(summary(analysis))
+    write(analysis, shared, out)
+    print(summary(analysis, shared))
     if no_signal(analysis):
         print(NO_SIGNAL)
     for one in orderings(analysis):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from curriculum.commands.arguments import add_settings, settings
 from curriculum.datasets import Shelf
 from curriculum.document import Template
 from curriculum.sweep import launch
-from curriculum.sweep.expand import expand
+from curriculum.sweep.expand import Run, expand
 from curriculum.sweep.summary import as_json, drawn, sentence
 from curriculum.sweep.tree import tree
 from schemas.errors import InputError
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument("-o", "--out", type=Path, help="write the tree below this directory; without it, only print")
     parser.add_argument("--alone", action="store_true", help="share nothing: every run from its start (to compare)")
+    parser.add_argument("--runs", type=int, metavar="N", help="only N of the runs, spread over the sweep")
     parser.add_argument("--no-tree", action="store_true", help="print the totals alone")
 
 
@@ -50,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(
             f"two runs are named '{twice[0]}'", remedy="give each sweep once, under a file name of its own"
         )
+    if args.runs is not None:
+        runs = spread(runs, args.runs)
     nodes = [node for run in runs for node in tree([run])] if args.alone else tree(runs)
     picture = drawn(nodes)
     if not args.no_tree:
@@ -59,3 +63,12 @@ def run(args: argparse.Namespace) -> int:
         launch.write(nodes, as_json(runs, nodes), picture, args.out)
         print(f"wrote {args.out}")
     return 0
+
+
+def spread(runs: Sequence[Run], count: int) -> list[Run]:
+    """`count` of the runs at even distances, the first and the last among them; all if there are no more."""
+    if count < 1:
+        raise InputError("must be at least 1", field="--runs")
+    if count >= len(runs):
+        return list(runs)
+    return [runs[place * (len(runs) - 1) // max(count - 1, 1)] for place in range(count)]

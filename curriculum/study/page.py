@@ -12,6 +12,7 @@ from curriculum.study.axes import text
 from curriculum.study.figures import figure
 from curriculum.study.orderings import Ordering, orderings
 from curriculum.study.runs import Run
+from curriculum.study.sharing import Sharing
 from curriculum.study.stable import SIGNAL, interval
 from pages import page
 from pages.figure import svg
@@ -26,9 +27,9 @@ _TITLES = {
 }
 
 
-def write(analysis: Analysis, out: Path) -> None:
+def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
     """Write `out` (HTML) and each figure as SVG into `figures/` beside it."""
-    parts: list[str] = [page.verdict(summary(analysis), good=not _missing(analysis))]
+    parts: list[str] = [page.verdict(summary(analysis, shared), good=not _missing(analysis))]
     tried = orderings(analysis)
     if no_signal(analysis):
         parts.append(page.verdict(NO_SIGNAL, good=False))
@@ -45,6 +46,8 @@ def write(analysis: Analysis, out: Path) -> None:
         page.note(f"A task counts where it moves more than {SIGNAL:g} times its noise between configurations."),
         page.heading("Configurations"),
         _configurations(analysis),
+        page.heading("Shared trunks"),
+        page.table(["", "tokens", "time of steps"], shared.rows),
         page.heading("Runs"),
         _runs(analysis),
         page.heading("Realised mix"),
@@ -65,18 +68,10 @@ def no_signal(analysis: Analysis) -> bool:
     return vision is not None and bool(np.isnan(vision.values).all())
 
 
-def summary(analysis: Analysis) -> str:
+def summary(analysis: Analysis, shared: Sharing) -> str:
     """The report in two sentences."""
-    sweep = analysis.sweep
-    spent, alone = sweep.seconds
-    text_ = (
-        f"{len(analysis.runs)} of {len(sweep.runs)} runs scored, {len(analysis.groups)} configurations. "
-        f"{amount(sweep.tokens_with_sharing)} tokens were trained instead of {amount(sweep.tokens_without)}: shared "
-        f"trunks save {1 - sweep.tokens_with_sharing / sweep.tokens_without:.0%} of the tokens"
-    )
-    if alone:
-        text_ += f"; {spent:,.0f} s of steps instead of {alone:,.0f} s at the same speed ({1 - spent / alone:.0%})"
-    return f"{text_}."
+    scored = f"{len(analysis.runs)} of {len(analysis.sweep.runs)} runs scored, {len(analysis.groups)} configurations."
+    return f"{scored} {shared.sentence}"
 
 
 def _missing(analysis: Analysis) -> bool:

@@ -30,8 +30,6 @@ class Node:
     id: str
     parent: str | None
     tokens: int
-    runs: int
-    """Runs that pass through."""
     last: Step | None
     """None before it was trained."""
     seconds: float
@@ -44,6 +42,8 @@ class Run:
 
     name: str
     settings: dict[str, Any]
+    schedule: str
+    """Hash of its schedule."""
     tokens: int
     folder: Path
     """Of the node at which it ends."""
@@ -91,11 +91,6 @@ class SweepRuns:
         """Runs that were evaluated."""
         return [run for run in self.runs if run.results is not None]
 
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """Training time as spent, and as it would have been if every run had been trained alone at that speed."""
-        return sum(node.seconds for node in self.nodes), sum(node.seconds * node.runs for node in self.nodes)
-
 
 def read(folder: Path) -> SweepRuns:
     """Read the sweep at `folder`.
@@ -122,7 +117,7 @@ def read(folder: Path) -> SweepRuns:
 def _node(folder: Path, row: dict[str, Any]) -> Node:
     log = folder / "nodes" / row["id"] / "out/metrics.jsonl"
     last, seconds = _last_and_seconds(log) if log.is_file() else (None, 0.0)
-    return Node(row["id"], row["parent"], row["tokens"], len(row["runs"]), last, seconds)
+    return Node(row["id"], row["parent"], row["tokens"], last, seconds)
 
 
 def _last_and_seconds(log: Path) -> tuple[Step | None, float]:
@@ -147,4 +142,4 @@ def _run(folder: Path, row: dict[str, Any], nodes: dict[str, Node]) -> Run:
         path.insert(0, at)
         at = nodes[at].parent
     last = nodes[row["node"]].last
-    return Run(row["name"], row["settings"], row["tokens"], place, results, last, tuple(path))
+    return Run(row["name"], row["settings"], row["schedule"], row["tokens"], place, results, last, tuple(path))

@@ -7,11 +7,12 @@ import pytest
 import yaml
 
 from schemas.errors import InputError
+from schemas.exclusive import exclusive
 from schemas.run_log import steps
 from tests.train import synthetic
 from tests.train.checkpoints import PATCH, SHAPE
 from train import checkpoint
-from train.sweep import read, work
+from train.sweep import Stretch, longest, read, work
 
 SMALL = {**SHAPE, "width": 16, "head_width": 4, "heads": 4, "mlp_width": 24, "layers": 1}
 
@@ -54,6 +55,17 @@ def test_trunks_first_and_once(sweep, capsys):
         log = list(steps(sweep / "nodes" / name / "out/metrics.jsonl"))
         assert (log[0].position, log[-1].position) == (first, last)
         assert sum(log[-1].samples.values()) == last
+
+
+def test_the_longest_way_ahead():
+    rows = [("a", None, 5), ("b", None, 9), ("c", "a", 1), ("d", "a", 2), ("e", "d", 7), ("f", "b", 1)]
+    stretches = [Stretch(name, parent, False, tokens) for name, parent, tokens in rows]
+    assert longest(stretches) == {"a": 14, "b": 10, "c": 1, "d": 9, "e": 7, "f": 1}
+
+
+def test_one_at_a_time(sweep):
+    with exclusive(sweep / ".lock", "test"), pytest.raises(InputError, match="another training of the sweep runs"):
+        work(sweep)
 
 
 def test_bad_sweeps(tmp_path):

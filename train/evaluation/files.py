@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,46 @@ def rows(data: Any, path: Path, key: str | None = None) -> list[dict[str, Any]]:
     return found
 
 
-def field(row: Mapping[str, Any], key: str, path: Path, what: str) -> Any:
-    """A field of an object; `what` names the object.
+def field(row: Any, key: str, path: Path, what: str, kind: type | tuple[type, ...] = str) -> Any:
+    """A field of an object, of the type `kind` (or one of them); `what` names the object.
 
     Raises:
-        InputError: it is missing.
+        InputError: it is missing, or of another type.
     """
-    if key not in row:
+    if not isinstance(row, Mapping) or key not in row:
         raise InputError(f"{what} has no '{key}'", file=path, field=key, remedy="use the official file")
-    return row[key]
+    value = row[key]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        names = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
+        problem = f"{what}: {str(value)[:60]!r} is not of type {names}"
+        raise InputError(problem, file=path, field=key, remedy="use the official file")
+    return value
+
+
+def people(row: Any, path: Path, what: str) -> list[str]:
+    """People's answers to a question: the field `answers`, texts or objects with an `answer`.
+
+    Raises:
+        InputError: there are none (as in splits whose answers are kept back), or they are no texts.
+    """
+    found = field(row, "answers", path, f"{what} (of a split without answers?)", list)
+    if not found:
+        raise InputError(f"{what} has no answers", file=path, field="answers", remedy="use a split with answers")
+    return [one if isinstance(one, str) else field(one, "answer", path, what) for one in found]
+
+
+def four(values: Any, path: Path, what: str) -> tuple[float, float, float, float]:
+    """The numbers of a box.
+
+    Raises:
+        InputError: they are not four finite numbers.
+    """
+    sound = isinstance(values, list | tuple) and len(values) == 4
+    if not sound or not all(isinstance(one, int | float) and abs(one) < math.inf for one in values):
+        problem = f"{what}: {str(values)[:60]!r} is no box"
+        raise InputError(problem, file=path, field="bbox", remedy="use the official file")
+    first, second, third, fourth = map(float, values)
+    return first, second, third, fourth
 
 
 def unique(ids: Iterable[Hashable], path: Path) -> None:

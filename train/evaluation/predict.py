@@ -1,12 +1,14 @@
 """What a model says to items, by generation or by the likelihood of each choice: one line of JSON an item.
 
-Lines are appended and flushed after every batch, so a killed evaluation goes on where it stopped; a torn last line is
-dropped. Each process writes a file of its own.
+Lines are appended and flushed after every batch, so a killed evaluation goes on where it stopped; what is no whole line
+is dropped, and its item is asked again. Each process writes a file of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -98,13 +100,13 @@ def read_predictions(files: Sequence[Path]) -> dict[int, str]:
     """What is there so far, by item number."""
     found: dict[int, str] = {}
     for file in files:
-        text = file.read_text(encoding="utf-8")
-        for line in text.splitlines(keepends=True):
-            if line.endswith("\n"):
+        lines = file.read_bytes().split(b"\n")
+        for line in lines[:-1]:
+            with contextlib.suppress(ValueError):  # zeros, where a machine died before its disk had the line
                 index, said = json.loads(line)
                 found[index] = said
-        if text and not text.endswith("\n"):  # a torn line: what follows must not be glued to it
-            file.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
+        if lines[-1]:  # a torn line: what follows must not be glued to it
+            os.truncate(file, file.stat().st_size - len(lines[-1]))
     return found
 
 

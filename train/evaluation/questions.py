@@ -43,12 +43,17 @@ def load_questions(path: Path) -> list[Question]:
         InputError: it is missing, is not JSON, or a question lacks a field.
     """
     try:
-        return TypeAdapter(list[Question]).validate_python(json.loads(path.read_bytes()))
+        questions = TypeAdapter(list[Question]).validate_python(json.loads(path.read_bytes()))
     except OSError as error:
         raise InputError(f"cannot read the questions ({error.strerror})", file=path, remedy="check the path") from None
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg}", file=path, line=error.lineno) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not JSON: {error}", file=path) from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise InputError(f"not a question file: {first['msg']}", file=path, field=field or None) from None
+    if not questions:
+        raise InputError("no questions", file=path, remedy="give a file with at least one")
+    return questions

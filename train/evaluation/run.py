@@ -1,7 +1,8 @@
 """`python -m train evaluate MODEL --tasks ...`: from official files to `results.json`, again and again without waste.
 
 A task's result is known by its identity: the hash of model, official files and settings. One that is there is kept; one
-that was interrupted goes on from the predictions that were written; a folder with other results is refused.
+that was interrupted goes on from the predictions that were written; a folder with other results is refused. Locks keep
+two evaluations from one task, and let those of different tasks share a folder.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import numpy as np
 import torch
 
 from schemas import atomic
-from schemas.errors import InputError
+from schemas.errors import InputError, exit_code
+from schemas.exclusive import exclusive
 from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task
+from train.callbacks.leaving import die_with_parent
 from train.evaluation import files
 from train.evaluation.item import Item, Task
 from train.evaluation.predict import Settings, predict, read_predictions, threads_each
@@ -50,25 +53,27 @@ def evaluate_tasks(
     out.mkdir(parents=True, exist_ok=True)
     found = []
     for (task, items, official), (_, folder) in zip(loaded, known, strict=True):
-        found.append(_one(subject, task, items, official, folder, out, settings, processes, tokenizer))
+        with exclusive(out / WORK / f"{task.name}.lock", f"evaluation of '{task.name}'"):
+            found.append(_one(subject, task, items, official, folder, out, settings, processes, tokenizer))
     return found
 
 
 def write_results(subject: Subject, summaries: Sequence[TaskSummary], out: Path, settings: dict[str, Any]) -> Results:
     """Write `results.json` over all tasks of the model in `out`, those of earlier calls included."""
-    tasks = {}
-    if (out / RESULTS_NAME).is_file():
-        earlier = Results.load(out)
-        if earlier.model.digest == subject.told.digest:
-            tasks = dict(earlier.tasks)
-    tasks |= {summary.task: summary for summary in summaries}
-    results = Results(
-        model=subject.told,
-        settings=settings,
-        packages={name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
-        tasks={name: tasks[name] for name in sorted(tasks)},
-    )
-    atomic.write_text(out / RESULTS_NAME, results.model_dump_json(indent=1) + "\n")
+    with exclusive(out / WORK / "results.lock", "evaluation", wait=True):
+        tasks = {}
+        if (out / RESULTS_NAME).is_file():
+            earlier = Results.load(out)
+            if earlier.model.digest == subject.told.digest:
+                tasks = dict(earlier.tasks)
+        tasks |= {summary.task: summary for summary in summaries}
+        results = Results(
+            model=subject.told,
+            settings=settings,
+            packages={name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
+            tasks={name: tasks[name] for name in sorted(tasks)},
+        )
+        atomic.write_text(out / RESULTS_NAME, results.model_dump_json(indent=1) + "\n")
     return results
 
 
@@ -175,7 +180,7 @@ def _predictions(subject: Subject, task: Task, items: list[Item], folder: Path, 
             (subject.told.path, tokenizer, task.name, folder, rank, *share, settings, threads_each(processes))
             for rank, share in enumerate(shares)
         ]
-        workers = [context.Process(target=_work, args=one) for one in arguments]
+        workers = [context.Process(target=_work, args=one, daemon=True) for one in arguments]
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -184,7 +189,7 @@ def _predictions(subject: Subject, task: Task, items: list[Item], folder: Path, 
             raise InputError(
                 f"{len(failed)} of {processes} processes failed",
                 field=task.name,
-                remedy="see above; start again to go on",
+                remedy="see above; mend it and start again to go on",
             )
     return read_predictions(_work_files(work, task.name, identity))
 
@@ -192,13 +197,18 @@ def _predictions(subject: Subject, task: Task, items: list[Item], folder: Path, 
 def _work(path: str, tokenizer: Path | None, name: str, folder: Path, rank: int, wanted: list[int], file: Path,
           settings: Settings, threads: int) -> None:  # fmt: skip
     """One of several processes; each has a GPU of its own where there are several."""
+    die_with_parent()  # or it would write beside the evaluation that is started again
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(rank % torch.cuda.device_count())
-    task = task_named(name)
-    items, _ = _items(task, folder, settings)
-    subject = open_subject(Path(path), tokenizer)
-    predict(subject, items, wanted, settings, task.instruction, task.max_tokens, file, f"{name} [{rank}]")
+
+    def main() -> None:
+        task = task_named(name)
+        items, _ = _items(task, folder, settings)
+        subject = open_subject(Path(path), tokenizer)
+        predict(subject, items, wanted, settings, task.instruction, task.max_tokens, file, f"{name} [{rank}]")
+
+    sys.exit(exit_code(main))
 
 
 def _file(work: Path, task: str, identity: str, rank: int) -> Path:

@@ -53,11 +53,8 @@ def test_the_page(swept, capsys):
     assert (swept / "report.html").read_text() == before
 
 
-def test_sharing_and_mixes(swept):
+def test_realised_mixes(swept):
     sweep = read(swept)
-    spent, alone = sweep.seconds
-    assert spent == 2.0 * len(sweep.nodes)
-    assert alone == 2.0 * sum(len(run.path) for run in sweep.runs) > spent
     for run in sweep.runs:
         assert all(due == counted for due, counted in run.mix.values())
         assert sum(due for due, _ in run.mix.values()) * 128 == run.tokens

@@ -14,7 +14,7 @@ from demo.study.stages import DATA, FOLDER, Options, stages
 from tests.support import ROOT, SMOKE, FinishedDemo, command_environment
 
 TINY = ROOT / "recipes/study/sweeps/tiny.yaml"
-ARGUMENTS = ("--sweep", str(TINY), "--data", str(SMOKE), "--limit", "6", "--workers", "1")
+ARGUMENTS = ("--sweep", str(TINY), "--data", str(SMOKE), "--limit", "6", "--workers", "1", "--alone", "1")
 
 
 def study(work: Path) -> subprocess.CompletedProcess[str]:
@@ -43,18 +43,19 @@ def test_the_tiny_study(work: Path) -> None:
     assert done.stderr.count("done before") == len(DATA)
     report = (work / FOLDER / "report.html").read_text(encoding="utf-8")
     assert "4 of 4 runs scored" in report
-    assert "shared trunks save 35% of the tokens" in report
+    assert "shared trunks save 35% of the tokens and " in report
+    assert "1 of the runs were trained without sharing too" in report
     assert "Score against switch point" in report
     assert "(schedule:" not in report
     results = json.loads(next(work.glob("study/nodes/*/scores/results.json")).read_text())
     assert set(results["tasks"]) == {"vqav2", "gqa", "pope", "refcoco", "loss-text"}
     again = study(work)
     assert again.returncode == 0
-    assert again.stderr.count("done before") == len(stages(Options(TINY, SMOKE)))
+    assert again.stderr.count("done before") == len(stages(Options(TINY, SMOKE, alone=1)))
 
 
 def test_dry_run_prints_the_commands() -> None:
-    argv = [sys.executable, "-m", "demo.study", "nowhere", *ARGUMENTS, "--measure-sharing", "--dry-run"]
+    argv = [sys.executable, "-m", "demo.study", "nowhere", *ARGUMENTS, "--dry-run"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert "curriculum sweep" in done.stdout

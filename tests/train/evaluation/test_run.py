@@ -1,17 +1,23 @@
 """`evaluate --tasks`: the same answers whatever the batch, after a kill, with several processes, from an export."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from schemas.errors import InputError
+from schemas.exclusive import exclusive
 from schemas.results import Results, load_task
+from tests.support import ROOT, command_environment
 from tests.train.checkpoints import PATCH, SIGLIP, checkpoint
 from tests.train.evaluation import official
 from train.__main__ import main
 from train.evaluation.predict import Settings, read_predictions
-from train.evaluation.run import evaluate_tasks
+from train.evaluation.run import evaluate_tasks, write_results
 from train.evaluation.subject import open_subject
 from train.export.write import export
 
@@ -116,7 +122,7 @@ def test_interrupted_evaluation_goes_on(place, alone, tmp_path, monkeypatch):
     subject = open_subject(place / "out")
     with pytest.raises(KeyboardInterrupt):
         evaluate_tasks(subject, pairs(place, "vqav2"), tmp_path, Settings(batch_size=1))
-    (work,) = (tmp_path / ".work").iterdir()
+    (work,) = (tmp_path / ".work").glob("*.jsonl")
     work.write_text(work.read_text() + '[5, "a torn li')
     done = len(read_predictions([work]))
     assert done == 3
@@ -124,13 +130,48 @@ def test_interrupted_evaluation_goes_on(place, alone, tmp_path, monkeypatch):
     evaluate_tasks(subject, pairs(place, "vqav2"), tmp_path, Settings(batch_size=1))
     assert len(calls) == 4 + 12 - done
     assert load_task(tmp_path, "vqav2") == alone["vqav2"]
-    assert not list((tmp_path / ".work").iterdir())
+    assert not list((tmp_path / ".work").glob("*.jsonl"))
 
 
 @pytest.mark.slow
-def test_several_processes_give_the_same(place, alone, tmp_path):
-    evaluate_tasks(open_subject(place / "out"), pairs(place, "vqav2"), tmp_path, Settings(), processes=2)
-    assert load_task(tmp_path, "vqav2") == alone["vqav2"]
+def test_killed_with_several_processes_it_goes_on_with_another_number(place, alone, tmp_path):
+    argv = [sys.executable, "-m", "train", "evaluate", str(place / "out"), "--tasks", "refcoco", "--batch-size", "1"]
+    more = ["--data", str(place / "held_out"), "--processes", "2", "--threads", "2", "-o", str(tmp_path)]
+    killed = subprocess.Popen([*argv, *more], cwd=ROOT, env=command_environment())
+    try:
+        for _ in range(3000):
+            there = read_predictions(sorted((tmp_path / ".work").glob("*.jsonl")))
+            if there or killed.poll() is not None:
+                break
+            time.sleep(0.05)
+        children = psutil.Process(killed.pid).children(recursive=True)
+    finally:
+        killed.kill()
+        killed.wait()
+    psutil.wait_procs(children, timeout=60)
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert there
+    assert not list(tmp_path.glob("*.json"))
+    evaluate_tasks(open_subject(place / "out"), pairs(place, "refcoco"), tmp_path, Settings(), processes=3)
+    assert load_task(tmp_path, "refcoco") == alone["refcoco"]
+
+
+def test_what_is_no_line_is_asked_again(tmp_path):
+    file = tmp_path / "x.jsonl"
+    file.write_bytes('[0, "rouge é"]\n'.encode() + b"\0" * 20 + b'\n[2, "b"]\n[3, "to' + "é".encode()[:1])
+    assert read_predictions([file]) == {0: "rouge é", 2: "b"}
+    assert file.read_bytes().endswith(b'[2, "b"]\n')
+
+
+def test_one_evaluation_of_a_task_at_a_time(place, tmp_path):
+    subject = open_subject(place / "out")
+    lock = tmp_path / ".work/gqa.lock"
+    with exclusive(lock, "test"), pytest.raises(InputError, match="another evaluation of 'gqa' runs in this folder"):
+        evaluate_tasks(subject, pairs(place, "gqa"), tmp_path, Settings(limit=2))
+    with exclusive(lock, "test"):
+        found = evaluate_tasks(subject, pairs(place, "pope"), tmp_path, Settings(limit=2))
+        write_results(subject, found, tmp_path, {})
+    assert set(Results.load(tmp_path).tasks) == {"pope"}
 
 
 def test_a_model_without_an_image_side(place, tmp_path):

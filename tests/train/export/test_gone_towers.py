@@ -76,5 +76,5 @@ def test_a_run_goes_on_without_them_but_does_not_begin(tmp_path):
     checkpoints.load_weights(found.path, model)
     for name, parameter in found.model.named_parameters():
         assert torch.equal(model.get_parameter(name), parameter)
-    with pytest.raises(InputError, match="encoder.path: cannot load the tower"):
+    with pytest.raises(InputError, match=r"encoder\.path: cannot load the tower"):
         build_model(found.saved.run, schedule)

@@ -6,6 +6,7 @@ own tree of images (`ARID20/...`, as `scene_path` has it), here or under `images
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from train.evaluation import files
 from train.evaluation.item import Item
 from train.evaluation.metrics.boxes import Box
 from train.evaluation.tasks.refcoco import PROMPT, Boxes
+from train.loader.decode import FORMATS
 
 _CLUTTER = ((9, "minimum clutter"), (16, "medium clutter"), (20, "maximum clutter"))
 """The last take of each degree of clutter."""
@@ -30,7 +32,7 @@ class OcidRef(Boxes):
         """Items in the file's order."""
         path = files.only(folder, "*expressions.json")
         data = files.read_json(path)
-        if not isinstance(data, dict) or not data:
+        if not isinstance(data, dict) or not data or not all(isinstance(row, dict) for row in data.values()):
             raise InputError("not an object of expressions by id", file=path, remedy="use the official file")
         sizes: dict[Path, tuple[int, int]] = {}
         items = []
@@ -38,20 +40,26 @@ class OcidRef(Boxes):
             what = f"expression {number}"
             picture = files.image(folder, files.field(row, "scene_path", path, what), "", "images")
             if picture not in sizes:
-                with Image.open(picture) as image:
-                    sizes[picture] = image.size
+                sizes[picture] = _size(picture)
             width, height = sizes[picture]
-            written = files.field(row, "bbox", path, what)
-            try:
-                x1, y1, x2, y2 = json.loads(written) if isinstance(written, str) else written
-            except (ValueError, TypeError):
-                raise InputError(f"{what}: {written!r} is no box", file=path, field="bbox") from None
-            take = int(row.get("take_id", 0))
+            written = files.field(row, "bbox", path, what, (str, list))
+            with contextlib.suppress(ValueError):
+                written = json.loads(written) if isinstance(written, str) else written
+            x1, y1, x2, y2 = files.four(written, path, what)
+            take = files.field({"take_id": 0, **row}, "take_id", path, what, int)
             group = next((name for last, name in _CLUTTER if take <= last), _CLUTTER[-1][1])
             box = Box(x1 / width, y1 / height, x2 / width, y2 / height)
             question = PROMPT.format(files.field(row, "sentence", path, what))
             items.append(Item(number, question, box, picture, group=group))
         return items, [path]
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"cannot use the image ({error})", file=path, remedy="copy it again") from None
 
 
 TASK = OcidRef("ocid_ref", "IoU >= 0.5", ("*expressions.json", "ARID20/**/*.png"), instruction="", max_tokens=40)

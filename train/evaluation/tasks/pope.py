@@ -31,9 +31,11 @@ class Pope(Scored):
             files.only(folder, "*pope_random.json")
         items = []
         for split, path in found.items():
-            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for number, line in enumerate(path.read_bytes().splitlines(), 1):
                 if line.strip():
                     items.append(_item(folder, split, path, number, line))
+        if not items:
+            raise InputError("no questions", file=next(iter(found.values())), remedy="use the official file")
         files.unique((item.id for item in items), folder)
         return items, list(found.values())
 
@@ -56,14 +58,15 @@ def _exists(folder: Path, split: str) -> bool:
     return folder.is_dir() and any(folder.glob(f"*pope_{split}.json"))
 
 
-def _item(folder: Path, split: str, path: Path, number: int, line: str) -> Item:
+def _item(folder: Path, split: str, path: Path, number: int, line: bytes) -> Item:
     try:
         row = json.loads(line)
-        question_id, name, text, label = (row[key] for key in ("question_id", "image", "text", "label"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"not a POPE question ({error})", file=path, line=number, remedy="use the official file"
-        ) from None
+    except ValueError as error:
+        problem = f"not a POPE question ({error})"
+        raise InputError(problem, file=path, line=number, remedy="use the official file") from None
+    what = f"line {number}"
+    question_id = files.field(row, "question_id", path, what, (int, str))
+    name, text, label = (files.field(row, key, path, what) for key in ("image", "text", "label"))
     if label not in ("yes", "no"):
         raise InputError(f"{label!r} is neither yes nor no", file=path, line=number, field="label")
     picture = files.image(folder, name, "val2014", "images")

@@ -51,24 +51,35 @@ class RefCoco(Boxes):
         refs_file, instances_file = files.only(folder, "refs*.p"), files.only(folder, "instances.json")
         refs = files.rows(plain_pickle.load(refs_file), refs_file)
         instances = files.read_json(instances_file)
-        images = {row["id"]: row for row in files.rows(instances, instances_file, "images")}
-        annotations = {row["id"]: row for row in files.rows(instances, instances_file, "annotations")}
+        images, annotations = (
+            {files.field(row, "id", instances_file, f"a row of {part}", int): row
+             for row in files.rows(instances, instances_file, part)}
+            for part in ("images", "annotations")
+        )  # fmt: skip
         items = []
         for ref in refs:
             if ref.get("split") not in SPLITS:
                 continue
-            what = f"reference {files.field(ref, 'ref_id', refs_file, 'a reference')}"
-            annotation = annotations.get(files.field(ref, "ann_id", refs_file, what))
-            image = images.get(files.field(ref, "image_id", refs_file, what))
+            what = f"reference {files.field(ref, 'ref_id', refs_file, 'a reference', int)}"
+            annotation = annotations.get(files.field(ref, "ann_id", refs_file, what, int))
+            image = images.get(files.field(ref, "image_id", refs_file, what, int))
             if annotation is None or image is None:
                 part = "annotation" if annotation is None else "image"
                 problem = f"{what} names an {part} that is not in {instances_file.name}"
                 raise InputError(problem, file=refs_file, remedy="use files of one release")
-            picture = files.image(folder, image["file_name"], "train2014", "images")
-            box = of_corner_and_size(annotation["bbox"], image["width"], image["height"])
-            for sentence in files.field(ref, "sentences", refs_file, what):
-                number = f"{ref['ref_id']}-{sentence['sent_id']}"
-                items.append(Item(number, PROMPT.format(sentence["sent"]), box, picture, group=ref["split"]))
+            name = files.field(image, "file_name", instances_file, f"the image of {what}")
+            picture = files.image(folder, name, "train2014", "images")
+            width, height = (
+                files.field(image, side, instances_file, f"image {name}", int) for side in ("width", "height")
+            )
+            if width < 1 or height < 1:
+                raise InputError(f"image {name} of {width} x {height} pixels", file=instances_file)
+            corner_and_size = files.field(annotation, "bbox", instances_file, f"the annotation of {what}", list)
+            box = of_corner_and_size(files.four(corner_and_size, instances_file, what), width, height)
+            for sentence in files.field(ref, "sentences", refs_file, what, list):
+                number = f"{ref['ref_id']}-{files.field(sentence, 'sent_id', refs_file, what, int)}"
+                question = PROMPT.format(files.field(sentence, "sent", refs_file, what))
+                items.append(Item(number, question, box, picture, group=ref["split"]))
         if not items:
             raise InputError(f"no reference of the splits {', '.join(SPLITS)}", file=refs_file)
         files.unique((item.id for item in items), refs_file)

@@ -23,14 +23,14 @@ class TextVqa(Scored):
         path = files.only(folder, "TextVQA*.json")
         items = []
         for number, row in enumerate(files.rows(files.read_json(path), path, "data")):
-            question_id = files.field(row, "question_id", path, f"row {number}")
+            question_id = files.field(row, "question_id", path, f"row {number}", (int, str))
             what = f"question {question_id}"
-            name = f"{files.field(row, 'image_id', path, what)}.jpg"
+            name = f"{files.field(row, 'image_id', path, what, (str, int))}.jpg"
             items.append(
                 Item(
                     id=str(question_id),
                     question=files.field(row, "question", path, what),
-                    target=files.field(row, "answers", path, f"{what} (of a split without answers?)"),
+                    target=files.people(row, path, what),
                     image=files.image(folder, name, "train_images", "images"),
                 )
             )

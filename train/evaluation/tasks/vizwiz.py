@@ -25,12 +25,11 @@ class VizWiz(Scored):
         for number, row in enumerate(files.rows(files.read_json(path), path)):
             name = files.field(row, "image", path, f"row {number}")
             what = f"the question on {name}"
-            answers = files.field(row, "answers", path, f"{what} (of a split without answers?)")
             items.append(
                 Item(
                     id=name,
                     question=files.field(row, "question", path, what),
-                    target=[one if isinstance(one, str) else files.field(one, "answer", path, what) for one in answers],
+                    target=files.people(row, path, what),
                     image=files.image(folder, name, path.stem, "images"),
                     group="answerable" if row.get("answerable", 1) else "unanswerable",
                 )

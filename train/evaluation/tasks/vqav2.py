@@ -29,25 +29,24 @@ class Vqav2(Scored):
         questions = files.rows(data, questions_file, "questions")
         annotations = files.rows(files.read_json(answers_file), answers_file, "annotations")
         for file, found in ((questions_file, questions), (answers_file, annotations)):
-            files.unique((files.field(row, "question_id", file, "a row") for row in found), file)
+            files.unique((files.field(row, "question_id", file, "a row", (int, str)) for row in found), file)
         by_id = {row["question_id"]: row for row in annotations}
         files.matched({row["question_id"] for row in questions}, set(by_id), questions_file, answers_file)
-        subtype = data.get("data_subtype") or SUBTYPE
+        subtype = str(data.get("data_subtype") or SUBTYPE)
         items = []
         for row in questions:
             what = f"question {row['question_id']}"
-            image_id = files.field(row, "image_id", questions_file, what)
+            image_id = files.field(row, "image_id", questions_file, what, int)
             annotation = by_id[row["question_id"]]
             if annotation.get("image_id", image_id) != image_id:
                 problem = f"{what} is about image {image_id}, its answers about {annotation['image_id']}"
                 raise InputError(problem, file=answers_file, remedy="use files of one release")
-            name = f"COCO_{subtype}_{int(image_id):012d}.jpg"
-            answers = files.field(annotation, "answers", answers_file, what)
+            name = f"COCO_{subtype}_{image_id:012d}.jpg"
             items.append(
                 Item(
                     id=str(row["question_id"]),
                     question=files.field(row, "question", questions_file, what),
-                    target=[files.field(answer, "answer", answers_file, what) for answer in answers],
+                    target=files.people(annotation, answers_file, what),
                     image=files.image(folder, name, subtype, "images"),
                     group=str(annotation.get("answer_type", "")),
                 )

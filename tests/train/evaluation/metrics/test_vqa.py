@@ -56,3 +56,51 @@ def test_normalisation(answer, expected):
 def test_prediction_and_answers_are_normalised_alike():
     assert soft_accuracy("The Two!", ["2"] * 10) == 1.0
     assert soft_accuracy("unanswerable", ["unanswerable"] * 7 + ["soup"] * 3) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "official"),
+    [
+        # a comma between digits makes every sign vanish, even between words
+        ("1,000 sq.ft; approx", "1000 sqft approx"),
+        ("10,000/20,000", "1000020000"),
+        # a sign at an edge of a word anywhere in the answer vanishes everywhere
+        ("x-ray (hand)", "x ray hand"),
+        ("5 - 6-7", "5 67"),
+        ("5-6", "5 6"),
+        # full stops go, unless a digit follows
+        ("U.S.A.", "usa"),
+        ("2.5 ft.", "2.5 ft"),
+        ("v2.0", "v2.0"),
+        # signs that are not in the official list stay
+        ("$3.50", "$3.50"),
+        ("100%", "100%"),
+        ("cat & dog", "cat & dog"),
+        # articles and number words are whole words, whatever their case
+        ("The An A", ""),
+        ("a-b c", "b c"),
+        ("TEN", "10"),
+        ("tenth", "tenth"),
+        ("None of them", "0 of them"),
+        # contractions
+        ("Thats it", "that's it"),
+        ("he'dve", "he'd've"),
+        ("y'allll", "y'all'll"),
+        ("'ow'sat", "'ow's'at"),
+        ("twas", "'twas"),
+        ("somebody'd", "somebodyd"),
+        ("Id've", "id've"),
+        ("im", "im"),
+        ("lets", "lets"),
+    ],
+)
+def test_as_the_official_script_normalises(answer, official):
+    """What `vqaEval.py` of the VQA v2 release makes of these, as it was run on them."""
+    assert normalise(answer) == official
+
+
+@given(st.lists(st.sampled_from([*"ab1 ,.'-?", "the ", "two ", "dont ", "1,0"]), max_size=12).map("".join))
+def test_normalising_is_about_words_alone(answer):
+    found = normalise(answer)
+    assert found == " ".join(found.split())
+    assert normalise(f"\t{answer}\n") == found
