@@ -53,10 +53,9 @@ class Sharing:
                 f"add up to {self.seconds_without:,.0f} s)"
             )
         if (one := self.alone) is not None:
-            which = "All runs were" if one.runs == self.runs else f"{one.runs} of the runs were"
             text += (
-                f". {which} trained without sharing too: {one.seconds:,.0f} s measured, where their paths in the tree "
-                f"add up to {one.predicted:,.0f} s"
+                f". Trained without sharing, {one.runs} of the {self.runs} runs took {one.seconds:,.0f} s of steps as "
+                f"measured, where their paths in the tree add up to {one.predicted:,.0f} s"
             )
         return f"{text}."
 

@@ -52,7 +52,7 @@ def test_runs_trained_alone_stand_beside_their_paths(swept, alone, capsys):
     assert found.predicted == sum(2.0 * len(run.path) for run in sweep.runs if run.name in names)
     assert found.tokens == sum(run.tokens for run in sweep.runs if run.name in names)
     assert main(["report", str(swept), "--alone", str(alone)]) == 0
-    assert "3 of the runs were trained without sharing too: 15 s measured" in capsys.readouterr().out
+    assert "Trained without sharing, 3 of the 12 runs took 15 s of steps as measured" in capsys.readouterr().out
     html = (swept / "report.html").read_text()
     assert "3 of 12 runs trained alone, measured" in html
     assert "15.0 s" in html

@@ -44,7 +44,7 @@ def test_the_tiny_study(work: Path) -> None:
     report = (work / FOLDER / "report.html").read_text(encoding="utf-8")
     assert "4 of 4 runs scored" in report
     assert "shared trunks save 35% of the tokens and " in report
-    assert "1 of the runs were trained without sharing too" in report
+    assert "Trained without sharing, 1 of the 4 runs took" in report
     assert "Score against switch point" in report
     assert "(schedule:" not in report
     results = json.loads(next(work.glob("study/nodes/*/scores/results.json")).read_text())
