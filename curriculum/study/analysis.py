@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curriculum.study.axes import Axis, axes, text
+from curriculum.study.axes import FOLLOWS, Axis, axes, text
 from curriculum.study.runs import Run, SweepRuns
 from curriculum.study.stable import DRAWS, Signal, Stable, TaskScores, bootstrap, stable
 from schemas.errors import InputError
@@ -53,6 +53,10 @@ class Analysis:
     def where(self, test: Callable[[dict[str, Any]], bool]) -> list[int]:
         """Numbers of the configurations whose settings pass `test`."""
         return [number for number, settings in enumerate(self.settings) if test(settings)]
+
+    def others(self, axis: Axis) -> list[Axis]:
+        """The other axes, without the one that only follows this one."""
+        return [one for one in self.axes if one.name not in (axis.name, FOLLOWS.get(axis.name))]
 
     def value_of(self, number: int, axis: Axis) -> str:
         """A configuration's value on an axis."""
@@ -102,10 +106,12 @@ def _measure(name: str, found: Stable) -> Measure:
 
 def _scores(runs: Sequence[Run], task: str, folder: Path) -> TaskScores:
     rows = [run.item_scores(task) for run in runs]
-    if len({len(row) for row in rows}) > 1:
-        problem = f"runs were scored on different numbers of items of '{task}'"
-        raise InputError(problem, file=folder, remedy="evaluate all runs with the same --limit and files")
-    return TaskScores(task, runs[0].tasks[task].chance, np.array(rows))
+    for run, row in zip(runs, rows, strict=True):
+        if row.keys() != rows[0].keys():
+            problem = f"'{run.name}' and '{runs[0].name}' were scored on different items of '{task}'"
+            raise InputError(problem, file=folder, remedy="evaluate all runs with the same --limit and files")
+    scores = np.array([[row[item] for item in rows[0]] for row in rows])
+    return TaskScores(task, runs[0].tasks[task].chance, scores)
 
 
 def _seed_draws(values: NDArray[np.float64], groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:

@@ -14,10 +14,14 @@ KNOWN = {
     "epochs": "epochs of fine-tuning",
     "frozen": "parts that are frozen",
     "encoder": "image encoder",
-    "vision": "image encoder",
+    "vision": "data, packed for the encoder",
     "pairs": "image-caption data",
 }
 """Parameters that the paper swept, and what to write below the axis."""
+
+
+FOLLOWS = {"encoder": "vision"}
+"""What has to change with a parameter and is no choice of its own: which data, packed for the encoder's geometry."""
 
 
 @dataclass(frozen=True)

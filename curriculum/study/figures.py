@@ -64,8 +64,12 @@ def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None
 
 
 def lines(analysis: Analysis, axis: Axis) -> list[tuple[str, list[int]]]:
-    """(label, configuration numbers): one line for each combination of the other axes, or one over all if many."""
-    others = [one for one in analysis.axes if one.name != axis.name]
+    """(label, configuration numbers): one line for each combination of the other axes.
+
+    Many are one mean over all where each has every value of `axis`; otherwise that mean would compare unlike things,
+    and those that have most values are drawn.
+    """
+    others = analysis.others(axis)
     found = []
     for values in product(*(one.values for one in others)):
         members = analysis.where(lambda _: True)
@@ -74,5 +78,9 @@ def lines(analysis: Analysis, axis: Axis) -> list[tuple[str, list[int]]]:
         if members:
             found.append((", ".join(f"{o.name} {v}" for o, v in zip(others, values, strict=True)), members))
     if len(found) > _LINES:
-        return [("mean over the other settings", analysis.where(lambda _: True))]
+        values = [{analysis.value_of(number, axis) for number in members} for _, members in found]
+        if all(len(one) == len(axis.values) for one in values):
+            return [("mean over the other settings", analysis.where(lambda _: True))]
+        longest = sorted(range(len(found)), key=lambda line: -len(values[line]))[:_LINES]
+        return [found[line] for line in sorted(longest) if len(values[line]) > 1]
     return found

@@ -1,15 +1,22 @@
-"""Do the paper's orderings appear? Each is a difference with an interval, and the interval decides."""
+"""Do the paper's orderings appear? Each is a difference with an interval, and the interval decides.
+
+Like is compared with like: configurations that agree in every other swept parameter are compared, and the
+differences averaged. A mean over all would mix effects where a sweep varies one thing at a time, as the paper's do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from curriculum.study.analysis import LOSS, Analysis, Measure
-from curriculum.study.axes import number, text
+from curriculum.study.axes import number
 from curriculum.study.stable import interval
+
+Test = Callable[[str], bool]
+"""Whether a configuration with this value of the parameter belongs to a side."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,8 @@ class Ordering:
     """In favour of the claim if positive."""
     low: float
     high: float
+    pairs: int
+    """Settings of the other parameters under which both sides were there."""
 
     @property
     def verdict(self) -> str:
@@ -36,53 +45,75 @@ def orderings(analysis: Analysis) -> list[Ordering]:
     found: list[Ordering | None] = []
     vision = analysis.measure("stable score, vision")
     texts = [one for one in analysis.measures if one.name == "stable score, text" or one.name.startswith(LOSS)]
+    some = _among(10, 20)
     if vision is not None:
         found += [
-            _between(analysis, vision, "images from 80 % on beat images after the end", "switch", {80}, {100}),
-            _between(analysis, vision, "images from the start on hurt vision", "switch", {80}, {0}),
-            _between(analysis, vision, "10-20 % of images beat more", "image_share", {10, 20}, _above(analysis, 20)),
-            _between(analysis, vision, "10-20 % of images beat fewer", "image_share", {10, 20}, _below(analysis, 10)),
-            _between(analysis, vision, "instruction data in pre-training hurts", "instruction_share", {0}, None),
-        ]
+            between(analysis, vision, "images from 80 % on beat images after the end", "switch", _among(80),
+                    _among(100)),
+            between(analysis, vision, "images from the start on hurt vision", "switch", _among(80), _among(0)),
+            between(analysis, vision, "10-20 % of images beat more", "image_share", some, _numeric(lambda x: x > 20)),
+            between(analysis, vision, "10-20 % of images beat fewer", "image_share", some, _numeric(lambda x: x < 10)),
+            between(analysis, vision, "instruction data in pre-training hurts", "instruction_share", _among(0),
+                    _numeric(lambda x: x > 0)),
+            between(analysis, vision, "2-4 epochs of fine-tuning beat one", "epochs", _among(2, 3, 4), _among(1)),
+            between(analysis, vision, "a frozen encoder is better", "frozen", _freezes, _trains),
+            between(analysis, vision, "SigLIP beats a patch projection", "encoder", _siglip, "patch".__eq__),
+        ]  # fmt: skip
     for one in texts:
         found += [
-            _between(analysis, one, "images from the start on hurt text", "switch", {80}, {0}),
-            _between(analysis, one, "more text keeps text scores", "image_share", *_ends(analysis)),
+            between(analysis, one, "images from the start on hurt text", "switch", _among(80), _among(0)),
+            between(analysis, one, "more text keeps text scores", "image_share", *_ends(analysis)),
         ]
     return [one for one in found if one is not None]
 
 
-def _between(
-    analysis: Analysis, measure: Measure, claim: str, axis: str, better: set[float] | None, worse: set[float] | None
-) -> Ordering | None:
-    """Mean of the configurations at `better` less that at `worse` (None: all others)."""
-    if better is None or all(one.name != axis for one in analysis.axes):
+def between(analysis: Analysis, measure: Measure, claim: str, name: str, better: Test, worse: Test) -> Ordering | None:
+    """Mean difference between the sides, over all settings of the other axes that have both; None if none has."""
+    axis = next((one for one in analysis.axes if one.name == name), None)
+    if axis is None or np.isnan(measure.values).any():
         return None
-    values = [number(text(settings, axis)) for settings in analysis.settings]
-    first = [n for n, value in enumerate(values) if value in better]
-    second = [n for n, value in enumerate(values) if (value in worse if worse is not None else value not in better)]
-    if not first or not second or np.isnan(measure.values).any():
+    others = analysis.others(axis)
+    sides: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    for place in range(len(analysis.settings)):
+        pair = sides.setdefault(tuple(analysis.value_of(place, one) for one in others), ([], []))
+        for side, test in zip(pair, (better, worse), strict=True):
+            if test(analysis.value_of(place, axis)):
+                side.append(place)
+    pairs = [(first, second) for first, second in sides.values() if first and second]
+    if not pairs:
         return None
     sign = 1.0 if measure.higher_is_better else -1.0
-    difference = sign * (measure.values[first].mean() - measure.values[second].mean())
-    draws = sign * (measure.draws[first].mean(axis=0) - measure.draws[second].mean(axis=0))
-    return Ordering(claim, measure.name, float(difference), *interval(draws))
+    difference = np.mean([measure.values[a].mean() - measure.values[b].mean() for a, b in pairs])
+    draws = np.mean([measure.draws[a].mean(axis=0) - measure.draws[b].mean(axis=0) for a, b in pairs], axis=0)
+    return Ordering(claim, measure.name, sign * float(difference), *interval(sign * draws), len(pairs))
 
 
-def _shares(analysis: Analysis) -> Sequence[float]:
-    found = {number(text(settings, "image_share")) for settings in analysis.settings}
-    return sorted(value for value in found if value is not None)
+def _numeric(test: Callable[[float], bool]) -> Test:
+    def passes(value: str) -> bool:
+        found = number(value)
+        return found is not None and test(found)
+
+    return passes
 
 
-def _above(analysis: Analysis, share: float) -> set[float]:
-    return {value for value in _shares(analysis) if value > share}
+def _among(*values: float) -> Test:
+    return _numeric(lambda found: found in values)
 
 
-def _below(analysis: Analysis, share: float) -> set[float]:
-    return {value for value in _shares(analysis) if value < share}
+def _freezes(value: str) -> bool:
+    return "encoder" in value.split("+") or value == "true"
 
 
-def _ends(analysis: Analysis) -> tuple[set[float] | None, set[float] | None]:
+def _trains(value: str) -> bool:
+    return not _freezes(value)
+
+
+def _siglip(value: str) -> bool:
+    return value.startswith("siglip")
+
+
+def _ends(analysis: Analysis) -> tuple[Test, Test]:
     """Smallest and largest image share."""
-    shares = _shares(analysis)
-    return ({shares[0]}, {shares[-1]}) if len(shares) > 1 else (None, None)
+    axis = next((one for one in analysis.axes if one.name == "image_share"), None)
+    shares = [found for value in (axis.values if axis else []) if (found := number(value)) is not None]
+    return (_among(min(shares)), _among(max(shares))) if shares else (_among(), _among())

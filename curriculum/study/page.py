@@ -80,10 +80,11 @@ def _missing(analysis: Analysis) -> bool:
 
 def _orderings(tried: list[Ordering]) -> str:
     rows = [
-        [one.claim, one.measure, f"{one.difference:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", one.verdict]
+        [one.claim, one.measure, f"{one.difference:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", str(one.pairs),
+         one.verdict]
         for one in tried
-    ]
-    return page.table(["finding", "measured by", "difference", "95 % interval", "at this scale"], rows)
+    ]  # fmt: skip
+    return page.table(["finding", "measured by", "difference", "95 % interval", "comparisons", "at this scale"], rows)
 
 
 def _tasks(analysis: Analysis) -> str:

@@ -63,9 +63,9 @@ class Run:
         """Scores by task."""
         return dict(self.results.tasks) if self.results else {}
 
-    def item_scores(self, task: str) -> list[float]:
-        """Scores of a task's items."""
-        return [one.score for one in load_task(self.folder / SCORES, task).predictions]
+    def item_scores(self, task: str) -> dict[str, float]:
+        """Scores of a task's items, by id."""
+        return {one.id: one.score for one in load_task(self.folder / SCORES, task).predictions}
 
     @cached_property
     def mix(self) -> dict[str, tuple[int, int]]:

@@ -44,15 +44,12 @@ def stages(options: Options) -> list[Stage]:
     scored = ("--evaluate", *TASKS, "--data", "world/held_out", "--bare", "--by", "likelihood",
               "--loss", "text=data/text-held-out")  # fmt: skip
     limit = ("--limit", str(options.limit)) if options.limit is not None else ()
+    few = ("--alone", "--runs", str(options.alone))
     compared = ("--alone", ALONE) if options.alone else ()
     found = [
         Stage("text-held-out", "Spark packs text for the held-out loss", spark("text", held_out), held_out),
         *_sweep(options, FOLDER, "with shared trunks", (), (*scored, *limit)),
-        *(
-            _sweep(options, ALONE, "without sharing", ("--alone", "--runs", str(options.alone)), ())
-            if options.alone
-            else ()
-        ),
+        *(_sweep(options, ALONE, "without sharing", few, ()) if options.alone else ()),
         Stage("report", "draw the figures", (sys.executable, "-m", "curriculum", "report", FOLDER, *compared)),
     ]
     # The data's stamps are the demo's own: `python -m demo.study demo-run` goes on from what the demo has made.

@@ -106,7 +106,7 @@ def test_bad_input(swept, tmp_path):
     told = json.loads(task.read_text())
     told["predictions"].pop()
     task.write_text(json.dumps(told))
-    with pytest.raises(InputError, match="different numbers of items of 'vqav2'"):
+    with pytest.raises(InputError, match="different items of 'vqav2'"):
         analyse(read(swept))
     task.write_text("{}")
     with pytest.raises(InputError, match=r"vqav2.json: .*damaged results"):
