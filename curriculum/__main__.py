@@ -5,28 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
+from schemas.commands import command_line
 from schemas.errors import exit_code
 
 COMMANDS = ["compile", "check", "plot", "explain", "diff", "amend", "sweep", "report", "json-schema"]
+ABOUT = "Compile, check and explain curricula: which data, in what ratio, from which token on."
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
-        prog="python -m curriculum",
-        description="Compile, check and explain curricula: which data, in what ratio, from which token on.",
-    )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        module = import_module(f"curriculum.commands.{name.replace('-', '_')}")
-        sub = commands.add_parser(
-            name, help=module.HELP, epilog=module.EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        module.configure(sub)
-        sub.set_defaults(run=module.run)
-    return top
+    return command_line("curriculum", ABOUT, {name: name.replace("-", "_") for name in COMMANDS})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

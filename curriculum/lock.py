@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from curriculum.compiler import Compiled
+from schemas import atomic
 from schemas.errors import InputError
 from schemas.strict import Strict
 
@@ -46,10 +47,7 @@ def _lock(compiled: Compiled) -> Lock:
 
 def write_lock(compiled: Compiled, path: Path) -> None:
     """Write the lock, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(_lock(compiled).model_dump_json(indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    atomic.write_text(path, _lock(compiled).model_dump_json(indent=1) + "\n")
 
 
 def check_lock(compiled: Compiled, path: Path) -> None:

@@ -14,29 +14,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from pydantic import field_validator
 
 from dataprep import files
 from dataprep.rejects import RejectError
 from dataprep.takedown.request import on_host
 from schemas.manifest import InputFile
-from schemas.strict import Strict
+from schemas.strict import OneOrMany, Strict
 
 
 class Banned(Strict):
     """Rows that must not get in, whatever the inputs hold."""
 
-    uids: list[str] = []
+    uids: OneOrMany = []
     """Text files (paths or globs), one uid (of conversations: id) a line, such as the `removed/*.txt` of a dataset."""
-    urls: list[str] = []
+    urls: OneOrMany = []
     """Text files, one URL a line."""
-    hosts: list[str] = []
+    hosts: OneOrMany = []
     """Host names; their subdomains are meant too."""
-
-    @field_validator("uids", "urls", "hosts", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)

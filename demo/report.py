@@ -18,6 +18,7 @@ from demo import figures
 from demo.verdict import Verdict, compare, interval
 from pages import page
 from pages.figure import svg
+from schemas import atomic
 from schemas.errors import InputError
 from schemas.manifest import Manifest
 from schemas.run_log import Scores, Step, Tally, steps
@@ -51,9 +52,7 @@ def write(work: Path, console: Console) -> bool:
     """
     found = gather(work)
     target = work / "report.html"
-    partial = target.with_name(".report.html.partial")
-    partial.write_text(render(found), encoding="utf-8")
-    partial.replace(target)
+    atomic.write_text(target, render(found))
     for title, (header, rows) in tables(found).items():
         shown = Table(*header, title=title, title_justify="left", box=None, pad_edge=False)
         for column in shown.columns[1:]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
+from schemas.commands import command_line
 from schemas.errors import exit_code
 
 COMMANDS = {
@@ -25,16 +25,7 @@ COMMANDS = {
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="python -m train", description=__doc__)
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, file in COMMANDS.items():
-        module = import_module(f"train.commands.{file}")
-        sub = commands.add_parser(
-            name, help=module.HELP, epilog=module.EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        module.configure(sub)
-        sub.set_defaults(run=module.run)
-    return top
+    return command_line("train", str(__doc__), COMMANDS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,7 +34,7 @@ class Scoring:
     bare: bool = False
     by: str = "generation"
     limit: int | None = None
-    batch_size: int = 16
+    batch_size: int = 64
 
     @property
     def wanted(self) -> bool:

@@ -19,7 +19,12 @@ def checked_tokenizer(path: Path, identity: TokenizerIdentity) -> Path:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InputError(f"cannot read the tokenizer ({error.strerror})", file=path, field="tokenizer") from None
+        raise InputError(
+            f"cannot read the tokenizer ({error.strerror})",
+            file=path,
+            field="tokenizer",
+            remedy="name the tokenizer.json that made the data",
+        ) from None
     if digest != identity.digest:
         raise InputError(
             "this tokenizer did not make the data",
@@ -28,3 +33,15 @@ def checked_tokenizer(path: Path, identity: TokenizerIdentity) -> Path:
             remedy=f"use the tokenizer.json whose sha256 is {identity.digest[:16]}...",
         )
     return path
+
+
+def tokenizer_of(given: Path | None, named: Path | None, identity: TokenizerIdentity) -> Path:
+    """The `tokenizer.json` for a checkpoint: `given` on the command line, else the one that its run has `named`.
+
+    Raises:
+        InputError: there is none, or it is not the one that made the data.
+    """
+    path = given or named
+    if path is None:
+        raise InputError("the run names no tokenizer", field="--tokenizer", remedy="give --tokenizer tokenizer.json")
+    return checked_tokenizer(path, identity)

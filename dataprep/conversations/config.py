@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from dataprep.banned import Banned
 from dataprep.multimodal import MultimodalJob
+from schemas.strict import OneOrMany
 
 
 class ConversationsJob(MultimodalJob):
     """`spark-submit dataprep/jobs/conversations.py JOB.yaml`: instruction data in LLaVA's form to packed windows."""
 
-    inputs: list[str] = Field(min_length=1)
+    inputs: OneOrMany = Field(min_length=1)
     """JSON files (paths or globs), each one array of rows: id, image (optional), conversations."""
     image_root: str
     """Directory that the rows' image paths are relative to."""
@@ -24,11 +25,6 @@ class ConversationsJob(MultimodalJob):
 
     banned: Banned = Banned()
     """Ids that must not get in; conversations have no URLs."""
-
-    @field_validator("inputs", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _ids_alone(self) -> Self:

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from dataprep.download.policy import FetchPolicy
 from dataprep.image import ImageLimits
-from schemas.strict import Strict
+from schemas.strict import OneOrMany, Strict
 
 _NOT_IDENTITY = {
     *("out", "metadata", "dr", "input_digest", "threads", "host_connections", "host_rate", "host_failures", "rounds"),
@@ -21,9 +21,9 @@ _NOT_IDENTITY = {
 class DownloadJob(Strict):
     """`spark-submit dataprep/jobs/download.py JOB.yaml`: the images behind DataComp's URLs, as webdataset tars."""
 
-    metadata: list[str] = []
+    metadata: OneOrMany = []
     """DataComp Parquet files (paths or globs): uid, url, text, sha256 and scores."""
-    dr: list[str] = []
+    dr: OneOrMany = []
     """DataComp-DR tars (paths or globs), for the synthetic captions; alone, their own URLs are used. Where both are
     given, a uid must be in both. Embeddings in the tars are never opened."""
     out: str
@@ -69,11 +69,6 @@ class DownloadJob(Strict):
     """Addresses or networks that are dialled although they are not public; for tests and demonstrations only."""
     input_digest: Literal["full", "sampled"] = "full"
     """Whether the plan hashes inputs whole, or their size and sixteen blocks (for terabytes)."""
-
-    @field_validator("metadata", "dr", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
     @field_validator("allow_addresses")
     @classmethod

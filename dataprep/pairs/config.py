@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from dataprep.banned import Banned
 from dataprep.multimodal import MultimodalJob
 from dataprep.pairs.caption import CaptionPolicy
-from schemas.strict import Strict
+from schemas.strict import OneOrMany, Strict
 
 DATACOMP_FIELDS = (
     "clip_b32_similarity_score double, clip_l14_similarity_score double, original_width bigint, "
@@ -23,19 +23,14 @@ class NearDuplicates(Strict):
 
     distance: int | None = Field(default=3, ge=0, le=7)
     """Bits in which the perceptual hashes (64 bits) of two pictures that look the same may differ; null: no hashing."""
-    uids: list[str] = []
+    uids: OneOrMany = []
     """Text files, one uid a line: near-duplicates that somebody has found before."""
-
-    @field_validator("uids", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
 
 class PairsJob(MultimodalJob):
     """`spark-submit dataprep/jobs/pairs.py JOB.yaml`."""
 
-    inputs: list[str] = Field(min_length=1)
+    inputs: OneOrMany = Field(min_length=1)
     """Uncompressed webdataset tars (paths or globs): jpg, png or webp beside txt and/or json."""
     captions: CaptionPolicy = CaptionPolicy()
     where: str | None = None
@@ -50,11 +45,6 @@ class PairsJob(MultimodalJob):
     """Leave out pictures that look like an earlier one."""
     banned: Banned = Banned()
     """Uids, URLs and hosts that must not get in."""
-
-    @field_validator("inputs", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _near_duplicates_say_how(self) -> Self:

@@ -28,12 +28,7 @@ def describe(job: PairsJob) -> str:
     """
     paths = files.expand(job.inputs)
     sizes = [files.size(path) for path in paths]
-    lists = {
-        reason: [
-            InputFile(path=path, bytes=files.size(path), digest=files.digest(path)) for path in files.expand(listed)
-        ]
-        for reason, listed in job.lists.items()
-    }
+    lists = {reason: [_input(path) for path in files.expand(listed)] for reason, listed in job.lists.items()}
     spec = replace(multimodal.task_spec(job, masked=False), ban=Ban.of(lists, job.banned.hosts))
     chosen = paths[:: -(-len(paths) // TARS)]
     sample, looked_at = Sample(), 0

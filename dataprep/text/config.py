@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from dataprep.tokenizer import END_OF_TEXT, PAD
-from schemas.strict import Strict
+from schemas.strict import OneOrMany, Strict
 
 DCLM_FIELDS = (
     "url string, language_id_whole_page_fasttext struct<en: double>, previous_word_count bigint, "
@@ -41,15 +41,10 @@ class EvaluationSet(Strict):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Stands in the reason of documents that are left out for it (`contaminated:NAME`)."""
-    files: list[str] = Field(min_length=1)
+    files: OneOrMany = Field(min_length=1)
     """JSON lines (also .gz, .zst) or Parquet: paths, directories or globs."""
-    fields: list[str] = Field(min_length=1)
+    fields: OneOrMany = Field(min_length=1)
     """Texts of an item; dots lead into objects. Each is searched for by itself; a list of strings is one text each."""
-
-    @field_validator("files", "fields", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
 
 class Decontamination(Strict):
@@ -70,7 +65,7 @@ class Decontamination(Strict):
 class TextJob(Strict):
     """What `dataprep/jobs/text.py` reads."""
 
-    inputs: list[str] = []
+    inputs: OneOrMany = []
     """Files, directories or globs (`**` spans directories); local paths, s3://, gs://, hdfs://."""
     input_list: str | None = None
     """A text file that names inputs, one a line, as in `inputs` (`#` begins a comment line); may add to `inputs`."""
@@ -116,11 +111,6 @@ class TextJob(Strict):
     """Whether the plan hashes inputs whole, or their size and sixteen blocks (for terabytes)."""
     licences: list[str] = []
     """Licences of the inputs, for the manifest."""
-
-    @field_validator("inputs", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
     @field_validator("near_duplicates", mode="before")
     @classmethod

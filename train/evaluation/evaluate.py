@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from schemas import atomic
 from schemas.errors import InputError
 from schemas.run_log import Answer, Scores, Tally
 from train import checkpoint
@@ -19,6 +20,7 @@ from train.evaluation.prompts import PromptEncoder
 from train.evaluation.questions import Question, load_questions
 from train.loader.decode import DamagedRowError, decode_image
 from train.models.vlm import VisionLanguageModel
+from train.tokenizer import tokenizer_of
 
 
 def evaluate(
@@ -31,16 +33,14 @@ def evaluate(
     """
     found = checkpoint.find(path)
     saved = checkpoint.read(found)
-    tokenizer = tokenizer or saved.run.tokenizer
-    if tokenizer is None:
-        raise InputError("the run names no tokenizer", file=found, remedy="give --tokenizer tokenizer.json")
+    file = tokenizer_of(tokenizer, saved.run.tokenizer, saved.tokenizer)
     model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)
     checkpoint.load_weights(found, model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     questions = load_questions(questions_file)
     see = saved.geometry is not None and not blind
-    encoder = PromptEncoder.checked(tokenizer, saved.tokenizer, saved.geometry if see else None)
+    encoder = PromptEncoder.checked(file, saved.tokenizer, saved.geometry if see else None)
     prompts = [prompt for index, question in enumerate(questions) for prompt in encoder.prompts(index, question)]
     size = saved.geometry.size if saved.geometry else 1
 
@@ -105,10 +105,7 @@ def tally(group: Outcomes) -> Tally:
 
 def write(scores: Scores, path: Path) -> None:
     """Write scores as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(scores.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    atomic.write_text(path, scores.model_dump_json(indent=1) + "\n")
 
 
 def read_image(path: Path, size: int) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from train.export import remote
 from train.export.build import hugging_face, load
 from train.export.write import PROVENANCE, described
 from train.models.towers import normalise
-from train.tokenizer import checked_tokenizer
+from train.tokenizer import tokenizer_of
 
 
 class Subject:
@@ -74,10 +74,7 @@ def open_subject(path: Path, tokenizer: Path | None = None) -> Subject:
         raise InputError("a Hugging Face model that is no export of this trainer", file=path, remedy="see `import`")
     loaded = load(path)
     saved = loaded.saved
-    source = tokenizer or saved.run.tokenizer
-    if source is None:
-        raise InputError("the run names no tokenizer", file=loaded.path, remedy="give --tokenizer tokenizer.json")
-    file = checked_tokenizer(source, saved.tokenizer)
+    file = tokenizer_of(tokenizer, saved.run.tokenizer, saved.tokenizer)
     model = hugging_face(loaded)
     told = Model(
         path=str(loaded.path),

@@ -18,7 +18,7 @@ from train.export import remote
 from train.export.build import hugging_face, load, sequence_length
 from train.export.configs import REMOTE_MODULE
 from train.export.text import hf_tokenizer, processor
-from train.tokenizer import checked_tokenizer
+from train.tokenizer import tokenizer_of
 
 PROVENANCE = "switchpoint.json"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -54,10 +54,7 @@ def export(
     """
     loaded = load(path)
     saved = loaded.saved
-    source = tokenizer or saved.run.tokenizer
-    if source is None:
-        raise InputError("the run names no tokenizer", file=loaded.path, remedy="give --tokenizer tokenizer.json")
-    file = checked_tokenizer(source, saved.tokenizer)
+    file = tokenizer_of(tokenizer, saved.run.tokenizer, saved.tokenizer)
     geometry = None if decoder_only else saved.geometry
     model = hugging_face(loaded, decoder_only=geometry is None)
     nn.Module.to(model, DTYPES[dtype])
