@@ -41,3 +41,11 @@ def test_equal_runs_of_two_sweeps_are_one_leaf(sweeps: list[str], capsys: Captur
 def test_the_same_sweep_twice_is_refused(sweeps: list[str], capsys: Capture) -> None:
     assert main(["sweep", sweeps[0], sweeps[0]]) == 2
     assert "two runs are named" in capsys.readouterr().err
+
+
+def test_without_sharing_every_run_is_a_stretch(sweeps: list[str], capsys: Capture) -> None:
+    assert main(["sweep", *sweeps, "--alone", "--no-tree"]) == 0
+    assert "4 runs, 4 stretches" in capsys.readouterr().out
+    for count, runs in ((1, 1), (3, 3), (9, 4)):
+        assert main(["sweep", *sweeps, "--alone", "--runs", str(count), "--no-tree"]) == 0
+        assert f"{runs} runs, {runs} stretches" in capsys.readouterr().out
