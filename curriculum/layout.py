@@ -172,10 +172,7 @@ def _lay_segment(run: _Run, number: int, segment: Segment) -> bool:
         part = Segment(run.end, stop, run.active(segment.shares), to, segment.ramp)
         if not any(part.shares) or (to is not None and not any(to)):
             raise ShortageError(number, next(i for i, share in enumerate(segment.shares) if share), run.end, 0)
-        shortage = _first_shortage(run, part)
-        if shortage is None:
-            run.place(number, part)
-        elif not _drain(run, number, part, *shortage):
+        if not _place(run, number, part):
             return False
     return True
 
@@ -191,12 +188,18 @@ def _lay_passes(run: _Run, number: int, mix: Sequence[int], source: int, samples
         timeline = run.timeline.extended(Segment(run.end, longest, shares))
         stop = first_position(lambda p, t=timeline: t.counts(p)[source] >= wanted, run.end, longest)  # type: ignore[misc]
         part = Segment(run.end, stop, shares)
-        shortage = _first_shortage(run, part)
-        if shortage is None:
-            run.place(number, part)
-        elif not _drain(run, number, part, *shortage):
+        if not _place(run, number, part):
             return False
     return True
+
+
+def _place(run: _Run, number: int, part: Segment) -> bool:
+    """Place a segment, or what comes of it before a source runs out; False if the run ends there."""
+    shortage = _first_shortage(run, part)
+    if shortage is None:
+        run.place(number, part)
+        return True
+    return _drain(run, number, part, *shortage)
 
 
 def _drain(run: _Run, number: int, part: Segment, source: int, position: int, wanted: int) -> bool:

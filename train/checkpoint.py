@@ -10,7 +10,6 @@ There is no "latest" link that could point at nothing: the latest is the one wit
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from schemas import atomic
 from schemas.errors import InputError
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.schedule import Schedule
@@ -144,11 +144,11 @@ class CheckpointStore:
             (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
             self._schedule.save(partial / SCHEDULE)
             for file in partial.iterdir():
-                _flush(file)
+                atomic.flush(file)
             if target.exists():  # the same position again, after a resume from before it
                 shutil.rmtree(target)
             partial.rename(target)
-            _flush(self.folder)
+            atomic.flush(self.folder)
         except (OSError, SafetensorError) as error:
             shutil.rmtree(partial, ignore_errors=True)
             raise NotSavedError(" ".join(str(error).split())) from error
@@ -286,11 +286,3 @@ def _tensors(file: Path) -> dict[str, Tensor]:
 
 def _shape(tensors: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
     return tuple(tensors[name].shape) if name in tensors else None
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

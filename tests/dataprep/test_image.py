@@ -4,7 +4,6 @@ import contextlib
 import io
 import resource
 import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from dataprep.image import ImageError, ImageInfo, ImageLimits, inspect, sniff, upright
+from tests.dataprep.pictures import huge_png, saved
 
 Picture = Callable[..., bytes]
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
@@ -24,24 +24,6 @@ def refusal(data: bytes, limits: ImageLimits = LIMITS) -> str:
     with pytest.raises(ImageError) as caught:
         inspect(data, limits, decode=True)
     return caught.value.reason
-
-
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
-def huge_png(side: int) -> bytes:
-    """A valid PNG of side x side black pixels in a few kilobytes."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(1 + side // 8)) for _ in range(side)) + packer.flush()
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(("kind", "name"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])

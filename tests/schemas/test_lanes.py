@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.lanes import LaneCounts
 from schemas.mixing import SHARE_UNIT
 from schemas.timeline import Segment, Timeline
-from tests.schemas.test_timeline import billionths, curricula
+from tests.schemas.test_timeline import billionths, curricula, in_pieces
 
 
 def lane_counts(timeline: Timeline, source: int, total: int, batch: int, lanes: int) -> LaneCounts:
@@ -66,18 +66,8 @@ def test_with_two_sources_a_lane_is_exactly_a_slice_of_every_step(
 @given(curricula(max_sources=5, max_length=400), st.data())
 def test_a_phase_cut_in_two_has_the_same_lanes(case: tuple[list[Segment], int], data: st.DataObject) -> None:
     segments, sources = case
-    pieces: list[Segment] = []
-    for segment in segments:
-        middle = data.draw(st.integers(segment.start, segment.stop))
-        if segment.ramp or middle in (segment.start, segment.stop):
-            pieces.append(segment)
-        else:
-            pieces += [
-                Segment(segment.start, middle, segment.shares),
-                Segment(middle, segment.stop, segment.shares),
-            ]
     total = segments[-1].stop
-    whole, cut = Timeline(segments, sources), Timeline(pieces, sources)
+    whole, cut = Timeline(segments, sources), Timeline(in_pieces(segments, data), sources)
     for source, drawn in enumerate(whole.counts(total)):
         if drawn:
             one, other = (lane_counts(timeline, source, total, 24, 4) for timeline in (whole, cut))

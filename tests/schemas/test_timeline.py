@@ -102,10 +102,8 @@ def test_the_past_does_not_depend_on_the_future(case: tuple[list[Segment], int],
     assert np.array_equal(ids, again)
 
 
-@settings(max_examples=40, deadline=None)
-@given(curricula(max_length=500), st.data())
-def test_a_phase_cut_in_two_draws_what_it_drew_whole(case: tuple[list[Segment], int], data: st.DataObject) -> None:
-    segments, sources = case
+def in_pieces(segments: list[Segment], data: st.DataObject) -> list[Segment]:
+    """The same curriculum, its constant phases cut in two at drawn places."""
     pieces: list[Segment] = []
     for segment in segments:
         middle = data.draw(st.integers(segment.start, segment.stop))
@@ -114,6 +112,14 @@ def test_a_phase_cut_in_two_draws_what_it_drew_whole(case: tuple[list[Segment], 
         else:
             pieces.append(Segment(segment.start, middle, segment.shares))
             pieces.append(Segment(middle, segment.stop, segment.shares))
+    return pieces
+
+
+@settings(max_examples=40, deadline=None)
+@given(curricula(max_length=500), st.data())
+def test_a_phase_cut_in_two_draws_what_it_drew_whole(case: tuple[list[Segment], int], data: st.DataObject) -> None:
+    segments, sources = case
+    pieces = in_pieces(segments, data)
     total = segments[-1].stop
     assert np.array_equal(Timeline(segments, sources).draws(0, total)[0], Timeline(pieces, sources).draws(0, total)[0])
 

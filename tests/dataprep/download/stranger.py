@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import functools
 import gzip
-import io
-import struct
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 from PIL import Image
+
+from tests.dataprep.pictures import huge_png, saved
 
 Picture = Callable[..., bytes]
 
@@ -69,26 +68,6 @@ def encode(seed: int, kind: str = "JPEG", size: tuple[int, int] = (64, 48), **op
     """Encoded bytes of a smooth picture, equal for equal arguments."""
     small = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return saved(Image.fromarray(small).resize(size, Image.Resampling.BICUBIC), kind, **options)
-
-
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    """`image` as a file."""
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
-@functools.cache
-def huge_png(side: int) -> bytes:
-    """A valid PNG of side x side black pixels in a few kilobytes."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(1 + side // 8)) for _ in range(side)) + packer.flush()
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 @functools.cache

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import LlamaForCausalLM, Qwen3ForCausalLM
 
+from tests.train.models.hugging_face import text_config
 from train.models.attention import document_mask
 from train.models.decoder import Decoder
 from train.models.documents import document_ids, positions
@@ -25,29 +26,16 @@ def run(decoder: Decoder, tokens: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize(
-    ("family", "config_class", "model_class"),
-    [("llama", LlamaConfig, LlamaForCausalLM), ("qwen3", Qwen3Config, Qwen3ForCausalLM)],
-)
-def test_logits_equal_hugging_face(family, config_class, model_class, tied):
+@pytest.mark.parametrize(("family", "model_class"), [("llama", LlamaForCausalLM), ("qwen3", Qwen3ForCausalLM)])
+def test_logits_equal_hugging_face(family, model_class, tied):
     torch.manual_seed(0)
     ours = small(family, tied)
     decoder = Decoder(ours, VOCABULARY)
     with torch.no_grad():
         for parameter in decoder.parameters():
             parameter.normal_(std=0.3)  # weights large enough that every term matters
-    config = config_class(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        rms_norm_eps=ours.norm_eps,
-        rope_theta=ours.rope_theta,
-        tie_word_embeddings=tied,
-    )
+    shape = {"rms_norm_eps": ours.norm_eps, "rope_theta": ours.rope_theta, "tie_word_embeddings": tied}
+    config = text_config(family, VOCABULARY, **shape)
     theirs = model_class(config).eval()
     state = {name if name.startswith("lm_head") else f"model.{name}": t for name, t in decoder.state_dict().items()}
     missing, unexpected = theirs.load_state_dict(state, strict=False)

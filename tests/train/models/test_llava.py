@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, Qwen3Config, SiglipVisionConfig
+from transformers import LlavaConfig, LlavaForConditionalGeneration, SiglipVisionConfig
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
+from tests.train.models.hugging_face import text_config
 from train.models.encoder_config import EncoderConfig
 from train.models.sizes import DecoderConfig
 from train.models.vlm import VisionLanguageModel
@@ -15,18 +16,6 @@ GEOMETRY = ImageGeometry(size=16, patch=8, tokens=4)
 
 def theirs(family: str) -> LlavaForConditionalGeneration:
     """Llava over the same shapes, randomly initialised."""
-    text = (LlamaConfig if family == "llama" else Qwen3Config)(
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        rms_norm_eps=1e-5,
-        rope_theta=10_000.0,
-        tie_word_embeddings=False,
-    )
     vision = SiglipVisionConfig(
         hidden_size=16,
         intermediate_size=64,
@@ -38,7 +27,7 @@ def theirs(family: str) -> LlavaForConditionalGeneration:
     )
     config = LlavaConfig(
         vision_config=vision,
-        text_config=text,
+        text_config=text_config(family, 64),
         image_token_id=60,
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",
