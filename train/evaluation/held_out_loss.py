@@ -6,16 +6,17 @@ training curves. It needs a checkpoint: an export does not know about packed doc
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import torch
-from streaming import StreamingDataset
 
 from schemas import atomic
 from schemas.errors import InputError
 from schemas.manifest import Manifest
 from schemas.results import Prediction, TaskResult, TaskSummary
 from train.evaluation.files import digest
+from train.evaluation.held_out_rows import held_out_rows
 from train.evaluation.run import identity_of, kept, standard_error, summary_of
 from train.evaluation.subject import weights_digest
 from train.export.build import load
@@ -45,23 +46,19 @@ def held_out_loss(
         return summary_of(done)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = loaded.model.to(device)
-    rows = StreamingDataset(local=str(dataset), batch_size=1, shuffle=False, allow_unsafe_types=False)
-    count = min(rows.num_samples, limit or rows.num_samples)
     losses: list[tuple[float, int]] = []
-    for start in range(0, count, batch_size):
-        try:
-            batch = collate([
-                decode_row(rows[i], 0, manifest.seq_len, saved.tokenizer, saved.geometry)
-                for i in range(start, min(start + batch_size, count))
-            ])  # fmt: skip
-        except DamagedRowError as error:
-            raise InputError(f"a row from {start:,} on is damaged ({error})", file=dataset) from None
-        with torch.inference_mode():
-            nll = model(type(batch)(**{key: value.to(device) for key, value in batch.items()})).nll.cpu()  # type: ignore[typeddict-item, attr-defined]
-        row_of = batch["loss_index"] // manifest.seq_len
-        for row in range(batch["input_ids"].shape[0]):
-            part = nll[row_of == row]
-            losses.append((float(part.double().sum()), len(part)))
+    with held_out_rows(dataset, manifest, limit) as rows:
+        while part := list(islice(rows, batch_size)):
+            try:
+                batch = collate([decode_row(row, 0, manifest.seq_len, saved.tokenizer, saved.geometry) for row in part])
+            except DamagedRowError as error:
+                raise InputError(f"a row from {len(losses):,} on is damaged ({error})", file=dataset) from None
+            with torch.inference_mode():
+                nll = model(type(batch)(**{key: value.to(device) for key, value in batch.items()})).nll.cpu()  # type: ignore[typeddict-item, attr-defined]
+            row_of = batch["loss_index"] // manifest.seq_len
+            for row in range(batch["input_ids"].shape[0]):
+                here = nll[row_of == row]
+                losses.append((float(here.double().sum()), len(here)))
     tokens = sum(number for _, number in losses)
     if tokens == 0:
         raise InputError("no token bears loss", file=dataset, remedy="give a dataset with samples")
