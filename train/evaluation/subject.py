@@ -26,6 +26,8 @@ from train.export.write import PROVENANCE, described
 from train.models.towers import normalise
 from train.tokenizer import tokenizer_of
 
+_AGAIN = "export it again"
+
 
 class Subject:
     """A loaded model, its prompts and its identity."""
@@ -95,10 +97,16 @@ def _exported(path: Path) -> Subject:
         "LlavaForConditionalGeneration": LlavaForConditionalGeneration,
     }.get(said.architecture, AutoModelForCausalLM)
     try:
-        model = loader.from_pretrained(str(path), local_files_only=True, use_safetensors=True, dtype="auto")
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        remedy = "export it again"
-        raise InputError(f"damaged export ({str(error).splitlines()[0]})", file=path, remedy=remedy) from None
+        model, loading = loader.from_pretrained(
+            str(path), local_files_only=True, use_safetensors=True, dtype="auto", output_loading_info=True
+        )
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"damaged export ({reason})", file=path, remedy=_AGAIN) from None
+    # transformers would fill what is missing with random numbers, and warn.
+    if differing := sorted({*loading["missing_keys"], *loading["unexpected_keys"]}):
+        problem = f"{len(differing)} tensors are missing or another model's, '{differing[0]}' for one"
+        raise InputError(problem, file=path, remedy=_AGAIN)
     told = Model(
         path=str(path),
         digest=weights_digest(path, "model"),
@@ -112,7 +120,10 @@ def _exported(path: Path) -> Subject:
 
 def _literal(file: Path) -> Tokenizer:
     """The tokenizer under which text that spells a special token stays text."""
-    tokenizer = Tokenizer.from_file(str(file))
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing narrower
+        raise InputError(f"cannot read the tokenizer ({error})", file=file, remedy=_AGAIN) from None
     tokenizer.encode_special_tokens = True
     return tokenizer
 

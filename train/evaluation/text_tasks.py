@@ -44,6 +44,8 @@ def evaluate_text(
     Raises:
         InputError: lm-eval is not installed, a task is unknown or its data is not there.
     """
+    if include is not None and not include.is_dir():
+        raise InputError("no such folder", file=include, field="--text-include", remedy="name a folder of task files")
     os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
     try:
         from lm_eval import simple_evaluate

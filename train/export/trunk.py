@@ -92,9 +92,9 @@ def decoder_shape(source: Path) -> DecoderConfig:
     file = source / "config.json"
     try:
         config: dict[str, Any] = json.loads(file.read_bytes())
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read the config ({error})", file=file, remedy="give a Hugging Face model") from None
-    family = config.get("model_type")
+    family = config.get("model_type") if isinstance(config, dict) else None
     if family not in ("llama", "qwen3"):
         raise InputError(f"a model of type {family!r}", file=file, field="model_type", remedy="give a llama or qwen3")
     for key, (value, default) in _NEUTRAL.items():
@@ -117,6 +117,11 @@ def decoder_shape(source: Path) -> DecoderConfig:
         )
     except KeyError as error:
         raise InputError("missing", file=file, field=str(error.args[0]), remedy="give a complete config.json") from None
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"no decoder has this shape ({reason})", file=file, remedy="give a sound config.json"
+        ) from None
 
 
 def read_tensors(source: Path) -> dict[str, Tensor]:
@@ -128,8 +133,11 @@ def read_tensors(source: Path) -> dict[str, Tensor]:
     index = source / "model.safetensors.index.json"
     try:
         names = set(json.loads(index.read_bytes())["weight_map"].values()) if index.is_file() else {"model.safetensors"}
-    except (json.JSONDecodeError, KeyError, AttributeError) as error:
-        raise InputError(f"damaged index ({error})", file=index) from None
+        sound = all(isinstance(name, str) for name in names)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise InputError(f"damaged index ({error!r})", file=index, remedy="copy the file again") from None
+    if not sound:
+        raise InputError("damaged index (a file's name is no text)", file=index, remedy="copy the file again")
     tensors: dict[str, Tensor] = {}
     for name in sorted(names):
         try:
@@ -154,7 +162,10 @@ def check_same_tokenizer(source: Path, named: Path | None, identity: TokenizerId
         if named is None or not file.is_file():
             raise error from None
     ours = Tokenizer.from_file(str(checked_tokenizer(named, identity)))
-    theirs = Tokenizer.from_file(str(file))
+    try:
+        theirs = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing narrower
+        raise InputError(f"cannot read the tokenizer ({error})", file=file, remedy="copy the file again") from None
     missing = {token for token, id_ in ours.get_vocab().items() if theirs.token_to_id(token) != id_}
     parts = [json.loads(one.to_str()) for one in (ours, theirs)]
     differing = [key for key in ("model", "pre_tokenizer", "normalizer") if parts[0][key] != parts[1][key]]

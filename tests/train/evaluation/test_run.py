@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from safetensors.torch import load_file, save_file
 
 from schemas.errors import InputError
 from schemas.exclusive import exclusive
@@ -185,7 +186,22 @@ def test_a_model_without_an_image_side(place, tmp_path):
 def test_damaged_models(place, tmp_path):
     export(checkpoint(tmp_path, encoder=SIGLIP), tmp_path / "hf")
     weights = tmp_path / "hf/model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100])
+    with pytest.raises(InputError, match="damaged export"):
+        open_subject(tmp_path / "hf")
+    weights.write_bytes(whole)
+    tensors = load_file(weights)
+    lost = tensors.pop("language_model.model.norm.weight")
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"1 tensors are missing or another model's, '.*norm.weight' for one"):
+        open_subject(tmp_path / "hf")
+    save_file({**tensors, "language_model.model.norm.weight": lost}, weights, metadata={"format": "pt"})
+    open_subject(tmp_path / "hf")
+    (tmp_path / "hf/tokenizer.json").write_text("{")
+    with pytest.raises(InputError, match=r"tokenizer.json: cannot read the tokenizer .*; export it again"):
+        open_subject(tmp_path / "hf")
+    (tmp_path / "hf/config.json").write_text("{")
     with pytest.raises(InputError, match="damaged export"):
         open_subject(tmp_path / "hf")
     (tmp_path / "hf/switchpoint.json").unlink()
@@ -193,6 +209,9 @@ def test_damaged_models(place, tmp_path):
         open_subject(tmp_path / "hf")
     with pytest.raises(InputError, match="nothing to evaluate"):
         main(["evaluate", str(place / "out"), "-o", str(tmp_path / "x")])
+    argv = ["evaluate", str(place / "out"), "--text", "t", "--text-include", str(tmp_path / "none")]
+    with pytest.raises(InputError, match="--text-include: no such folder"):
+        main([*argv, "-o", str(tmp_path / "y")])
     with pytest.raises(InputError, match="no task 'vqa'"):
         main(["evaluate", str(place / "out"), "--tasks", "vqa", "-o", str(tmp_path / "x")])
     with pytest.raises(InputError, match="--batch-size: must be at least 1"):

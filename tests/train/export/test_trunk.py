@@ -104,11 +104,28 @@ def test_bad_models_are_refused(run, tmp_path):
     with_config(model_type=GPT2Config.model_type)
     with pytest.raises(InputError, match="give a llama or qwen3"):
         import_trunk(source, run)
+    with_config(hidden_size="wide")
+    with pytest.raises(InputError, match=r"config.json: no decoder has this shape"):
+        import_trunk(source, run)
+    for content in ("[]", "{", '"llama"'):
+        (source / "config.json").write_text(content)
+        with pytest.raises(InputError, match=r"config\.json: "):
+            import_trunk(source, run)
     with_config()
+    index = source / "model.safetensors.index.json"
+    kept = index.read_text()
+    for content in ("[]", "{", '{"weight_map": {"a": 1}}', '{"weight_map": 3}'):
+        index.write_text(content)
+        with pytest.raises(InputError, match=r"index\.json: damaged index"):
+            import_trunk(source, run)
+    index.write_text(kept)
     words = json.loads((source / "tokenizer.json").read_text())
     vocabulary = words["model"]["vocab"]
     vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
     (source / "tokenizer.json").write_text(json.dumps(words))
     with pytest.raises(InputError, match="2 tokens have other ids"):
+        import_trunk(source, run)
+    (source / "tokenizer.json").write_text("{")
+    with pytest.raises(InputError, match=r"tokenizer\.json: cannot read the tokenizer"):
         import_trunk(source, run)
     assert not (tmp_path / "out").exists()
