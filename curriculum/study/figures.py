@@ -78,9 +78,9 @@ def lines(analysis: Analysis, axis: Axis) -> list[tuple[str, list[int]]]:
         if members:
             found.append((", ".join(f"{o.name} {v}" for o, v in zip(others, values, strict=True)), members))
     if len(found) > _LINES:
-        values = [{analysis.value_of(number, axis) for number in members} for _, members in found]
-        if all(len(one) == len(axis.values) for one in values):
+        points = [len({analysis.value_of(number, axis) for number in members}) for _, members in found]
+        if all(count == len(axis.values) for count in points):
             return [("mean over the other settings", analysis.where(lambda _: True))]
-        longest = sorted(range(len(found)), key=lambda line: -len(values[line]))[:_LINES]
-        return [found[line] for line in sorted(longest) if len(values[line]) > 1]
+        longest = sorted(range(len(found)), key=lambda line: -points[line])[:_LINES]
+        return [found[line] for line in sorted(longest) if points[line] > 1]
     return found

@@ -38,6 +38,7 @@ class SiglipEncoder(nn.Module):
         super().__init__()
         from transformers import SiglipVisionConfig, SiglipVisionModel  # seconds to import
 
+        self.tower: Any
         if shapes:
             self.tower = SiglipVisionModel(SiglipVisionConfig(**shapes["siglip"]))
         elif config.path is not None:
