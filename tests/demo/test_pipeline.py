@@ -1,0 +1,89 @@
+"""Stages in a work folder: each runs once, a changed one and all after it again, and a failed one stops the rest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from demo import pipeline
+from demo.stages import Stage
+from schemas.errors import InputError
+from schemas.exclusive import exclusive
+
+
+def stage(name: str, code: str = "", also: str = "") -> Stage:
+    """A stage that leaves a line in the file `log`, then runs `code`."""
+    program = f"open('log', 'a').write('{name}\\n')\n{code}"
+    return Stage(name, f"do {name}", (sys.executable, "-c", program), also=also)
+
+
+def run(work: Path, *stages: Stage) -> int:
+    return pipeline.run(work, stages, "make again", lambda: 7)
+
+
+def log(work: Path) -> list[str]:
+    text = (work / "log").read_text().split() if (work / "log").exists() else []
+    (work / "log").unlink(missing_ok=True)
+    return text
+
+
+@pytest.fixture(autouse=True)
+def handler() -> object:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_what_is_done_is_left_out(tmp_path: Path) -> None:
+    assert run(tmp_path, stage("a"), stage("b")) == 7
+    assert log(tmp_path) == ["a", "b"]
+    assert run(tmp_path, stage("a"), stage("b"), stage("c")) == 7
+    assert log(tmp_path) == ["c"]
+    assert run(tmp_path, stage("a"), stage("b", also="changed"), stage("c")) == 7
+    assert log(tmp_path) == ["b", "c"]
+    (tmp_path / ".stages/b").write_text("")
+    assert run(tmp_path, stage("a"), stage("b", also="changed"), stage("c")) == 7
+    assert log(tmp_path) == ["b"], "a stamp that was lost costs its own stage alone"
+
+
+def test_a_failure_stops_and_is_tried_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = stage("b", "raise SystemExit(5)")
+    assert run(tmp_path, stage("a"), broken, stage("c")) == pipeline.EXIT_FAILED
+    assert log(tmp_path) == ["a", "b"]
+    assert run(tmp_path, stage("a"), broken, stage("c")) == pipeline.EXIT_FAILED
+    assert log(tmp_path) == ["b"]
+
+
+def test_asked_to_end_it_goes_on_later(tmp_path: Path) -> None:
+    def ask() -> None:
+        for _ in range(1200):
+            if (tmp_path / "log").exists() and "b" in (tmp_path / "log").read_text():
+                break
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert run(tmp_path, stage("a"), stage("b", "import time; time.sleep(120)")) == pipeline.EXIT_INTERRUPTED
+    asking.join()
+    assert log(tmp_path) == ["a", "b"]
+    assert run(tmp_path, stage("a"), stage("b", also="quick")) == 7
+    assert log(tmp_path) == ["b"]
+
+
+def test_one_at_a_time_in_a_folder(tmp_path: Path) -> None:
+    with exclusive(tmp_path / ".lock", "demo"), pytest.raises(InputError, match="another demo runs in this folder"):
+        run(tmp_path, stage("a"))
+    assert log(tmp_path) == []
+
+
+def test_a_dry_run_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipeline.show([stage("a")])
+    assert capsys.readouterr().out.startswith("# do a\n")
+    assert log(tmp_path) == []
