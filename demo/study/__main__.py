@@ -45,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("workers", "threads", "limit"):
         if getattr(args, name) < 1:
             raise InputError("must be at least 1", field=f"--{name}")
+    if args.alone < 0:
+        raise InputError("must not be negative", field="--alone")
     options = Options(args.sweep.resolve(), args.data.resolve(), args.workers, args.threads, args.limit, args.alone)
     if args.dry_run:
         pipeline.show(stages(options))
