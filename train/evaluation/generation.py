@@ -1,8 +1,9 @@
 """Greedy answers in batches that never change them.
 
 A batch holds prompts of one length only, so there is no padding: a row is computed as it would be alone, and what it
-says depends on no neighbour. An answer ends with the end-of-text id, with a line break (which closes an answer in the
-conversation template), or at the task's limit.
+says depends on no neighbour. Nor does it on how many there are: BLAS takes other kernels, with other roundings, for a
+step of one to three rows than for more (measured), so small batches are filled up with copies. An answer ends with the
+end-of-text id, with a line break (which closes an answer in the conversation template), or at the task's limit.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ class Stem(NamedTuple):
     ids: list[int]
 
 
+LEAST = 4
+"""Rows from which on, on a CPU, their number leaves every logit as it is, to the bit."""
+
 Pixels = Callable[[int], NDArray[np.uint8]]
 """Item number -> pixels [images, 3, size, size] (0 or 1 image)."""
 
@@ -44,8 +48,10 @@ def batches(stems: Sequence[Stem], size: int) -> Iterator[list[Stem]]:
 @torch.inference_mode()
 def answer(subject: Subject, batch: Sequence[Stem], pixels: Pixels, max_tokens: int) -> list[str]:
     """The model's answers to stems of equal length, without surrounding blanks."""
-    ids_BL = torch.tensor([stem.ids for stem in batch])
-    images = torch.from_numpy(np.concatenate([pixels(stem.item) for stem in batch]))
+    rows = [*batch, *[batch[-1]] * (LEAST - len(batch))]
+    ids_BL = torch.tensor([stem.ids for stem in rows])
+    shown = [pixels(stem.item) for stem in batch]
+    images = torch.from_numpy(np.concatenate([*shown, *[shown[-1]] * (LEAST - len(batch))]))
     end = subject.identity.end_of_text_id
     said: list[list[int]] = [[] for _ in batch]
     open_ = [True] * len(batch)
@@ -55,7 +61,7 @@ def answer(subject: Subject, batch: Sequence[Stem], pixels: Pixels, max_tokens: 
         out = subject.model(**inputs, past_key_values=past, use_cache=True, logits_to_keep=1)
         past = out.past_key_values
         next_B = out.logits[:, -1].float().argmax(-1)
-        for row, token in enumerate(next_B.tolist()):
+        for row, token in enumerate(next_B.tolist()[: len(batch)]):
             if open_[row] and token != end:
                 said[row].append(token)
             open_[row] = open_[row] and token != end and "\n" not in _decoded(subject, said[row]).lstrip()

@@ -1,0 +1,57 @@
+"""Answers, and the logits behind them, do not depend on the company that a prompt keeps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.train.checkpoints import PATCH, checkpoint
+from train.evaluation.generation import Stem, answer, batches
+from train.evaluation.subject import Subject, open_subject
+
+
+@given(st.lists(st.integers(1, 5), max_size=30), st.integers(1, 7))
+def test_batches_have_every_stem_once_and_one_length_each(lengths, size):
+    stems = [Stem(number, [0] * length) for number, length in enumerate(lengths)]
+    found = list(batches(stems, size))
+    assert sorted(stem.item for batch in found for stem in batch) == list(range(len(stems)))
+    for batch in found:
+        assert len({len(stem.ids) for stem in batch}) == 1
+        assert 1 <= len(batch) <= size
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory) -> Subject:
+    folder: Path = tmp_path_factory.mktemp("generation")
+    return open_subject(checkpoint(folder, encoder=PATCH))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 16), min_size=1, max_size=6), st.integers(0, 99))
+def test_every_logit_is_the_same_whatever_the_batches(subject, sizes, seed):
+    """To the bit, on a CPU: the prompts' first 16 rows cut into batches of the drawn sizes, against one batch."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(2, 258, (16, 12)).tolist()
+    pixels = rng.integers(0, 256, (16, 1, 3, 16, 16), np.uint8)
+    stems = [Stem(number, [258] * 4 + row) for number, row in enumerate(ids)]
+    bounds = np.minimum(np.cumsum([0, *sizes]), 16).tolist()
+    parts = [part for a, b in zip(bounds, [*bounds[1:], 16], strict=True) if (part := stems[a:b])]
+    whole = logits(subject, stems, pixels)
+    for part in parts:
+        rows = [stem.item for stem in part]
+        for step, found in enumerate(logits(subject, part, pixels)):
+            assert torch.equal(found, whole[step][rows])
+
+
+def logits(subject: Subject, part: list[Stem], pixels: np.ndarray) -> list[torch.Tensor]:
+    """[prompts, vocabulary] of each step until all answers have ended, as `answer` sees them."""
+    seen: list[torch.Tensor] = []
+    handle = subject.model.register_forward_hook(lambda module, inputs, out: seen.append(out.logits[:, -1]))
+    try:
+        answer(subject, part, lambda item: pixels[item], 4)
+    finally:
+        handle.remove()
+    return [one[: len(part)] for one in seen]
