@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.train.checkpoints import PATCH, checkpoint
-from train.evaluation.generation import Stem, answer, batches
+from train.evaluation.generation import LEAST, Stem, answer, batches
 from train.evaluation.subject import Subject, open_subject
 
 
@@ -39,11 +39,20 @@ def test_every_logit_is_the_same_whatever_the_batches(subject, sizes, seed):
     stems = [Stem(number, [258] * 4 + row) for number, row in enumerate(ids)]
     bounds = np.minimum(np.cumsum([0, *sizes]), 16).tolist()
     parts = [part for a, b in zip(bounds, [*bounds[1:], 16], strict=True) if (part := stems[a:b])]
+    exact = rows_are_rounded_alone()
     whole = logits(subject, stems, pixels)
     for part in parts:
         rows = [stem.item for stem in part]
         for step, found in enumerate(logits(subject, part, pixels)):
-            assert torch.equal(found, whole[step][rows])
+            assert torch.equal(found, whole[step][rows]) or not exact
+            torch.testing.assert_close(found, whole[step][rows], atol=1e-4, rtol=0)
+
+
+def rows_are_rounded_alone() -> bool:
+    """Whether this machine's BLAS gives a row the same bits among 4 as among 16, as those that were tried do."""
+    x, w = torch.randn(16, 128), torch.randn(192, 128)
+    whole = torch.nn.functional.linear(x, w)
+    return all(torch.equal(torch.nn.functional.linear(x[:n], w), whole[:n]) for n in range(LEAST, 17))
 
 
 def logits(subject: Subject, part: list[Stem], pixels: np.ndarray) -> list[torch.Tensor]:
