@@ -1,8 +1,7 @@
 """`evaluate --tasks`: the same answers whatever the batch, after a kill, with several processes, from an export."""
 
 import json
-import subprocess
-import sys
+import multiprocessing
 import time
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from schemas.errors import InputError
 from schemas.exclusive import exclusive
 from schemas.results import Results, load_task
-from tests.support import ROOT, command_environment
 from tests.train.checkpoints import PATCH, SIGLIP, checkpoint
 from tests.train.evaluation import official
 from train.__main__ import main
@@ -136,24 +134,28 @@ def test_interrupted_evaluation_goes_on(place, alone, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_several_processes_killed_and_started_again(place, alone, tmp_path):
-    argv = [sys.executable, "-m", "train", "evaluate", str(place / "out"), "--tasks", "refcoco", "--batch-size", "1"]
-    more = ["--data", str(place / "held_out"), "--processes", "2", "--threads", "2", "-o", str(tmp_path)]
-    killed = subprocess.Popen([*argv, *more], cwd=ROOT, env=command_environment())
+    subject, tasks = open_subject(place / "out"), pairs(place, "refcoco")
+
+    def evaluate() -> None:
+        evaluate_tasks(subject, tasks, tmp_path, Settings(batch_size=1), processes=2)
+
+    killed = multiprocessing.get_context("fork").Process(target=evaluate)
+    killed.start()
     try:
-        for _ in range(3000):
+        for _ in range(6000):
             there = read_predictions(sorted((tmp_path / ".work").glob("*.jsonl")))
-            if there or killed.poll() is not None:
+            if there or killed.exitcode is not None:
                 break
             time.sleep(0.05)
         children = psutil.Process(killed.pid).children(recursive=True)
     finally:
         killed.kill()
-        killed.wait()
-    psutil.wait_procs(children, timeout=60)
-    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+        killed.join()
+    _, alive = psutil.wait_procs(children, timeout=120)
+    assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
     assert there
     assert not list(tmp_path.glob("*.json"))
-    evaluate_tasks(open_subject(place / "out"), pairs(place, "refcoco"), tmp_path, Settings(), processes=2)
+    evaluate()
     assert load_task(tmp_path, "refcoco") == alone["refcoco"]
 
 
