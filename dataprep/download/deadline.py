@@ -31,8 +31,13 @@ class Deadline:
         """Seconds that the next wait may take. Raises FetchError(TIMEOUT) when the total is used up."""
         remaining = self._end - time.monotonic()
         if remaining <= 0:
-            raise FetchError(Reason.TIMEOUT, "total time used up")
+            raise self.timed_out()
         return min(self._each, remaining)
+
+    def timed_out(self) -> FetchError:
+        """What a wait that has just timed out means: the last of the total went by, or nothing came."""
+        spent = time.monotonic() >= self._end
+        return FetchError(Reason.TIMEOUT, "total time used up" if spent else f"nothing for {self._each:g} s")
 
 
 class DeadlineSocket:

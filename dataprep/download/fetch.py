@@ -121,7 +121,7 @@ class Fetcher:
                 url = urllib.parse.urljoin(url, target)
             raise FetchError(Reason.REDIRECTS, f"more than {self._policy.max_redirects}")
         except TimeoutError:
-            raise FetchError(Reason.TIMEOUT, f"nothing for {self._policy.timeout:g} s") from None
+            raise deadline.timed_out() from None
         except ssl.SSLError as error:
             raise FetchError(Reason.TLS, str(error)) from None
         except OSError as error:

@@ -36,3 +36,13 @@ def test_single_bytes_do_not_prolong_the_total() -> None:
 
         with pytest.raises(FetchError, match="timeout"):
             drip()
+
+
+def test_silence_and_a_spent_total_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("dataprep.download.deadline.time.monotonic", lambda: now)
+    deadline = Deadline(10, 8)
+    now += 8
+    assert deadline.timed_out().detail == "nothing for 8 s"
+    now += 2
+    assert deadline.timed_out().detail == "total time used up"
