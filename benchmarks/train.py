@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -182,13 +181,19 @@ def speed(setting: Setting) -> dict[str, float]:
 
 def peak(setting: Setting, case: str) -> dict[str, float]:
     """Peak memory of three steps, in a process that does nothing else; without what its imports take."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_bytes()
     step = prepared(setting, case)
     for _ in range(3):
         step()
     if setting.device == "cuda":
         return {"bytes": float(torch.cuda.max_memory_allocated())}
-    return {"bytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024.0}
+    return {"bytes": _peak_bytes() - before}
+
+
+def _peak_bytes() -> float:
+    """Peak resident memory of this process since it began; `ru_maxrss` would begin with what its parent had."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(fields["VmHWM"].split()[0]) * 1024.0
 
 
 def stepper(model: torch.nn.Module, loss: Callable[[Any], torch.Tensor], setting: Setting) -> Callable[[Any], None]:
