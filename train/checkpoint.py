@@ -9,7 +9,6 @@ There is no "latest" link that could point at nothing: the latest is the one wit
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -154,19 +153,30 @@ class CheckpointStore:
             raise NotSavedError(" ".join(str(error).split())) from error
         return target
 
-    def prune(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` interval checkpoints, and what killed writers left; returns their names."""
-        passing = [path for path in complete(self.folder) if not read(path).lasting]
-        for path in passing[:-keep]:
-            shutil.rmtree(path)
+    def prune(self, keep: int, spare: str | None = None) -> None:
+        """As the function; what killed writers left goes too."""
+        prune(self.folder, keep, spare)
         for leftover in self.folder.glob(f"{_PARTIAL}*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        return [path.name for path in passing[:-keep]]
 
 
 def complete(folder: Path) -> list[Path]:
     """Checkpoints in `folder`, oldest first."""
     return sorted(path for path in folder.glob("[0-9]*") if path.is_dir()) if folder.is_dir() else []
+
+
+def outdated(folder: Path, keep: int) -> list[Path]:
+    """Interval checkpoints in `folder` but for the newest `keep`."""
+    return [path for path in complete(folder) if not read(path).lasting][:-keep]
+
+
+def prune(folder: Path, keep: int, spare: str | None = None) -> None:
+    """Remove what is outdated, except `spare`."""
+    for path in outdated(folder, keep):
+        if path.name != spare:
+            going = folder / f"{_PARTIAL}{path.name}"  # no longer a checkpoint, should this be killed half-way
+            path.rename(going)
+            shutil.rmtree(going, ignore_errors=True)
 
 
 def find(path: Path) -> Path:
@@ -185,26 +195,6 @@ def find(path: Path) -> Path:
     return found[-1]
 
 
-def branching_point(path: Path, schedule: Schedule) -> Path:
-    """Where a run under `schedule` leaves the run at `path`: the newest of its checkpoints whose past they share.
-
-    Raises:
-        InputError: there is none. (A single checkpoint at `path` is returned as it is; the caller checks its past.)
-    """
-    if (path / "state.json").is_file():
-        return path
-    for candidate in reversed(complete(path / FOLDER) or complete(path)):
-        saved = read(candidate)
-        if saved.position <= schedule.total_samples and schedule.prefix_hash(saved.position) == saved.past:
-            return candidate
-    raise InputError(
-        "no checkpoint here shares its past with the schedule",
-        file=path,
-        field="branch_from",
-        remedy="branch at a switch point that both schedules have: a run always keeps those checkpoints",
-    )
-
-
 def read(path: Path) -> Saved:
     """The `state.json` of a checkpoint.
 
@@ -212,10 +202,23 @@ def read(path: Path) -> Saved:
         InputError: it is missing or damaged.
     """
     try:
-        return Saved.model_validate_json((path / "state.json").read_bytes())
-    except (OSError, ValidationError, json.JSONDecodeError) as error:
-        problem = f"not a checkpoint of this trainer ({' '.join(str(error).split())})"
+        return parse((path / "state.json").read_bytes(), path)
+    except OSError as error:
+        problem = f"not a checkpoint of this trainer ({error})"
         raise InputError(problem, file=path, remedy="give a directory with state.json and *.safetensors") from None
+
+
+def parse(state: bytes, place: Path | str) -> Saved:
+    """The content of a `state.json`; `place` is its checkpoint's, for messages.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return Saved.model_validate_json(state)
+    except ValidationError as error:
+        problem = f"not a checkpoint of this trainer ({' '.join(str(error).split())})"
+        raise InputError(problem, file=place, remedy="give a directory with state.json and *.safetensors") from None
 
 
 def schedule_of(path: Path) -> Schedule | None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt
 
+from schemas import yaml_file
+from schemas.schedule import Schedule
 from schemas.strict import Strict
 from train.faults import FaultConfig
 from train.models.model_config import ModelConfig
 from train.parallel import ParallelConfig
+
+Place = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
+"""A path or a URL: as a `Path`, `s3://` would lose a slash."""
 
 
 class OptimizerConfig(Strict):
@@ -34,8 +39,10 @@ class CheckpointConfig(Strict):
     failures: int = Field(default=3, gt=0)
     """Interval checkpoints in a row that may fail (disk full) before the run stops; one at a switch point may not."""
     remote: str | None = None
-    """Object storage (`s3://bucket/path`) that every checkpoint is copied to, and that a run on an empty disk goes on
-    from. Endpoint and credentials are the usual environment's."""
+    """Object storage (`s3://bucket/path`) that every checkpoint is copied to while training goes on, and that a run on
+    an empty disk goes on from. Endpoint and credentials are the usual environment's."""
+    remote_wait: float = Field(default=1800.0, ge=0)
+    """Seconds to wait for copies that are under way, at the end and when asked to leave; the disk has them all."""
 
 
 class LoggersConfig(Strict):
@@ -99,6 +106,16 @@ class RunConfig(Strict):
     """Steps that shards are asked for before they are needed; more for remotes that are slow to answer."""
     remote_patience: float = Field(default=300.0, ge=0)
     """Seconds to go on asking a remote that fails before the run ends."""
-    branch_from: Path | None = None
+    branch_from: Place | None = None
     """Start from another run's weights, optimizer and position: from its newest checkpoint whose past this schedule
-    shares. A single checkpoint may be named instead."""
+    shares. Its `out`, or its `checkpoint.remote` (`s3://...`); a single checkpoint may be named instead."""
+
+
+def read_run(config: Path) -> tuple[RunConfig, Schedule]:
+    """A run's config and the schedule that it names.
+
+    Raises:
+        InputError: one of the files is missing, or does not say what it should.
+    """
+    run = yaml_file.load(config, RunConfig)
+    return run, Schedule.load(run.schedule)

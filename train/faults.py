@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Literal
@@ -20,6 +20,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from schemas.errors import InputError
+from schemas.run_log import Step
 from schemas.strict import Strict
 
 FAULTS_NAME = "faults.jsonl"
@@ -106,6 +107,12 @@ class Judge:
     def __init__(self, config: FaultConfig) -> None:
         self.config = config
         self._recent: dict[str, deque[float]] = {}
+
+    def recall(self, steps: Iterable[Step]) -> None:
+        """Become what a judge is that has seen all these steps of a run, from its first on."""
+        for step in steps:
+            if not step.withheld:
+                self.learn(step.loss_by_source)
 
     def learn(self, loss_by_source: Mapping[str, float]) -> None:
         """Take the losses of a sound step into account."""

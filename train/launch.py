@@ -1,32 +1,32 @@
-"""One rank's life: read the config, build the trainer, fit; once more from the last checkpoint if a fault asks so."""
+"""One rank's life: build the trainer, fit; once more from the last checkpoint if a fault asks so."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import torch
 from composer.devices import Device
 from composer.utils import dist
 
-from schemas import yaml_file
+from schemas.errors import InputError
 from schemas.schedule import Schedule
+from train.callbacks.checkpointing import await_uploads
 from train.callbacks.leaving import die_with_parent
 from train.config import RunConfig
 from train.faults import RolledBack
+from train.loader.fetch import is_disk_full
 from train.memory import advice
 from train.trainer import build_trainer, choose_device
+from train.uploads import Uploads
 
 
-def launch(config: Path) -> None:
-    """Train the run that `config` describes on this rank.
+def launch(run: RunConfig, schedule: Schedule) -> None:
+    """Train `run` on this rank.
 
     Raises:
         InputError: something that the user can mend.
         AskedToLeave: a signal asked for the run to be saved and ended early.
     """
-    run = yaml_file.load(config, RunConfig)
-    schedule = Schedule.load(run.schedule)
     if run.threads is not None:
         torch.set_num_threads(run.threads)
     run.out.mkdir(parents=True, exist_ok=True)
@@ -34,6 +34,11 @@ def launch(config: Path) -> None:
     die_with_parent()
     try:
         fit(run, schedule, device)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        problem, remedy = f"the disk is full ({error.strerror})", "free some space and start the same command again"
+        raise InputError(problem, file=error.filename or run.out, remedy=remedy) from None
     except RuntimeError as error:
         out_of_memory = advice(error, run)
         if out_of_memory is None:
@@ -52,6 +57,7 @@ def fit(run: RunConfig, schedule: Schedule, device: Device) -> None:
         if built is None:
             if dist.get_global_rank() == 0:
                 print(f"{run.out}: the run is at its end already", file=sys.stderr)
+            _upload_the_rest(run)
             return
         trainer, dataset = built
         try:
@@ -62,3 +68,15 @@ def fit(run: RunConfig, schedule: Schedule, device: Device) -> None:
         finally:
             dataset.close()
             trainer.close()
+
+
+def _upload_the_rest(run: RunConfig) -> None:
+    """A run that has ended may have left checkpoints that its remote did not take."""
+    uploads = Uploads.of(run)
+    if uploads is not None:
+        uploads.start()
+    try:
+        await_uploads(uploads, run.checkpoint)
+    finally:
+        if uploads is not None:
+            uploads.close()

@@ -8,11 +8,17 @@ from schemas.errors import InputError
 from train.config import RunConfig
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out: on a GPU (its libraries say so in their own way), or on the CPU."""
+    said = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(part in str(error) for part in said)
+
+
 def advice(error: RuntimeError, run: RunConfig) -> InputError | None:
     """One line for the user if `error` says that memory ran out, on GPU or CPU; else None."""
-    on_gpu = isinstance(error, torch.OutOfMemoryError)
-    if not on_gpu and "can't allocate memory" not in str(error):
+    if not ran_out(error):
         return None
+    on_gpu = "can't allocate memory" not in str(error)
     remedies = []
     if isinstance(run.microbatch, int) and run.microbatch > 1:
         remedies.append(f"set `microbatch: {run.microbatch // 2}` (losses stay the same)")

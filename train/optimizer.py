@@ -1,7 +1,8 @@
 """AdamW with decoupled weight decay on matrices alone.
 
-Norms, biases and embeddings are left out of the decay: a norm's scale and an embedding row that is seldom seen
-have nothing to be regularised by. Decay is proportional to the scheduled learning rate.
+Norms, biases and embeddings (of ids, positions and a tower's class token) are left out of the decay: a norm's scale
+and an embedding row that is seldom seen have nothing to be regularised by. Decay is proportional to the scheduled
+learning rate.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from train.config import OptimizerConfig
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
     """Whether weight decay applies to the parameter called `name`."""
-    return parameter.ndim >= 2 and not any(part in name for part in ("embed_tokens", "lm_head", "position", "norm"))
+    return parameter.ndim >= 2 and not any(part in name for part in ("token", "lm_head", "position", "norm"))
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:

@@ -20,6 +20,7 @@ from composer.utils import dist
 
 from schemas.schedule import Schedule
 from train.loader.batch import Batch, make_batch
+from train.memory import ran_out
 from train.models.vlm import VisionLanguageModel
 from train.parallel import ParallelConfig
 
@@ -107,7 +108,7 @@ def _try(model: VisionLanguageModel, schedule: Schedule, size: int, device: Devi
         if on_gpu and torch.cuda.max_memory_reserved() + moments > MARGIN * torch.cuda.mem_get_info()[1]:
             seconds = float("inf")
     except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+        if not ran_out(error):
             raise
         seconds = float("inf")
     model.zero_grad(set_to_none=True)

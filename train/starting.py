@@ -1,11 +1,14 @@
 """Where a run goes on: its own latest checkpoint, on disk or remote, else the one that it branches from.
 
-Rank 0 chooses, and the others follow: disks of different nodes may hold different things.
+Rank 0 chooses, and the others follow: disks of different nodes may hold different things. What is chosen from a remote
+is fetched once a node.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from composer.utils import dist
@@ -16,56 +19,127 @@ from train import checkpoint
 from train.checkpoint import Saved
 from train.config import RunConfig
 from train.loader.resume import check_past
-from train.remote import RemoteError, RemoteStore
+from train.remote import STATE, RemoteError, RemoteStore, is_remote
+
+TRUNK = "trunk"
+"""Folder in `out` for a checkpoint of another run, from its arrival until it has been loaded."""
 
 
-def starting_point(run: RunConfig, schedule: Schedule, remote: RemoteStore | None) -> tuple[Path, Saved] | None:
+class Choice(NamedTuple):
+    """A checkpoint."""
+
+    path: Path
+    """Where it is on disk, or will be."""
+    remote: str | None
+    """What to fetch it from, on nodes whose disk has not got it."""
+
+
+def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | None:
     """The checkpoint to start from and what it says of itself; None for a run from its beginning.
 
     Raises:
-        InputError: the schedule's past is not the checkpoint's, or some rank cannot read it.
+        InputError: the schedule's past is not the checkpoint's, there is none to branch from, or some node has no
+            access to it.
     """
-    path = _own(run, remote)
-    if path is None and run.branch_from is not None:
-        path = checkpoint.branching_point(run.branch_from, schedule)
-    if path is None:
-        return None
-    saved = checkpoint.read(path)
-    check_past(schedule, saved.position, saved.past, checkpoint.schedule_of(path))
-    return path, saved
-
-
-def _own(run: RunConfig, remote: RemoteStore | None) -> Path | None:
-    folder = run.out / checkpoint.FOLDER
-    told: list[str | None] = [None, None]
+    told: list[Choice | InputError | None] = [None]
     if dist.get_global_rank() == 0:
         try:
-            names = [path.name for path in checkpoint.complete(folder)] + (remote.complete() if remote else [])
-            told = [max(names, default=None), None]
-        except RemoteError as error:
-            told = [None, str(error)]
+            told = [_own(run) or _branch(run, schedule)]
+        except InputError as error:
+            told = [error]
     dist.broadcast_object_list(told)
-    name, problem = told
-    if problem is None and name is None:
+    choice = told[0]
+    if isinstance(choice, InputError):
+        raise choice
+    if choice is None:
         return None
-    if problem is None and remote is not None and dist.get_local_rank() == 0 and not (folder / str(name)).exists():
+    _on_every_node(choice, run)
+    saved = checkpoint.read(choice.path)
+    check_past(schedule, saved.position, saved.past, checkpoint.schedule_of(choice.path))
+    return choice.path, saved
+
+
+def drop_trunk(run: RunConfig) -> None:
+    """Remove the copy of a remote trunk, after all ranks have loaded it."""
+    if dist.get_world_size() > 1:
+        dist.barrier()
+    if dist.get_local_rank() == 0:
+        shutil.rmtree(run.out / TRUNK, ignore_errors=True)
+
+
+def _own(run: RunConfig) -> Choice | None:
+    """The run's own latest, whether on disk or remote."""
+    folder, uri = run.out / checkpoint.FOLDER, run.checkpoint.remote
+    names = [path.name for path in checkpoint.complete(folder)]
+    if uri is not None:
         try:
-            remote.get(str(name), folder)
-            remote.get_logs(run.out)
+            names += RemoteStore(uri).complete()
+        except RemoteError as error:
+            remedy = "mend the remote; or go on from the disk alone, without checkpoint.remote"
+            raise InputError(f"cannot ask for checkpoints ({error})", file=run.out, remedy=remedy) from None
+    return Choice(folder / max(names), uri) if names else None
+
+
+def _branch(run: RunConfig, schedule: Schedule) -> Choice | None:
+    """Where it leaves another run: the newest checkpoint whose past both share. A single one is taken as it is."""
+    place = run.branch_from
+    if place is None:
+        return None
+    if not is_remote(place):
+        path = Path(place)
+        if (path / STATE).is_file():
+            return Choice(path, None)
+        found = checkpoint.complete(path / checkpoint.FOLDER) or checkpoint.complete(path)
+        shared = next((one for one in reversed(found) if _shared(checkpoint.read(one), schedule)), None)
+        return Choice(shared or _none(place, len(found)), None)
+    try:
+        parent, _, name = place.rstrip("/").rpartition("/")
+        if name.isdigit() and name in RemoteStore(parent, "branch_from").complete():
+            return Choice(run.out / TRUNK / name, parent)
+        store = RemoteStore(place, "branch_from")
+        names = store.complete()
+        pasts = ((one, checkpoint.parse(store.state(one), f"{store.uri}/{one}")) for one in reversed(names))
+        shared_name = next((one for one, saved in pasts if _shared(saved, schedule)), None)
+    except RemoteError as error:
+        problem = f"cannot read checkpoints ({error})"
+        raise InputError(problem, field="branch_from", remedy="correct the place or the credentials") from None
+    return Choice(run.out / TRUNK / (shared_name or _none(place, len(names))), store.uri)
+
+
+def _shared(saved: Saved, schedule: Schedule) -> bool:
+    return saved.position <= schedule.total_samples and schedule.prefix_hash(saved.position) == saved.past
+
+
+def _none(place: str, looked_at: int) -> Path:
+    problem, remedy = "no checkpoint here", "give a run's `out` or `checkpoint.remote`, or one of its checkpoints"
+    if looked_at:
+        problem = "no checkpoint here shares its past with the schedule"
+        remedy = "branch at a switch point that both schedules have: a run always keeps those checkpoints"
+    raise InputError(problem, file=place, field="branch_from", remedy=remedy)
+
+
+def _on_every_node(choice: Choice, run: RunConfig) -> None:
+    """Fetch what is not on this node's disk; all ranks learn whether all nodes have it."""
+    problem, (path, remote) = "it is not there", choice
+    if remote is not None and dist.get_local_rank() == 0 and not path.exists():
+        try:
+            store = RemoteStore(remote)
+            store.get(path.name, path.parent)
+            if path.parent == run.out / checkpoint.FOLDER:
+                store.get_logs(run.out)
         except RemoteError as error:
             problem = str(error)
-    missing = torch.tensor([int(problem is not None)])
+    missing = torch.zeros(1, dtype=torch.int64)
     if dist.get_world_size() > 1:
-        device = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
-        missing = missing.to(device)
+        missing = missing.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        dist.all_reduce(missing)  # until every node's download is over
+        missing += not path.exists()
         dist.all_reduce(missing)
-        present = torch.tensor([int(not (folder / str(name)).exists())], device=device)
-        dist.all_reduce(present)
-        missing += present
+    elif not path.exists():
+        missing += 1
     if int(missing):
         raise InputError(
-            f"checkpoint {name or ''} cannot be read on every node ({problem or 'it is not there'})",
-            file=run.out,
+            f"checkpoint {path.name} cannot be read on every node ({problem})",
+            file=path.parent,
             remedy="put `out` on storage that all nodes share, or set checkpoint.remote; then start again",
         )
-    return folder / str(name)

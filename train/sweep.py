@@ -158,12 +158,13 @@ def _settle(threads: int | None) -> None:
 
 def _stretch(folder: Path, stretch: Stretch, scoring: Scoring) -> float:
     """Train a stretch, and score the run that ends there; returns seconds."""
+    from train.config import read_run
     from train.launch import launch
 
     began = time.monotonic()
     place = folder / "nodes" / stretch.id
     if not (place / DONE).exists():
-        launch(place / "run.yaml")
+        launch(*read_run(place / "run.yaml"))
         (place / DONE).touch()
     if stretch.ends and scoring.wanted:
         _score(place, scoring)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from composer import Trainer
@@ -44,10 +45,10 @@ from train.models.towers import Shapes
 from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
 from train.parallel import shard
-from train.remote import RemoteStore
 from train.search import search
-from train.starting import starting_point
+from train.starting import drop_trunk, starting_point
 from train.tokenizer import checked_tokenizer
+from train.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +106,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     """
     ranks = dist.get_world_size()
     steps = Steps.of(run, schedule, ranks)
-    remote = RemoteStore(run.checkpoint.remote) if run.checkpoint.remote else None
-    begin = starting_point(run, schedule, remote)
+    begin = starting_point(run, schedule)
     start = begin[1].position if begin else 0
     stop = steps.stop_from(start)
     if start >= stop:
@@ -148,6 +148,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     if begin:
         checkpoint.load_weights(begin[0], model, decoder_only=decoder_only)
         checkpoint.load_optimizer(begin[0], model, optimizer)
+        drop_trunk(run)
 
     record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
     rate = ScheduledRate(schedule)
@@ -177,7 +178,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
             *_held_out(run, schedule, model, record, microbatch, stop),
             Leaving(record),
             Progress(metrics, run.log_every, stop, work),
-            Checkpointing(store, schedule, record, run.checkpoint, stop, remote),
+            Checkpointing(store, schedule, record, run.checkpoint, stop, Uploads.of(run)),
         ],
         loggers=build_loggers(run.loggers),
         progress_bar=False,
@@ -193,7 +194,8 @@ def _held_out(
 ) -> list[Callback]:
     if run.evaluation is None:
         return []
-    sources = {name: HeldOut(path, run.evaluation.rows, schedule) for name, path in run.evaluation.sources.items()}
+    terms = partial(HeldOut, tokenizer=schedule.tokenizer, geometry=schedule.geometry, seq_len=schedule.seq_len)
+    sources = {name: terms(path, limit=run.evaluation.rows) for name, path in run.evaluation.sources.items()}
     return [Evaluating(model, sources, schedule, record, run.out, rows=rows, last=last)]
 
 

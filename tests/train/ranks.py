@@ -14,7 +14,7 @@ from schemas.run_log import Step, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSER = Path(sys.executable).with_name("composer")
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
 MODEL: dict[str, Any] = {
     "decoder": {"width": 16, "layers": 2, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24},
     "encoder": {"width": 8, "layers": 1, "heads": 2},
@@ -46,7 +46,7 @@ def start(run: dict[str, Any], ranks: int, **environment: str) -> subprocess.Pop
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**ENVIRONMENT, **environment},
+        env={**os.environ, **ENVIRONMENT, **environment},
         cwd=file.parent,
     )
 

@@ -71,23 +71,30 @@ def write(
     with MDSWriter(out=str(out), columns=COLUMNS[kind], compression=compression, size_limit=limit) as writer:
         for index in range(samples):
             writer.write(sample(kind, index, rng))
-    shards = json.loads((out / "index.json").read_text())["shards"]
-    receipts = [receipt(out, s["zip_data"] or s["raw_data"], s["samples"]) for s in shards]
-    manifest = Manifest(
+    made = manifest(out, kind, samples, TOKENIZER, None if kind == "text" else GEOMETRY, SEQ_LEN)
+    made = made.model_copy(update={"plan": f"{kind}-{samples}-{seed}", "seed": seed})
+    (out / "manifest.json").write_text(made.model_dump_json())
+    return out
+
+
+def manifest(
+    folder: Path, kind: str, samples: int, tokenizer: TokenizerIdentity, geometry: ImageGeometry | None, seq_len: int
+) -> Manifest:
+    """The manifest of the MDS dataset in `folder`."""
+    shards = json.loads((folder / "index.json").read_text())["shards"]
+    return Manifest(
         kind=kind,
-        plan=f"{kind}-{samples}-{seed}",
-        seed=seed,
-        seq_len=SEQ_LEN,
+        plan="",
+        seed=0,
+        seq_len=seq_len,
         samples=samples,
-        tokens=TokenCounts(text=samples * SEQ_LEN),
-        tokenizer=TOKENIZER,
-        geometry=None if kind == "text" else GEOMETRY,
+        tokens=TokenCounts(text=samples * seq_len),
+        tokenizer=tokenizer,
+        geometry=geometry,
         rows=Rows(read=samples, written=samples),
         inputs=[],
-        shards=receipts,
+        shards=[receipt(folder, s["zip_data"] or s["raw_data"], s["samples"]) for s in shards],
     )
-    (out / "manifest.json").write_text(manifest.model_dump_json())
-    return out
 
 
 def receipt(folder: Path, file: dict[str, Any], samples: int) -> ShardReceipt:

@@ -13,10 +13,12 @@ from schemas.errors import InputError
 from schemas.run_log import Step, steps
 from tests.train import ranks, synthetic
 from train import checkpoint
+from train.callbacks.faulty import Faults
 from train.config import RunConfig
 from train.faults import Fault, FaultConfig, FaultLog, Judge
 from train.launch import fit
 from train.models.vlm import VisionLanguageModel
+from train.trainer import build_trainer
 
 POISONED = 20
 """Position of the sample whose loss is NaN: in the third step, of samples 16 to 23."""
@@ -116,6 +118,34 @@ def test_too_many_faults_stop_the_run(schedule, tmp_path):
     log.add(Fault(start=900, stop=908, step=112, reason="r", loss=1, gradient_norm=1, action="skip"), write=True)
     with pytest.raises(InputError, match=r"faults.limit: step 3: .* after 1 faults that were passed over"):
         train(run, schedule)
+
+
+def test_a_run_that_was_stopped_judges_as_one_that_was_not(tmp_path):
+    """Text was last drawn longer ago than a window is long: it is compared with that past all the same."""
+    schedule = synthetic.schedule(tmp_path, global_batch=2, lengths=(48, 8, 64))
+    judges = []
+    for kept in (None, 112):
+        run = RunConfig.model_validate(
+            ranks.settings(
+                "", tmp_path / "out", microbatch=2, checkpoint={"every": 4}, faults={"spike": "skip", "window": 20}
+            )
+        )
+        run.out.mkdir(exist_ok=True)
+        for path in checkpoint.complete(run.out / "checkpoints"):
+            if int(path.name) > kept:
+                shutil.rmtree(path)
+        built = build_trainer(run, schedule, DeviceCPU())
+        assert built is not None
+        trainer, dataset = built
+        try:
+            trainer.fit()
+        finally:
+            dataset.close()
+            trainer.close()
+        (faults,) = (callback for callback in trainer.state.callbacks if isinstance(callback, Faults))
+        judges.append(faults.judge)
+    assert judges[0]._recent == judges[1]._recent
+    assert len(judges[1]._recent["text"]) == 20
 
 
 def test_a_spike_is_measured_against_the_sources_own_past():

@@ -67,6 +67,7 @@ def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
         deadline = time.monotonic() + 600
         while lines(tmp_path / "killed") < least and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.005)
+        assert process.poll() is None, process.communicate()[0]
         ranks = [p for p in psutil.Process(process.pid).children() if any("main.py" in part for part in p.cmdline())]
         assert len(ranks) == 2
         ranks[1].send_signal(number)
@@ -101,3 +102,38 @@ def test_help_is_quick():
     assert done.returncode == 0
     assert "RUN.yaml" in done.stdout
     assert time.monotonic() - begun < 10
+
+
+def launched(tmp_path: Path, *yaml: str) -> subprocess.CompletedProcess[str]:
+    """What `composer -n 2 train/main.py RANK.yaml` says; the launcher fills in each rank's number."""
+    for number, text in enumerate(yaml):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    argv = [str(COMPOSER), "-n", "2", str(ROOT / "train/main.py"), "$RANK.yaml" if len(yaml) > 1 else "0.yaml"]
+    return subprocess.run(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT, cwd=tmp_path, timeout=300
+    )
+
+
+BAD = "schedule: none.json\nout: out\nmodel: {size: demo}\nmicrobatch: 2\nmicrobatches: 3\n"
+
+
+def test_under_the_launcher_a_mistake_is_told_once_and_not_buried(tmp_path):
+    done = launched(tmp_path, BAD)
+    assert done.returncode == 2
+    line = "error: 0.yaml:5: microbatches: unknown key; did you mean 'microbatch'?"
+    assert done.stdout.count("microbatches") == 1
+    lines = done.stdout.splitlines()
+    assert line in lines
+    rest = [one for one in lines if one != line]
+    # The launcher's own words, of which there are few: that it waits for the ranks, and which ended how.
+    assert len(rest) <= 4, done.stdout
+    assert all("composer.cli.launcher:" in one or one.startswith(("Waiting", "Global rank 0")) for one in rest)
+
+
+def test_a_rank_that_fails_alone_is_heard(tmp_path):
+    """Rank 0 waits for it meanwhile."""
+    schedule = tmp_path / "schedule.json"
+    synthetic.schedule(tmp_path, lengths=(16, 8, 8)).save(schedule)
+    done = launched(tmp_path, BAD.replace("none.json", str(schedule)).replace("microbatches: 3\n", ""), BAD)
+    assert done.returncode != 0
+    assert "error: 1.yaml:5: microbatches: unknown key" in done.stdout

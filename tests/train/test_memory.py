@@ -29,5 +29,12 @@ def test_on_a_gpu_precision_is_among_them():
     )
 
 
+@pytest.mark.parametrize("said", ["CUBLAS_STATUS_ALLOC_FAILED when calling X", "CUDNN_STATUS_ALLOC_FAILED"])
+def test_a_library_of_the_gpu_that_finds_no_memory_counts(said):
+    text = str(advice(RuntimeError(f"cuda error: {said}"), config(microbatch=8)))
+    assert "`microbatch: 4`" in text
+    assert "amp_bf16" in text
+
+
 def test_other_errors_are_not_taken_for_it():
     assert advice(RuntimeError("shapes do not match"), config()) is None

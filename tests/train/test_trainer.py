@@ -16,6 +16,7 @@ from train import checkpoint
 from train.callbacks.audit import AuditError
 from train.config import RunConfig
 from train.launch import fit
+from train.starting import starting_point
 from train.trainer import Steps, build_trainer
 
 MODEL = {
@@ -107,13 +108,30 @@ def test_a_branch_goes_on_where_the_trunk_stood(whole, data, tmp_path):
     assert branch[-1].samples == longer.counts(136)
 
 
+def test_a_branch_carries_the_optimizer_and_the_order_on(whole, data, tmp_path):
+    """Under the trunk's own schedule it is the trunk again, to the last bit: weights, moments, losses, samples."""
+    run, schedule, found = whole
+    branch = config(data, tmp_path / "branch", branch_from=run.out / "checkpoints" / f"{48:015d}")
+    assert without_clock(train(branch, schedule)) == without_clock(found)[6:]
+    ends = [checkpoint.find(one.out) for one in (run, branch)]
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        assert (ends[0] / file).read_bytes() == (ends[1] / file).read_bytes()
+
+
 def test_a_branch_finds_the_newest_checkpoint_that_it_shares(whole, data, tmp_path):
     run, _, _ = whole
     # A longer last phase draws its learning rate otherwise; another mix from sample 48 on shares the text phase alone.
-    assert checkpoint.branching_point(run.out, synthetic.schedule(data, lengths=(48, 40, 48))).name == f"{88:015d}"
-    assert checkpoint.branching_point(run.out, synthetic.schedule(data, pairs_share=200_000_000)).name == f"{48:015d}"
+    branch = config(data, tmp_path / "branch", branch_from=run.out)
+
+    def leaves_at(**changes) -> str:
+        found = starting_point(branch, synthetic.schedule(data, **changes))
+        assert found is not None
+        return found[0].name
+
+    assert leaves_at(lengths=(48, 40, 48)) == f"{88:015d}"
+    assert leaves_at(pairs_share=200_000_000) == f"{48:015d}"
     with pytest.raises(InputError, match="no checkpoint here shares its past"):
-        checkpoint.branching_point(run.out, synthetic.schedule(data, lengths=(40, 48, 64)))
+        leaves_at(lengths=(40, 48, 64))
 
 
 def test_a_changed_past_is_refused(whole, data):

@@ -1,11 +1,13 @@
 """When to save: every so many steps, at every switch point and where the schedule asks, at the end, when asked to go.
 
-Checkpoints at switch points stay: they are what branches start from. Of the interval's, the newest few are kept.
+Checkpoints at switch points stay: they are what branches start from. Of the interval's, the newest few are kept. Copies
+to a remote are made meanwhile (`train.uploads`); only the run's end waits for them, and only for a while.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 
 from composer.core import Callback, State
 from composer.loggers import Logger
@@ -15,14 +17,17 @@ from schemas.errors import InputError
 from schemas.schedule import Schedule
 from train.callbacks.leaving import AskedToLeave
 from train.callbacks.record import StepRecord
-from train.checkpoint import CheckpointStore, NotSavedError, complete
+from train.checkpoint import CheckpointStore, NotSavedError
 from train.config import CheckpointConfig
 from train.loader.digest import text
-from train.remote import RemoteError, RemoteStore
+from train.uploads import Uploads
+
+TURN = 30.0
+"""Seconds that ranks wait for rank 0's uploads before they hear from it: far below their collectives' time-out."""
 
 
 class Checkpointing(Callback):
-    """Saves through a `CheckpointStore` after every step that calls for it."""
+    """Saves through a `CheckpointStore` after every step that calls for it; rank 0 has `uploads` to a remote."""
 
     def __init__(
         self,
@@ -31,13 +36,20 @@ class Checkpointing(Callback):
         record: StepRecord,
         config: CheckpointConfig,
         last: int,
-        remote: RemoteStore | None = None,
+        uploads: Uploads | None = None,
     ) -> None:
         self.store, self.schedule, self.record, self.config, self.last = store, schedule, record, config, last
-        self.remote = remote
-        self._arrived: set[str] | None = None
+        self.uploads = uploads
         self._asked = sorted(position for phase in schedule.phases for position in phase.checkpoint_at)
         self._failures = 0
+
+    def fit_start(self, state: State, logger: Logger) -> None:
+        if self.uploads is not None:
+            self.uploads.start()
+
+    def close(self, state: State, logger: Logger) -> None:
+        if self.uploads is not None:
+            self.uploads.close()
 
     def batch_checkpoint(self, state: State, logger: Logger) -> None:
         start, stop = self.record.start, self.record.stop
@@ -45,20 +57,25 @@ class Checkpointing(Callback):
         lasting = stop >= self.last or any(start < point <= stop for point in points)
         if lasting or self.record.leave or not int(state.timestamp.batch) % self.config.every:
             self._save(state, lasting=lasting)
-        if self.record.leave and stop < self.last:
+        if stop >= self.last:
+            await_uploads(self.uploads, self.config)
+        elif self.record.leave:
+            try:
+                await_uploads(self.uploads, self.config)
+            except InputError as error:  # nothing is lost: the run goes on where this disk is
+                if dist.get_global_rank() == 0:
+                    print(f"warning: {error}", file=sys.stderr)
             raise AskedToLeave
 
     def _save(self, state: State, *, lasting: bool) -> None:
         """Save, or say why not. What failed once may succeed at the next interval; what must not fail stops the run."""
         names = (source.name for source in self.schedule.sources)
-        final = self.record.leave or self.record.stop >= self.last
         problem: str | None = None
         try:
             samples = dict(zip(names, self.record.seen, strict=True))
             self.store.save(state, samples, lasting=lasting, drawn=text(self.record.drawn))
             if dist.get_global_rank() == 0:
-                removed = self.store.prune(self.config.keep)
-                problem = self._copy(removed, final=final)
+                self._prune()
         except NotSavedError as error:
             problem = str(error)
         told: list[str | None] = [problem]
@@ -76,22 +93,37 @@ class Checkpointing(Callback):
         if dist.get_global_rank() == 0:
             print(f"warning: checkpoint not saved ({problem}); next try in {self.config.every} steps", file=sys.stderr)
 
-    def _copy(self, removed: list[str], *, final: bool) -> str | None:
-        """Bring the remote up to date with the disk; returns what failed if it is the run's last chance."""
-        if self.remote is None:
-            return None
-        try:
-            if self._arrived is None:
-                self._arrived = set(self.remote.complete())
-            for path in complete(self.store.folder):
-                if path.name not in self._arrived:
-                    self.remote.put(path, self.store.folder.parent)
-                    self._arrived.add(path.name)
-            for name in self._arrived.intersection(removed):
-                self.remote.remove(name)
-                self._arrived.discard(name)
-        except RemoteError as error:
-            if final:
-                return str(error)
-            print(f"warning: checkpoint is on disk only ({error}); next try with the next one", file=sys.stderr)
-        return None
+    def _prune(self) -> None:
+        if self.uploads is None:
+            self.store.prune(self.config.keep)
+            return
+        with self.uploads.lock:
+            self.store.prune(self.config.keep, spare=self.uploads.uploading)
+        self.uploads.saved()
+
+
+def await_uploads(uploads: Uploads | None, config: CheckpointConfig) -> None:
+    """Wait until every checkpoint on disk has arrived at the remote; on all ranks together.
+
+    Raises:
+        InputError: that takes longer than the config allows.
+    """
+    if config.remote is None:
+        return
+    until = time.monotonic() + config.remote_wait
+    while True:
+        told: list[object] = [None, None]
+        if uploads is not None:
+            left = max(0.0, until - time.monotonic())
+            arrived = uploads.finish(min(TURN, left))
+            told = ["arrived" if arrived else "late" if left <= TURN else "wait", uploads.problem]
+        dist.broadcast_object_list(told)
+        if told[0] == "arrived":
+            return
+        if told[0] == "late":
+            problem = told[1] or f"the upload was not over after {config.remote_wait:.0f} s"
+            raise InputError(
+                f"the last checkpoints are on disk only ({problem})",
+                file=config.remote,
+                remedy="mend that and start the same command again: it uploads what is missing",
+            )

@@ -17,7 +17,7 @@ from composer.utils import dist
 from schemas.schedule import Schedule
 from train.callbacks.metrics import truncate
 from train.callbacks.record import StepRecord
-from train.held_out import HeldOut
+from train.held_out import HeldOut, row_losses
 from train.models.vlm import VisionLanguageModel
 
 HELD_OUT_NAME = "held_out.jsonl"
@@ -64,13 +64,10 @@ class Evaluating(Callback):
     def _score(self, source: HeldOut, state: State) -> tuple[float, int]:
         """Mean cross-entropy in nats over all loss-bearing tokens of `source`, and how many there are."""
         sums = state.device.tensor_to_device(torch.zeros(2, dtype=torch.float64))
-        training = self.model.training
-        self.model.eval()
-        with torch.no_grad(), get_precision_context(state.precision, state.precision_config):
-            for batch in source.batches(self.rows, dist.get_global_rank(), dist.get_world_size()):
-                nll = self.model(state.device.batch_to_device(batch)).nll
-                sums += torch.stack((nll.double().sum(), sums.new_tensor(nll.numel())))
-        self.model.train(training)
+        batches = source.batches(self.rows, dist.get_global_rank(), dist.get_world_size())
+        with get_precision_context(state.precision, state.precision_config):
+            for losses, counts in row_losses(self.model, batches, state.device.batch_to_device):
+                sums += torch.stack((losses.sum(), counts.sum()))
         if dist.get_world_size() > 1:
             dist.all_reduce(sums)
         total, tokens = sums.tolist()

@@ -6,12 +6,14 @@ All ranks judge the same numbers (`record` has summed them), so they agree witho
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
 from schemas.errors import InputError
+from schemas.run_log import steps
 from train.callbacks.metrics import Metrics
 from train.faults import Action, Fault, FaultConfig, FaultLog, Judge, RolledBack
 
@@ -24,19 +26,18 @@ class Faults(Callback):
         self.judge = Judge(config)
 
     def fit_start(self, state: State, logger: Logger) -> None:
-        """Take up what a run that was stopped had learnt: its list, and its recent losses."""
-        known: list[object] = [None, None]
+        """Take up what a run that was stopped had learnt: its list, and the losses that spikes are measured by.
+
+        All of the log counts: what a source lost when it was last drawn, however long ago, is what it is compared with.
+        """
+        known: list[Any] = [None, None]
         if dist.get_global_rank() == 0:
             self.log.read()
-            known = [self.log.faults, self.metrics.recent(self.config.window)]
+            if self.config.spike != "ignore" and self.metrics.path.exists():
+                self.judge.recall(steps(self.metrics.path))
+            known = [self.log.faults, self.judge]
         dist.broadcast_object_list(known)
-        faults, recent = known
-        assert isinstance(faults, list)
-        assert isinstance(recent, list)
-        self.log.faults = faults
-        for step in recent:
-            if not step.withheld:
-                self.judge.learn(step.loss_by_source)
+        self.log.faults, self.judge = known
 
     def after_train_batch(self, state: State, logger: Logger) -> None:
         record, norm = self.metrics.record, float(self.metrics.gradients.norm)

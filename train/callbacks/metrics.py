@@ -47,16 +47,6 @@ class Metrics(Callback):
         sums = zip(names, self.record.loss_sums, self.record.loss_tokens, strict=True)
         return {name: total / count for name, total, count in sums if count}
 
-    def recent(self, count: int) -> list[Step]:
-        """The file's last `count` lines or fewer: what fits into 2 KiB a line."""
-        if not self.path.exists():
-            return []
-        with self.path.open("rb") as file:
-            file.seek(max(0, self.path.stat().st_size - 2048 * count))
-            lines = file.read().splitlines()
-        whole = lines if self.path.stat().st_size <= 2048 * count else lines[1:]
-        return [Step.model_validate_json(line) for line in whole[-count:]]
-
     def fit_start(self, state: State, logger: Logger) -> None:
         self._clock = time.perf_counter()
         if dist.get_global_rank() == 0:

@@ -15,7 +15,7 @@ from tests.train import ranks, synthetic
 from train import checkpoint
 from train.callbacks.leaving import AskedToLeave, Leaving
 from train.config import RunConfig
-from train.launch import fit
+from train.launch import fit, launch
 from train.trainer import build_trainer
 
 
@@ -87,6 +87,41 @@ def test_an_interval_checkpoint_may_fail_now_and_then(whole, tmp_path, capfd):
         trainer.close()
     assert "warning: checkpoint not saved" in capfd.readouterr().err
     assert facts(run.out) == facts(whole[0].out)
+
+
+def test_a_disk_too_full_for_the_log_is_told_in_one_line(whole, tmp_path):
+    run = RunConfig.model_validate(ranks.settings("", tmp_path / "out", checkpoint={"every": 99}))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, hard))
+    try:
+        with pytest.raises(InputError, match=r"out: the disk is full \(File too large\); free some space and start"):
+            launch(run, whole[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    launch(run, whole[1])
+    assert facts(run.out) == facts(whole[0].out)
+
+
+def test_a_checkpoint_that_was_half_removed_is_none(whole, tmp_path, monkeypatch):
+    """Killed while it prunes, a run must not be left with a directory that looks like a checkpoint."""
+    run = from_position(whole, tmp_path / "out", 80)
+    folder = run.out / "checkpoints"
+    (oldest, *_) = checkpoint.outdated(folder, 1)
+
+    class Killed(BaseException):
+        pass
+
+    def dies(path, **_):
+        next(file for file in sorted(path.iterdir())).unlink()
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("train.checkpoint.shutil.rmtree", dies)
+        with pytest.raises(Killed):
+            checkpoint.prune(folder, 1)
+    for path in checkpoint.complete(folder):
+        assert {file.name for file in path.iterdir()} >= {"model.safetensors", "optimizer.safetensors", "state.json"}
+    assert oldest not in checkpoint.complete(folder)
 
 
 def test_a_signal_saves_and_leaves(whole, tmp_path):

@@ -48,7 +48,7 @@ def test_it_is_the_models_loss(out, tmp_path):
 
 
 def test_only_with_the_models_tokenizer(out, tmp_path):
-    with pytest.raises(InputError, match="another tokenizer or image geometry"):
+    with pytest.raises(InputError, match="tokenizer of the held-out data is not the model's; prepare held-out data"):
         held_out_loss(out, "pairs", tmp_path / "pairs", tmp_path / "scores")
     with pytest.raises(InputError, match="not a finished dataset"):
         held_out_loss(out, "none", tmp_path / "none", tmp_path / "scores")

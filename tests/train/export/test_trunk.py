@@ -15,6 +15,7 @@ from schemas.schedule import Schedule
 from tests.train.checkpoints import PATCH, byte_schedule, checkpoint
 from train import checkpoint as checkpoints
 from train.__main__ import main
+from train.config import read_run
 from train.export.trunk import import_trunk
 from train.export.write import export
 from train.launch import launch
@@ -75,7 +76,7 @@ def test_training_goes_on_from_it(run, tmp_path):
     schedule = Schedule.load(settings["schedule"])
     schedule.cut(16).save(settings["schedule"])
     import_trunk(foreign(tmp_path), run)
-    launch(run)
+    launch(*read_run(run))
     assert [step.position for step in steps(tmp_path / "out/metrics.jsonl")] == [8, 16]
     kept = [path.name for path in checkpoints.complete(tmp_path / "out/checkpoints")]
     assert kept[0] == f"{0:015d}"
