@@ -21,6 +21,8 @@ _PR_SET_PDEATHSIG = 1
 def main(arguments: Sequence[str]) -> int:
     """Upload; returns 1 if the storage failed, with the reason as the last line of stderr."""
     uri, checkpoint, out, parent = arguments
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # schedulers send them to all of a job: the run decides what they mean
     if sys.platform == "linux":
         # A run that was killed may be started again at once: nothing of it must still be writing by then.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

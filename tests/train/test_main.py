@@ -130,6 +130,7 @@ def test_under_the_launcher_a_mistake_is_told_once_and_not_buried(tmp_path):
     assert all("composer.cli.launcher:" in one or one.startswith(("Waiting", "Global rank 0")) for one in rest)
 
 
+@pytest.mark.soak
 def test_a_rank_that_fails_alone_is_heard(tmp_path):
     """Rank 0 waits for it meanwhile."""
     schedule = tmp_path / "schedule.json"

@@ -54,6 +54,11 @@ def train_with(callback: Callback, run: RunConfig, schedule) -> None:
         trainer.close()
 
 
+def uploading(process: psutil.Process) -> list[psutil.Process]:
+    """The processes below `process` that upload."""
+    return [p for p in process.children(recursive=True) if any("train.put" in part for part in p.cmdline())]
+
+
 class Watcher(Callback):
     """Waits in the third step for the upload of the second's checkpoint to be held; lets it go in the sixth."""
 
@@ -65,7 +70,11 @@ class Watcher(Callback):
         step = int(state.timestamp.batch)
         if step == 2:
             assert self.gate.held.wait(120)
+            (self.upload,) = uploading(psutil.Process())
+            for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+                self.upload.send_signal(number)
         if step == 5:
+            assert self.upload.status() != psutil.STATUS_ZOMBIE, "a scheduler's signal to the whole job does not end it"
             self.seen[step] = [path.name for path in checkpoint.complete(self.folder)]
             self.gate.release()
 
@@ -101,7 +110,7 @@ def test_who_is_asked_to_leave_does_not_wait_for_ever(gate, s3_client, s3_bucket
     said = capfd.readouterr().err
     assert "warning: s3://" in said
     assert "on disk only (the upload was not over after 2 s); mend that and start the same command again" in said
-    assert not [p for p in psutil.Process().children() if any("train.put" in part for part in p.cmdline())]
+    assert not uploading(psutil.Process())
     assert checkpoint.read(checkpoint.find(run.out)).position == 16
     gate.release()
     assert RemoteStore(f"s3://{s3_bucket}/run").complete() == []
@@ -127,7 +136,7 @@ def test_killed_in_the_middle_of_an_upload(gate, s3_client, s3_bucket, tmp_path)
         while not gate.held.wait(0.1):
             assert process.poll() is None, process.communicate()[0]
         (rank,) = (p for p in psutil.Process(process.pid).children() if any("main.py" in part for part in p.cmdline()))
-        uploads = [p for p in rank.children(recursive=True) if any("train.put" in part for part in p.cmdline())]
+        uploads = uploading(rank)
         assert len(uploads) == 1
         rank.kill()
         output, _ = process.communicate(timeout=120)
