@@ -45,11 +45,14 @@ def test_disturbed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, 
     chance = random.Random(os.getpid())  # another moment each time; the seed is in the failure message
     story: list[str] = [f"seed {os.getpid()}"]
     for attempt in range(5):
-        process = subprocess.Popen(argv, cwd=ROOT, env=command_environment(), stderr=subprocess.PIPE, text=True)
+        said = tmp_path / f"{attempt}.log"  # no pipe: what outlives a killed demo, until the next start, would hold it open
+        with said.open("wb") as file:
+            process = subprocess.Popen(argv, cwd=ROOT, env=command_environment(), stderr=file)
         if attempt < 4:
             time.sleep(chance.uniform(2, 25))
             story.append(_interrupt(process) if attempt == 0 else _kill_one(process.pid, work, chance))
-        _, err = process.communicate(timeout=600)
+        process.wait(timeout=600)
+        err = said.read_text()
         story.append(f"status {process.returncode}: {err[-300:]}")
         if attempt == 0:
             assert process.returncode == 130, "\n".join(story)
