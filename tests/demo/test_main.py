@@ -45,7 +45,7 @@ def test_disturbed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, 
     chance = random.Random(os.getpid())  # another moment each time; the seed is in the failure message
     story: list[str] = [f"seed {os.getpid()}"]
     for attempt in range(5):
-        said = tmp_path / f"{attempt}.log"  # no pipe: what outlives a killed demo, until the next start, would hold it open
+        said = tmp_path / f"{attempt}.log"  # no pipe: what outlives a killed demo until the next start would hold it
         with said.open("wb") as file:
             process = subprocess.Popen(argv, cwd=ROOT, env=command_environment(), stderr=file)
         if attempt < 4:
@@ -64,7 +64,7 @@ def test_disturbed_at_random_moments_it_ends_in_the_same_report(tmp_path: Path, 
     print("\n".join(story))
 
 
-def _interrupt(process: subprocess.Popen[str]) -> str:
+def _interrupt(process: subprocess.Popen[bytes]) -> str:
     process.send_signal(signal.SIGINT)
     return "interrupted"
 
