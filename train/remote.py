@@ -31,11 +31,6 @@ _FAILURES = (Boto3Error, BotoCoreError, ClientError, OSError)
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 
 
-def is_remote(place: str | Path) -> bool:
-    """Whether a place is a URL."""
-    return "://" in str(place)
-
-
 class RemoteStore:
     """Checkpoints under `uri` (`s3://bucket/path`). Endpoint, region and credentials are the usual environment's.
 

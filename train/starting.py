@@ -18,8 +18,9 @@ from schemas.schedule import Schedule
 from train import checkpoint
 from train.checkpoint import Saved
 from train.config import RunConfig
+from train.loader.fetch import is_remote
 from train.loader.resume import check_past
-from train.remote import STATE, RemoteError, RemoteStore, is_remote
+from train.remote import STATE, RemoteError, RemoteStore
 
 TRUNK = "trunk"
 """Folder in `out` for a checkpoint of another run, from its arrival until it has been loaded."""
