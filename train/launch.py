@@ -14,6 +14,7 @@ from train.callbacks.checkpointing import await_uploads
 from train.callbacks.leaving import die_with_parent
 from train.config import RunConfig
 from train.faults import RolledBack
+from train.loader.failure import ended_by_another
 from train.loader.fetch import is_disk_full
 from train.memory import advice
 from train.trainer import build_trainer, choose_device
@@ -65,6 +66,10 @@ def fit(run: RunConfig, schedule: Schedule, device: Device) -> None:
             return
         except RolledBack:
             continue
+        except RuntimeError:  # of a collective, as a rule
+            if dataset.failed_elsewhere():
+                raise ended_by_another() from None
+            raise
         finally:
             dataset.close()
             trainer.close()

@@ -194,6 +194,10 @@ class ScheduleDataset(LookAhead):
             return False
         return True
 
+    def failed_elsewhere(self) -> bool:
+        """Whether a rank of this node has said that it cannot go on: collectives that break then are its doing."""
+        return os.path.exists(self._own_file("failed"))
+
     def _own_file(self, name: str) -> str:
         return os.path.join(self._filelock_root, _get_path(self._shm_prefix_int, name))
 

@@ -30,6 +30,13 @@ class Failure(NamedTuple):
     error: InputError
 
 
+def ended_by_another() -> SourceError:
+    """The error of a rank whose peers are gone because one of them, which reports it, could not read its data."""
+    error = SourceError("another rank cannot read its data")
+    error.told_elsewhere = True
+    return error
+
+
 def reports(error: InputError) -> bool:
     """Whether this rank is the one to print `error`: what every rank meets is rank 0's to tell, data its finder's."""
     if isinstance(error, SourceError):

@@ -22,7 +22,7 @@ from schemas.schedule import Schedule
 from train.loader.batch import Batch
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
-from train.loader.failure import reports
+from train.loader.failure import ended_by_another, reports
 from train.loader.fetch import Patience
 
 
@@ -58,7 +58,12 @@ def read(plan: dict[str, Any], case: dict[str, Any]) -> None:
         for batch in ScheduleLoader(dataset, case["workers"]):
             log.write(json.dumps(facts(batch)) + "\n")
             log.flush()
-            dist.barrier()
+            try:
+                dist.barrier()
+            except RuntimeError:  # as `train.launch` does
+                if dataset.failed_elsewhere():
+                    raise ended_by_another() from None
+                raise
             position = min(position + case["global_batch"], dataset.stop)
             if rank == 0:
                 (out / "position.part").write_text(str(position))
