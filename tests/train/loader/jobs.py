@@ -85,9 +85,10 @@ class Job:
         try:
             codes = [launcher.wait(max(1.0, deadline - time.monotonic())) for launcher in self._launchers]
         except subprocess.TimeoutExpired:
+            raise AssertionError(f"it hangs: {self._said()}") from None
+        finally:  # an interrupted test leaves nothing behind
             for process in [*self.ranks(), *(launcher for launcher in self._launchers if launcher.poll() is None)]:
                 process.kill()
-            raise AssertionError(f"it hangs: {self._said()}") from None
         return not any(codes), self._said()
 
     def _said(self) -> str:

@@ -100,7 +100,8 @@ def spoil(kind: str, server: ObjectServer) -> dict:
     elif kind == "truncated":
         shard.write_bytes(shard.read_bytes()[:-40])
     elif kind == "hash":
-        shard.write_bytes(shard.read_bytes()[:-1] + b"\x00")
+        whole = shard.read_bytes()
+        shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     elif kind == "index":
         index = server.root / "bucket/pairs/index.json"
         index.write_text(index.read_text().replace("shard.00001.mds", "shard.00007.mds"))
