@@ -132,7 +132,7 @@ def test_interrupted_evaluation_goes_on(place, alone, tmp_path, monkeypatch):
     assert not list((tmp_path / ".work").glob("*.jsonl"))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_several_processes_killed_and_started_again(place, alone, tmp_path):
     subject, tasks = open_subject(place / "out"), pairs(place, "refcoco")
 
