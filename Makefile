@@ -11,7 +11,7 @@ export PYSPARK_PYTHON := $(BIN)/python
 export PYSPARK_DRIVER_PYTHON := $(BIN)/python
 export SPARK_LOCAL_IP := 127.0.0.1
 # Short jobs on one machine: the JVM hands out tasks to Python, and its second compiler and parallel collector cost more
-# CPU than they save (a job of 6,000 rows: 26 CPU seconds, so 14).
+# CPU than they save (a job of 6,000 rows, one run each on a busy machine: 26 CPU seconds, so 14).
 export SPARK_SUBMIT_OPTS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 export HF_HUB_OFFLINE := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
