@@ -135,11 +135,19 @@ def difference(earlier: Plan, now: Plan) -> list[str]:
     return lines + list(_changed(old, new, ""))
 
 
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+_ABSENT = _Absent()
+
+
 def _changed(old: Any, new: Any, field: str) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            yield from _changed(old.get(key), new.get(key), f"{field}.{key}" if field else key)
-    elif old != new:
+            yield from _changed(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{field}.{key}" if field else key)
+    elif _ABSENT in (old, new) or files.to_json(old) != files.to_json(new):  # as the hash sees it: 0 is not False
         yield f"{field}: {old!r} -> {new!r}"
 
 
