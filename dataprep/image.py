@@ -19,6 +19,7 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.JpegImagePlugin import get_sampling
 from pydantic import Field
 
+from dataprep import jpeg
 from dataprep.rejects import RejectError
 from schemas.strict import Strict
 
@@ -76,10 +77,6 @@ class ImageInfo:
 
 # Once and for all: `warnings.catch_warnings` is not made for threads, and takes a tenth of the time of a header.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-_END_OF_JPEG = b"\xff\xd9"
-_MIDDLE_GREY = 128
-_FILLER = b"".join(bytes(range(1, 255)) + bytes([0xFF, 0xD0 + n]) for n in range(8)) * 2
-"""Entropy-coded data that means nothing, with a restart marker of each number for the files that wait for one."""
 _DECODER = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF"}
 
 
@@ -109,58 +106,55 @@ def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageI
     kind = sniff(data)
     if kind is None:
         raise ImageError(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
+    if kind == "jpg" and (plain := jpeg.header(data)):
+        _check_size(plain.width, plain.height, limits)
+        _check_end(data, kind, plain.scan)
+        if decode:
+            _decode_jpeg(data, plain)
+        return ImageInfo(kind, plain.width, plain.height, 1)
     with _open(data, kind) as image:
         width, height = image.size
-        scan = image.fp.tell() if image.fp else 0  # of a JPEG, thumbnails embedded in the header lie before
-        if width * height > limits.max_pixels:
-            raise ImageError(ImageFault.TOO_MANY_PIXELS, f"{width} x {height}")
-        if min(width, height) < limits.min_side:
-            raise ImageError(ImageFault.TOO_SMALL, f"{width} x {height}")
-        if max(width, height) > limits.max_aspect * min(width, height):
-            raise ImageError(ImageFault.ASPECT, f"{width} x {height}")
+        scan = image.fp.tell() if kind == "jpg" and image.fp else 0
+        _check_size(width, height, limits)
         orientation = _orientation(image, kind)
         if kind != "jpg" and _animated(image):
             raise ImageError(ImageFault.ANIMATED, f"{kind} with several frames")
-        if _end(data, kind, scan) is None:
-            raise ImageError(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
-        if decode:
-            _decode(image, data, kind, scan)
+        _check_end(data, kind, scan)
+        if decode and kind == "jpg":
+            _decode_jpeg(data, jpeg.Header(image.mode, width, height, scan))
+        elif decode:
+            _decode(image)
     return ImageInfo(kind, width, height, orientation)
 
 
-def _decode(image: ImageFile.ImageFile, data: bytes, kind: str, scan: int) -> None:
-    """Decode the pixels once, to know that they can be.
+def _check_size(width: int, height: int, limits: ImageLimits) -> None:
+    if width * height > limits.max_pixels:
+        raise ImageError(ImageFault.TOO_MANY_PIXELS, f"{width} x {height}")
+    if min(width, height) < limits.min_side:
+        raise ImageError(ImageFault.TOO_SMALL, f"{width} x {height}")
+    if max(width, height) > limits.max_aspect * min(width, height):
+        raise ImageError(ImageFault.ASPECT, f"{width} x {height}")
 
-    A JPEG is decoded in grey at an eighth of its size: every entropy-coded byte is still read, most arithmetic is not.
-    Where a JPEG's data stops early (but its end marker is there), the decoder says nothing and fills the rest with
-    middle grey. So where the last pixel is that grey, more data is put before the end marker: a picture that was whole
-    ignores it, one that was cut changes.
-    """
+
+def _check_end(data: bytes, kind: str, scan: int) -> None:
+    if _end(data, kind, scan) is None:
+        raise ImageError(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
+
+
+def _decode_jpeg(data: bytes, header: jpeg.Header) -> None:
     try:
-        if kind != "jpg":
-            image.load()
-        elif (
-            abs((grey := _eighth(image, data))[-1] - _MIDDLE_GREY) <= 2
-        ):  # 2: unfinished progressive files are smoothed
-            end = data.find(_END_OF_JPEG, scan)
-            longer = data[:end] + _FILLER + data[end:]
-            with _open(longer, kind) as again:
-                if _eighth(again, longer) != grey:
-                    raise ImageError(ImageFault.TRUNCATED, f"jpg of {len(data)} bytes stops before its last pixels")
-    except ImageError:
-        raise
+        whole = jpeg.is_whole(data, header)
     except Exception as error:  # decoders raise whatever they like: struct.error, SyntaxError, IndexError, OSError
         raise ImageError(ImageFault.UNDECODABLE, _plain(error)) from None
+    if not whole:
+        raise ImageError(ImageFault.TRUNCATED, f"jpg of {len(data)} bytes stops before its last pixels")
 
 
-def _eighth(image: ImageFile.ImageFile, data: bytes) -> bytes:
-    """The JPEG `data`, opened as `image`, in grey at an eighth of its size."""
-    if image.mode not in ("L", "RGB"):  # CMYK has no grey
-        image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
-        return image.tobytes()
-    size = (-(-image.width // 8), -(-image.height // 8))
-    # The decoder that `image.load` would call after `image.draft`, without what they do around it: a tenth of the time.
-    return Image.frombytes("L", size, data, "jpeg", ("L", "", 8, 0)).tobytes()
+def _decode(image: ImageFile.ImageFile) -> None:
+    try:
+        image.load()
+    except Exception as error:
+        raise ImageError(ImageFault.UNDECODABLE, _plain(error)) from None
 
 
 def upright(data: bytes, info: ImageInfo) -> tuple[bytes, ImageInfo]:
@@ -242,7 +236,7 @@ def _end(data: bytes, kind: str, start: int) -> int | None:
     Bytes after it are common and harmless.
     """
     if kind == "jpg":
-        return _found(data.rfind(_END_OF_JPEG, start))
+        return _found(data.rfind(jpeg.END, start))
     if kind == "png":
         return _found(data.find(b"IEND", max(0, len(data) - 4096)))
     if kind == "webp":

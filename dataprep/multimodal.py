@@ -164,6 +164,7 @@ def run(
             f"dataprep.{kind}",
             "dataprep.banned",
             "dataprep.image",
+            "dataprep.jpeg",
             "dataprep.origins",
             "dataprep.packing",
             "dataprep.windows",

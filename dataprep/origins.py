@@ -83,17 +83,22 @@ def task_of(shard: str) -> int:
 
 def parquet(items: Sequence[Traceable], windows: Sequence[Sequence[int]]) -> bytes:
     """The part's bytes: a row for each of `items` in the order in which `windows` (indices into `items`) hold them."""
-    rows: list[dict[str, Any]] = []
-    for sample, window in enumerate(windows):
-        start = 0
-        for item in (items[index] for index in window):
-            place = {"sample": sample, "start": start, "tokens": len(item.ids), "images": len(item.images)}
-            rows.append({**place, "row": item.name, **item.origin})
-            start += len(item.ids)
-    fields = [(name, pa.int32()) for name in ("sample", "start", "tokens", "images")]
-    texts = ["row", *(items[0].origin if items else ())]
-    schema = pa.schema([*fields, *((name, pa.string()) for name in texts)])
-    return part_bytes(pa.Table.from_pylist(rows, schema))
+    held = [items[index] for window in windows for index in window]
+    counts = np.fromiter(map(len, windows), np.int64, len(windows))
+    tokens = np.fromiter((len(item.ids) for item in held), np.int64, len(held))
+    ends = np.cumsum(tokens)
+    first = np.cumsum(counts) - counts  # of each window, its first row
+    numbers = {
+        "sample": np.repeat(np.arange(len(windows)), counts),
+        "start": ends - tokens - np.repeat((ends - tokens)[first], counts),
+        "tokens": tokens,
+        "images": np.fromiter((len(item.images) for item in held), np.int64, len(held)),
+    }
+    columns = {name: pa.array(values.astype(np.int32)) for name, values in numbers.items()}
+    columns["row"] = pa.array([item.name for item in held], pa.string())
+    for name in items[0].origin if items else ():
+        columns[name] = pa.array([item.origin[name] for item in held], pa.string())
+    return part_bytes(pa.table(columns))
 
 
 def part_bytes(table: pa.Table) -> bytes:

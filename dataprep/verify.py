@@ -24,7 +24,7 @@ import xxhash
 from dataprep import files, redo
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
-from dataprep.mds.shard import Layout
+from dataprep.mds.layout import Layout
 from dataprep.publish import INDEX_NAME
 from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest, ShardReceipt, TokenizerIdentity

@@ -33,8 +33,7 @@ MAX_MEMBERS = 4_000_000
 """More than this in one tar is an attack on memory or a mistake; releases have some 50,000."""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One regular file in a tar."""
 
     name: str

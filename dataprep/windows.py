@@ -1,27 +1,38 @@
 """From packed items to MDS shards: what pairs and conversations share once their rows are tokens.
 
 An item is one pair or one conversation: ids with image placeholders, an optional loss mask, and references to its
-images. Images are read when their window is written, so a task holds one shard of image bytes and never its whole
-input.
+images. Images are read when their window is written, so a task holds one window of image bytes and never its whole
+input (a whole shard where it is to be compressed).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from dataprep import origins
-from dataprep.mds.shard import Layout, Shard, join_samples
+from dataprep.mds.layout import Layout
+from dataprep.mds.shard import write_samples
 from dataprep.packing import pack
 from dataprep.tasks import Receipt, Scratch
+from schemas.errors import InputError
 from schemas.manifest import TokenizerIdentity
 
-ImageRef = TypeVar("ImageRef")
+
+class StoredImage(Protocol):
+    """Where an image lies; its bytes are read later."""
+
+    @property
+    def size(self) -> int:
+        """Encoded bytes."""
+
+
+ImageRef = TypeVar("ImageRef", bound=StoredImage)
 
 
 @dataclass(frozen=True)
@@ -85,21 +96,23 @@ def write(
         name, bytes and digest of each); and for the report, lengths (rows by their ids without image tokens) and
         items_in_window (windows by rows).
     """
-    layout = spec.layout
     windows = list(pack((len(item.ids) for item in items), spec.seq_len, spec.buffer))
-    counts: Counter[str] = Counter({"pad": spec.seq_len * len(windows)})
-    for item in items:
-        counts.update(item.counts)
-        counts["pad"] -= len(item.ids)
-    encoded = (layout.encode_sample(_sample([items[i] for i in window], read_image, spec)) for window in windows)
+    held = [[items[index] for index in window] for window in windows]
+    sizes = [_sample_bytes(window, spec.layout) for window in held]
     shards = []
-    for number, group in enumerate(_grouped(encoded, spec.shard_bytes)):
-        shards.append(_publish(join_samples(layout, origins.shard_number(task, number), group), scratch))
+    for number, (first, last) in enumerate(_grouped(sizes, spec.shard_bytes)):
+        encoded = (spec.layout.encode_sample(_sample(window, read_image, spec)) for window in held[first:last])
+        local = scratch.path("shard.mds")
+        shard = write_samples(spec.layout, origins.shard_number(task, number), sizes[first:last], encoded, local)
+        scratch.publish(local, shard.basename)
+        shards.append({"entry": shard.entry, "name": shard.basename, "bytes": shard.bytes, "digest": shard.digest})
     scratch.publish_bytes(origins.parquet(items, windows), origins.part_file(task))
+    counts = {kind: sum(item.counts[kind] for item in items) for kind in (items[0].counts if items else ())}
+    counts["pad"] = spec.seq_len * len(windows) - sum(len(item.ids) for item in items)
     return {
         "samples": len(windows),
         "images": sum(len(item.images) for item in items),
-        "counts": dict(counts),
+        "counts": counts,
         "tokens": spec.seq_len * len(windows),
         "shards": shards,
         "lengths": _strings(Counter(len(item.ids) - item.counts.get("visual", 0) for item in items)),
@@ -112,17 +125,28 @@ def _strings(counts: Counter[int]) -> dict[str, int]:
     return {str(key): count for key, count in counts.items()}
 
 
+def _lengths(items: Sequence[Item[ImageRef]]) -> npt.NDArray[np.uint32]:
+    """Bytes of each image of a window."""
+    return np.array([image.size for item in items for image in item.images], np.uint32)
+
+
+def _sample_bytes(items: Sequence[Item[ImageRef]], layout: Layout) -> int:
+    """Size of a window's sample, known before its images are read."""
+    lengths = _lengths(items)
+    column = next(one for one in layout.in_order if one.name == "image_lengths")
+    return layout.sample_bytes(len(column.encode(lengths)) + int(lengths.sum(dtype=np.int64)))
+
+
 def _sample(
     items: Sequence[Item[ImageRef]], read_image: Callable[[ImageRef], bytes], spec: WindowSpec
 ) -> dict[str, Any]:
     used = sum(len(item.ids) for item in items)
-    images = [read_image(image) for item in items for image in item.images]
     sample: dict[str, Any] = {
         "tokens": np.concatenate(
             [*(item.ids for item in items), np.full(spec.seq_len - used, spec.tokenizer.pad_id, spec.dtype)]
         ),
-        "images": images,
-        "image_lengths": np.array([len(image) for image in images], np.uint32),
+        "images": [_image(item, image, read_image) for item in items for image in item.images],
+        "image_lengths": _lengths(items),
     }
     if spec.masked:
         masks = [item.mask for item in items if item.mask is not None]
@@ -131,20 +155,21 @@ def _sample(
     return sample
 
 
-def _grouped(encoded: Iterable[bytes], limit: int) -> Iterator[list[bytes]]:
-    """Runs of samples of at most `limit` bytes (a single larger one stands alone)."""
-    group: list[bytes] = []
-    size = 0
-    for sample in encoded:
-        if group and size + len(sample) > limit:
-            yield group
-            group, size = [], 0
-        group.append(sample)
-        size += len(sample)
-    if group:
-        yield group
+def _image(item: Item[ImageRef], image: ImageRef, read_image: Callable[[ImageRef], bytes]) -> bytes:
+    data = read_image(image)
+    if len(data) != image.size:
+        problem = f"an image of {item.name} had {image.size:,} bytes when it was judged and has {len(data):,} now"
+        raise InputError(problem, remedy="leave the inputs alone while the job runs, and start it again")
+    return data
 
 
-def _publish(shard: Shard, scratch: Scratch) -> dict[str, Any]:
-    published = scratch.publish_bytes(shard.data, shard.basename)
-    return {"entry": shard.entry, "name": published.name, "bytes": published.bytes, "digest": shard.digest}
+def _grouped(sizes: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:
+    """Runs [first, last) of samples of at most `limit` bytes (a single larger one stands alone)."""
+    first, held = 0, 0
+    for number, size in enumerate(sizes):
+        if number > first and held + size > limit:
+            yield first, number
+            first, held = number, 0
+        held += size
+    if first < len(sizes):
+        yield first, len(sizes)

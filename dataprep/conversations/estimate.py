@@ -27,7 +27,7 @@ def describe(job: ConversationsJob) -> str:
     for path in paths:
         with files.open_input(path) as stream:
             cut += [(path, span) for span in spans(stream, path, RUN_ROWS)]
-    root, sample, seen = files.absolute(job.image_root), Sample(), 0
+    sample, seen = Sample(), 0
     for path, span in cut[:: -(-len(cut) // RUNS) or 1]:
         began, refused = time.process_time(), Rejects()
         items, _ = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
@@ -37,7 +37,7 @@ def describe(job: ConversationsJob) -> str:
         sample.lengths += [len(item.ids) for item in items]
         pictures = [image for item in items for image in item.images]
         sample.images += len(pictures)
-        sample.image_bytes += sum(files.size(files.join(root, image)) for image in pictures)
+        sample.image_bytes += sum(image.size for image in pictures)
         seen += span.length
     scale = sum(span.length for _, span in cut) / seen if seen else 0.0
     return "\n".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -22,19 +22,35 @@ from dataprep.windows import Item, write
 from schemas.errors import InputError
 
 
+class Picture(NamedTuple):
+    """An image below the job's `image_root`."""
+
+    path: str
+    size: int
+    """Encoded bytes."""
+
+
+class Judged(NamedTuple):
+    """A row that may go in."""
+
+    found: Conversation
+    row_id: str
+    pictures: tuple[Picture, ...]
+
+
 def work(payload: tuple[int, str, Span], scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Pack the rows `payload[2]` of the file `payload[1]`; the task's number is `payload[0]`."""
     number, path, span = payload
     root, refused = files.absolute(spec.job.image_root), Rejects()
     items, warnings = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
-    receipt = write(items, lambda image: files.read_bytes(files.join(root, image)), spec.windows, scratch, number)
+    receipt = write(items, lambda image: files.read_bytes(files.join(root, image.path)), spec.windows, scratch, number)
     if refused.counts:
         scratch.publish_bytes(refused.jsonl(), part_file(number))
     return {**receipt, **refused.account(len(items)), "warnings": warnings}
 
 
-def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[tuple[Conversation, str]]:
-    """The good rows of `span` with their ids; the others go to `refused`."""
+def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[Judged]:
+    """The good rows of `span`; the others go to `refused`."""
     root, good = files.absolute(spec.job.image_root), []
     with files.open_input(path) as stream:
         stream.seek(span.offset)
@@ -48,8 +64,8 @@ def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[
     return good
 
 
-def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> tuple[Conversation, str]:
-    """The row's conversation, its images looked at, and its id."""
+def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> Judged:
+    """The row's conversation, its images looked at."""
     try:
         row = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -58,14 +74,13 @@ def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> tuple[Conversat
     found = conversation(row, name)
     row_id = str(row.get("id", ""))
     spec.ban.check(row_id)
-    for image in found.images:
-        _check_image(image, root, job)
+    pictures = tuple(_judge_image(image, root, job) for image in found.images)
     if job.text_only:
-        found = replace(found, images=())
-    return found, row_id
+        found, pictures = replace(found, images=()), ()
+    return Judged(found, row_id, pictures)
 
 
-def _check_image(image: str, root: str, job: ConversationsJob) -> None:
+def _judge_image(image: str, root: str, job: ConversationsJob) -> Picture:
     uri = files.join(root, image_path(image))
     try:
         size = files.size(uri)
@@ -78,18 +93,19 @@ def _check_image(image: str, root: str, job: ConversationsJob) -> None:
         inspect(data, job.images, decode=job.decode)
     except RejectError as refused:
         raise RejectError(refused.reason, f"{image}: {refused.detail}") from None
+    return Picture(image, len(data))
 
 
 def conversation_items(
-    good: Sequence[tuple[Conversation, str]], spec: TaskSpec, path: str, refused: Rejects
-) -> tuple[list[Item[str]], list[str]]:
+    good: Sequence[Judged], spec: TaskSpec, path: str, refused: Rejects
+) -> tuple[list[Item[Picture]], list[str]]:
     """Conversations as items with their loss mask, and warnings; too long ones are refused."""
-    segments = [found.segments for found, _ in good]
+    segments = [one.found.segments for one in good]
     encoded, warnings = encode_all(spec, [text for one in segments for text, _ in one])
-    ids, items = iter(encoded), list[Item[str]]()
+    ids, items = iter(encoded), list[Item[Picture]]()
     dtype, identity = spec.windows.dtype, spec.tokenizer.identity
     end = np.array([identity.end_of_text_id], dtype)
-    for (found, row_id), parts in zip(good, segments, strict=True):
+    for (found, row_id, pictures), parts in zip(good, segments, strict=True):
         visual = len(found.images) * spec.image_tokens
         pieces: list[Any] = [np.full(visual, identity.image_id, dtype)]
         masks: list[Any] = [np.zeros(visual, np.uint8)]
@@ -104,5 +120,5 @@ def conversation_items(
             continue
         origin = {"id": row_id, "input": path, "image": "\n".join(found.images)}
         counts = {"visual": visual, "text": len(tokens) - visual}
-        items.append(Item(found.name, tokens, counts, found.images, mask, origin))
+        items.append(Item(found.name, tokens, counts, pictures, mask, origin))
     return items, warnings

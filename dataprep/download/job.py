@@ -50,7 +50,7 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
         kind="download",
         inputs=described,
         config=job.plan_config(),
-        code=plan.code_version("dataprep.download", "dataprep.image", "dataprep.webdataset"),
+        code=plan.code_version("dataprep.download", "dataprep.image", "dataprep.jpeg", "dataprep.webdataset"),
     )
     plan.begin(out, identity)
     report = files.join(out, REPORT)

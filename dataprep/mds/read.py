@@ -12,7 +12,7 @@ import zstandard
 
 from dataprep.mds.encodings import column
 from dataprep.mds.index import ShardEntry
-from dataprep.mds.shard import Layout
+from dataprep.mds.layout import Layout
 
 
 def raw_bytes(stored: bytes, entry: ShardEntry) -> bytes:

@@ -1,16 +1,15 @@
 """One MDS shard: samples in, the file's bytes and its `index.json` entry out.
 
 A shard is: u32 sample count, u32 offsets[count + 1] from the file's start, a JSON block with the columns, the samples.
-A sample is the u32 sizes of its variable columns, then all values in the order of the sorted column names. With one
-fixed array as its only column (text), a shard is written from rows of numpy arrays at memory speed (`write_rows`).
+The offsets come first, so whoever knows the samples' sizes beforehand writes a shard as its samples come, hashed and
+stored while they are in the core's cache (`write_samples`). With one fixed array as the only column (text), it is
+written from rows of numpy arrays at memory speed (`write_rows`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,69 +18,12 @@ import numpy.typing as npt
 import xxhash
 import zstandard
 
-from dataprep.mds.encodings import Column, column
 from dataprep.mds.index import ShardEntry, shard_basename
+from dataprep.mds.layout import HASH, Layout
 from dataprep.write_behind import WriteBehind
 
 MAX_BYTES = (1 << 32) - 1
 """Offsets are uint32."""
-HASH = "xxh64"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What all shards of a dataset share."""
-
-    columns: Mapping[str, str]
-    """Encoding by column name."""
-    compression: str | None = None
-    """None, `zstd` (level 3) or `zstd:LEVEL`."""
-    size_limit: int | None = None
-    """Recorded in the index for the reader's information: raw bytes at which the job starts a new shard."""
-
-    @cached_property
-    def in_order(self) -> list[Column]:
-        """The columns as samples hold them."""
-        return [column(name, self.columns[name]) for name in sorted(self.columns)]
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """The JSON block inside every shard, and the common part of every index entry."""
-        return {
-            "version": 2,
-            "format": "mds",
-            "compression": self.compression,
-            "hashes": [HASH],
-            "size_limit": self.size_limit,
-            "column_names": [one.name for one in self.in_order],
-            "column_encodings": [one.encoding for one in self.in_order],
-            "column_sizes": [one.size for one in self.in_order],
-        }
-
-    @cached_property
-    def header(self) -> bytes:
-        """The JSON block's bytes."""
-        return json.dumps(self.config, sort_keys=True).encode()
-
-    def encode_sample(self, sample: Mapping[str, Any]) -> bytes:
-        """One sample's bytes: sizes of the variable columns (u32 each), then the values.
-
-        A `bytes` value may come as a list of pieces, which are copied once instead of twice.
-        """
-        sizes: list[int] = []
-        parts: list[bytes] = [b""]
-        for one in self.in_order:
-            value = sample[one.name]
-            pieces = value if isinstance(value, list) else [one.encode(value)]
-            if one.size is None:
-                sizes.append(sum(map(len, pieces)))
-            parts += pieces
-        parts[0] = np.array(sizes, np.uint32).tobytes()
-        return b"".join(parts)
-
-    def bytes_of(self, sample_bytes: int, samples: int) -> int:
-        """Size of a shard whose `samples` samples have `sample_bytes` bytes in all."""
-        return 4 + 4 * (samples + 1) + len(self.header) + sample_bytes
 
 
 @dataclass(frozen=True)
@@ -135,9 +77,6 @@ class StoredShard:
 def write_rows(layout: Layout, number: int, samples: int, rows: Iterable[npt.NDArray[Any]], path: Path) -> StoredShard:
     """Write shard `number`, whose only column is a fixed array, to `path` from its samples a few at a time.
 
-    A piece is hashed and written while it is in the core's cache; the shard is in memory as a whole only if it is to
-    be compressed.
-
     Args:
         rows: pieces of shape (n, ...), `samples` rows in all; a piece may be reused once the next is asked for.
 
@@ -147,9 +86,51 @@ def write_rows(layout: Layout, number: int, samples: int, rows: Iterable[npt.NDA
     (one,) = layout.in_order
     if one.size is None:
         raise ValueError(f"column {one.name} has no fixed size")
-    head = _head(layout, np.full(samples, one.size, np.int64))
+    size = one.size
+
+    def pieces() -> Iterator[Any]:
+        count = 0
+        for piece in rows:
+            one.encode(piece[0])  # checks dtype and shape
+            count += len(piece)
+            yield np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
+        if count != samples:
+            raise ValueError(f"{count:,} rows for a shard of {samples:,} samples")
+
+    return _stream(layout, number, np.full(samples, size, np.int64), pieces(), path)
+
+
+def write_samples(
+    layout: Layout, number: int, sizes: Sequence[int], encoded: Iterable[bytes], path: Path
+) -> StoredShard:
+    """Write shard `number` to `path` from samples that `layout.encode_sample` has encoded, one at a time.
+
+    Args:
+        sizes: bytes of each sample, known before the first one is made.
+
+    Raises:
+        ValueError: a sample of another size, more or fewer samples, none, or 4 GiB and more.
+    """
+
+    def pieces() -> Iterator[bytes]:
+        for size, sample in zip(sizes, encoded, strict=True):
+            if len(sample) != size:
+                raise ValueError(f"a sample of {len(sample):,} bytes, announced as {size:,}")
+            yield sample
+
+    return _stream(layout, number, np.asarray(sizes, np.int64), pieces(), path)
+
+
+def _stream(
+    layout: Layout, number: int, sizes: npt.NDArray[np.int64], pieces: Iterable[Any], path: Path
+) -> StoredShard:
+    """A shard as its pieces come, hashed and written while each is in the core's cache.
+
+    It is in memory as a whole only if it is to be compressed.
+    """
+    head = _head(layout, sizes)
     raw, stored, digest = xxhash.xxh64(head), xxhash.xxh64(), xxhash.xxh3_64()
-    held, count, length = bytearray(head if layout.compression else b""), 0, 0
+    held, length = bytearray(head if layout.compression else b""), 0
     with WriteBehind(path) as file:
 
         def store(data: Any) -> None:
@@ -160,23 +141,18 @@ def write_rows(layout: Layout, number: int, samples: int, rows: Iterable[npt.NDA
 
         if not layout.compression:
             store(head)
-        for piece in rows:
-            one.encode(piece[0])  # checks dtype and shape
-            data = np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
-            count += len(piece)
+        for data in pieces:
             raw.update(data)
             if layout.compression:
                 held += data
             else:
                 store(data)
-        if count != samples:
-            raise ValueError(f"{count:,} rows for a shard of {samples:,} samples")
         if layout.compression:
             packed = _compress(layout.compression, held)
             stored.update(packed)
             store(packed)
-    raw_bytes = len(head) + samples * one.size
-    entry = _entry(layout, number, samples, (raw_bytes, raw.hexdigest()), (length, stored.hexdigest()))
+    raw_bytes = len(head) + int(sizes.sum())
+    entry = _entry(layout, number, len(sizes), (raw_bytes, raw.hexdigest()), (length, stored.hexdigest()))
     return StoredShard(entry, length, digest.hexdigest())
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 from dataprep import files
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
-from dataprep.mds.shard import Layout, Shard, join_samples
+from dataprep.mds.layout import Layout
+from dataprep.mds.shard import Shard, join_samples
 from dataprep.takedown.request import Gone
 from schemas.errors import InputError
 from schemas.manifest import Manifest, TokenizerIdentity

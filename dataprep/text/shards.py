@@ -18,7 +18,8 @@ import numpy.typing as npt
 from pyspark.sql import SparkSession
 
 from dataprep import files
-from dataprep.mds.shard import Layout, write_rows
+from dataprep.mds.layout import Layout
+from dataprep.mds.shard import write_rows
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, Scratch, Task, run_tasks
 from dataprep.text import exchange

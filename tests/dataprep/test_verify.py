@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dataprep.mds.index import index_json
-from dataprep.mds.shard import Layout, Shard, encode_samples
+from dataprep.mds.layout import Layout
+from dataprep.mds.shard import Shard, encode_samples
 from dataprep.verify import verify
 from schemas.errors import InputError
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,16 +14,28 @@ from dataprep.mds.read import fixed_column
 from dataprep.tasks import Scratch
 from dataprep.tokenizer import TokenizerSpec
 from dataprep.windows import Item, WindowSpec, write
+from schemas.errors import InputError
 
 
-def items_of(lengths: list[int], spec: WindowSpec) -> list[Item[int]]:
+class Numbered(NamedTuple):
+    """An image: `number`, as often as it has bytes."""
+
+    number: int
+    size: int
+
+    @property
+    def data(self) -> bytes:
+        return bytes([self.number]) * self.size
+
+
+def items_of(lengths: list[int], spec: WindowSpec) -> list[Item[Numbered]]:
     """Items whose ids name them, each with one image (its own number)."""
     return [
         Item(
             f"row {n}",
             np.full(length, 3 + n % 200, spec.dtype),
             {"visual": 1, "text": length - 1},
-            [n],
+            [Numbered(n, 1)],
             np.ones(length, np.uint8) if spec.masked else None,
         )
         for n, length in enumerate(lengths)
@@ -38,9 +51,9 @@ def test_receipts_and_shards_agree(
     spec = WindowSpec(32, tokenizer.identity, tokenizer.dtype, masked, shard_bytes, 8)
     read: list[int] = []
 
-    def image(number: int) -> bytes:
-        read.append(number)
-        return bytes([number])
+    def image(one: Numbered) -> bytes:
+        read.append(one.number)
+        return one.data
 
     receipt = write(items_of(lengths, spec), image, spec, Scratch(str(tmp_path / "out"), tmp_path), 7)
     assert sorted(read) == list(range(len(lengths)))
@@ -68,13 +81,13 @@ def test_every_row_stands_whole_in_one_window_with_its_mask_and_images(
             f"{n}",
             np.append(bits.integers(3, 200, length - 1), spec.tokenizer.end_of_text_id).astype(spec.dtype),
             {"text": length},
-            list(range(n % 3)),
+            [Numbered(one, one + 1) for one in range(n % 3)],
             bits.integers(0, 2, length).astype(np.uint8),
         )
         for n, length in enumerate(lengths)
     ]
     out = tmp_path / "out"
-    receipt = write(items, lambda number: bytes([number]) * (number + 1), spec, Scratch(str(out), tmp_path), 0)
+    receipt = write(items, lambda image: image.data, spec, Scratch(str(out), tmp_path), 0)
     samples = [
         read.decode(spec.layout, sample)
         for shard in receipt["shards"]
@@ -90,7 +103,7 @@ def test_every_row_stands_whole_in_one_window_with_its_mask_and_images(
         assert np.array_equal(samples[sample]["tokens"][here], item.ids)
         assert np.array_equal(samples[sample]["loss_mask"][here], item.mask)
         used[sample] += len(item.ids)
-        pictures[sample] += b"".join(bytes([number]) * (number + 1) for number in item.images)
+        pictures[sample] += b"".join(image.data for image in item.images)
     for sample, end, images in zip(samples, used, pictures, strict=True):
         assert (sample["tokens"][end:] == spec.tokenizer.pad_id).all()
         assert not sample["loss_mask"][end:].any()
@@ -98,3 +111,11 @@ def test_every_row_stands_whole_in_one_window_with_its_mask_and_images(
         assert sample["image_lengths"].sum() == len(images)
     assert receipt["counts"]["pad"] == sum(32 - end for end in used)
     assert receipt["counts"]["text"] == sum(lengths)
+
+
+def test_an_image_that_changed_since_it_was_judged_is_not_taken(tokenizer: TokenizerSpec, tmp_path: Path) -> None:
+    spec = WindowSpec(32, tokenizer.identity, tokenizer.dtype, False, 700, 8)
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=r"an image of row 0 had 1 bytes when it was judged and has 3 now"):
+        write(items_of([5], spec), lambda _: b"new", spec, Scratch(str(out), tmp_path), 0)
+    assert not out.exists(), "nothing was published"

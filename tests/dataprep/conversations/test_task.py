@@ -14,17 +14,16 @@ from hypothesis import strategies as st
 
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.read import spans
-from dataprep.conversations.task import conversation_items, judge_rows
+from dataprep.conversations.task import Picture, conversation_items, judge_rows
 from dataprep.multimodal import TaskSpec, task_spec
 from dataprep.rejects import Rejects
 from dataprep.windows import Item
 
-Picture = Callable[..., bytes]
 words = st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=12)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., bytes]) -> Path:
     root = tmp_path_factory.mktemp("task")
     (root / "good.jpg").write_bytes(picture(0))
     (root / "cut.jpg").write_bytes(picture(1)[:100])
@@ -37,7 +36,7 @@ def spec_of(folder: Path, tokenizer_dir: Path, **more: Any) -> TaskSpec:
     return task_spec(ConversationsJob.model_validate({**base, **shape, **more}), masked=True)
 
 
-def packed(folder: Path, rows: list[Any], spec: TaskSpec) -> tuple[list[Item[str]], Rejects]:
+def packed(folder: Path, rows: list[Any], spec: TaskSpec) -> tuple[list[Item[Picture]], Rejects]:
     path, refused = folder / "rows.json", Rejects()
     path.write_text(json.dumps(rows))
     with path.open("rb") as stream:

@@ -12,7 +12,8 @@ from streaming import MDSWriter, StreamingDataset
 from streaming.base.util import clean_stale_shared_memory
 
 from dataprep.mds.index import index_json
-from dataprep.mds.shard import Layout, Shard, encode_samples, write_rows
+from dataprep.mds.layout import Layout
+from dataprep.mds.shard import Shard, encode_samples, write_rows, write_samples
 
 COLUMNS = {
     "tokens": "ndarray:uint16:8",
@@ -67,6 +68,35 @@ def test_rows_written_piece_by_piece_give_the_same_bytes(
     stored = write_rows(layout, 3, count, np.split(tokens, np.cumsum(pieces)[:-1]), path)
     assert path.read_bytes() == whole.data
     assert (stored.entry, stored.bytes, stored.digest) == (whole.entry, len(whole.data), whole.digest)
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=5))
+def test_samples_written_one_at_a_time_give_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, compression: str | None, seeds: list[int]
+) -> None:
+    layout = Layout(COLUMNS, compression)
+    whole = encode_samples(layout, 3, [sample(seed) for seed in seeds])
+    encoded = [layout.encode_sample(sample(seed)) for seed in seeds]
+    path = tmp_path_factory.mktemp("shard") / "shard"
+    stored = write_samples(layout, 3, [*map(len, encoded)], iter(encoded), path)
+    assert path.read_bytes() == whole.data
+    assert (stored.entry, stored.bytes, stored.digest) == (whole.entry, len(whole.data), whole.digest)
+
+
+def test_a_samples_size_is_known_beforehand() -> None:
+    layout, one = Layout(COLUMNS), sample(4)
+    variable = sum(len(column.encode(one[column.name])) for column in layout.in_order if column.size is None)
+    assert layout.sample_bytes(variable) == len(layout.encode_sample(one))
+
+
+def test_samples_of_other_sizes_than_announced_are_refused(tmp_path: Path) -> None:
+    layout = Layout({"x": "bytes"})
+    sizes = [len(layout.encode_sample({"x": b"ab"}))] * 2
+    for number, values in enumerate([[b"ab", b"abc"], [b"ab"], [b"ab"] * 3]):
+        encoded = (layout.encode_sample({"x": value}) for value in values)
+        with pytest.raises(ValueError, match=r"a sample of 7 bytes, announced as 6|argument 2 is (shorter|longer)"):
+            write_samples(layout, 0, sizes, encoded, tmp_path / str(number))
 
 
 def test_missing_and_misshapen_rows_are_refused(tmp_path: Path) -> None:

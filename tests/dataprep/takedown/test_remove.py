@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from dataprep import origins, publish, redo
 from dataprep.__main__ import main
 from dataprep.mds import read
-from dataprep.mds.shard import Layout
+from dataprep.mds.layout import Layout
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
 from dataprep.takedown.remove import remove
