@@ -39,7 +39,11 @@ def main(archive: str) -> None:
     ranked = rows.withColumn("n", F.row_number().over(Window.partitionBy("row.a").orderBy("id")))
     kept = ranked.select("id", "n")
     kept.where(F.expr("n < 3 and id is not null")).groupBy("n").applyInArrow(whole, "id long").collect()
+    java = spark.sparkContext._gateway.proc  # type: ignore[union-attr]
     spark.stop()
+    java.stdin.close()  # its sign to end; the archive is written then
+    if java.wait(300) or not Path(archive).is_file():
+        sys.exit(f"no archive was written to {archive}")
 
 
 if __name__ == "__main__":

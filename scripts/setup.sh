@@ -34,12 +34,16 @@ if ! have_java; then
   fi
 fi
 
-stamp=$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
+stamp=$(cat pyproject.toml constraints.txt scripts/archive_jvm.py | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$venv/.ready" 2>/dev/null || true)" = "$stamp" ]; then
   exit 0
 fi
 [ -x "$venv/bin/python" ] || "$(find_python)" -m venv "$venv"
 echo "setup: installing pinned packages into $venv (some GB; a few minutes)" >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,train,eval,dev]'
+echo "setup: storing Spark's classes for a quicker start" >&2
+rm -f "$venv/spark.jsa"
+"$venv/bin/python" scripts/archive_jvm.py "$(cd "$venv" && pwd)/spark.jsa" >/dev/null 2>"$venv/archive.log" ||
+  echo "setup: not stored (see $venv/archive.log); Spark starts more slowly, nothing else changes" >&2
 echo "$stamp" >"$venv/.ready"
 echo "setup: done" >&2
