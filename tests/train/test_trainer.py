@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from composer.devices import DeviceCPU
@@ -150,6 +151,22 @@ def test_another_global_batch_and_microbatch_go_on_from_the_same_position(whole,
     assert [step.position for step in resumed[:6]] == [8, 16, 24, 32, 40, 48]
     assert [step.position for step in resumed[6:]] == [64, 80, 96, 112, 120]
     assert resumed[-1].samples == found[-1].samples
+
+
+def test_steps_without_a_target_pass(data, tmp_path, monkeypatch):
+    """A takedown may leave windows of padding alone; Composer would divide by their number of targets."""
+    sample = synthetic.sample
+
+    def emptied(kind, index, rng):
+        row = sample(kind, index, rng)
+        return {**row, "loss_mask": np.zeros(synthetic.SEQ_LEN, np.uint8)} if kind == "conversations" else row
+
+    monkeypatch.setattr(synthetic, "sample", emptied)
+    found = train(config(tmp_path, tmp_path / "run"), synthetic.schedule(tmp_path))
+    tuning = [step for step in found if step.phase == "tuning"]
+    assert len(tuning) == 4
+    assert all(step.loss == 0 and not step.loss_by_source for step in tuning)
+    assert all(bool(tensor.isfinite().all()) for tensor in weights(checkpoint.find(tmp_path / "run")).values())
 
 
 def test_frozen_parts_and_an_idle_encoder_do_not_move(data, tmp_path):

@@ -98,6 +98,10 @@ def samples_in_batch(batch: Batch) -> int:
     return batch["input_ids"].shape[0]
 
 
-def tokens_in_batch(batch: Batch) -> dict[str, int]:
+_NONE = 1e-30
+"""Weight of a micro-batch without a target: nothing beside a token, and no division by zero where all are like it."""
+
+
+def tokens_in_batch(batch: Batch) -> dict[str, float]:
     """`total`: ids that are not padding (visual ones included); `loss_generating`: those that bear loss, as targets."""
-    return {"total": int(batch["real_tokens"].sum()), "loss_generating": batch["loss_index"].shape[0]}
+    return {"total": int(batch["real_tokens"].sum()), "loss_generating": float(batch["loss_index"].shape[0]) or _NONE}
