@@ -210,6 +210,8 @@ class ScheduleDataset(LookAhead):
             self._event.set()
         if hasattr(self, "_iterator"):
             self._iterator.exit()
+        if self._work is not None:
+            self._work.close()
         if self._slot is not None:
             self._slot.release()
             for name in (BARRIER_FILELOCK, CACHE_FILELOCK):

@@ -90,6 +90,14 @@ class LazyWork:
         block, inside = divmod(b, self._batches_a_block)
         return int(self._block(block)[inside][offset])
 
+    def close(self) -> None:
+        """Let go of the dataset: what asks for an item from now on gets -1, which Streaming's threads pass over.
+
+        Python keeps each iterator of Streaming, and with it this, until the process ends.
+        """
+        self._lookup = _no_sample
+        self._block.cache_clear()
+
     def _compute(self, block: int) -> list[SampleIds]:
         """Sample ids of each batch in a block: one lookup over the block where it pays, else over each batch."""
         first = block * self._batches_a_block
@@ -99,3 +107,7 @@ class LazyWork:
         low = bounds[0][0]
         ids = self._lookup(low, bounds[-1][1])
         return [ids[start - low : end - low] for start, end in bounds]
+
+
+def _no_sample(start: int, stop: int) -> SampleIds:
+    return np.full(stop - start, -1, np.int64)
