@@ -49,6 +49,8 @@ class TaskSummary(Strict):
     """Whatever else is reported for this task."""
     higher_is_better: bool = True
     answers_by: Literal["generation", "likelihood", "loss", "lm-eval"]
+    asked: dict[str, Any] = {}
+    """How items were put to the model: `blind`, `bare`, `limit`; empty in results of older versions."""
     identity: str
     """Hash of model, files and settings: equal identities give equal results."""
     files: dict[str, str]

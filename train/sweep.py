@@ -11,15 +11,18 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import InputError
 from schemas.exclusive import exclusive
+from schemas.results import RESULTS_NAME, Results
+from train.evaluation import files
 
 DONE = "done"
 SCORES = "scores"
@@ -84,7 +87,8 @@ def work(folder: Path, *, workers: int = 1, threads: int | None = None, scoring:
 
 
 def _work_through(folder: Path, stretches: list[Stretch], workers: int, threads: int | None, scoring: Scoring) -> float:
-    finished = {one.id for one in stretches if _is_done(folder, one, scoring)}
+    digest = cache(files.digest)  # runs share their official files
+    finished = {one.id for one in stretches if _is_done(folder, one, scoring, digest)}
     began, total = time.monotonic(), sum(one.tokens for one in stretches)
     if finished:
         print(f"{len(finished)} of {len(stretches)} stretches are done already", file=sys.stderr)
@@ -135,14 +139,35 @@ def longest(stretches: Sequence[Stretch]) -> dict[str, int]:
     return found
 
 
-def _is_done(folder: Path, stretch: Stretch, scoring: Scoring) -> bool:
+def _is_done(folder: Path, stretch: Stretch, scoring: Scoring, digest: Callable[[Path], str]) -> bool:
     place = folder / "nodes" / stretch.id
     if not (place / DONE).exists():
         return False
-    if not (stretch.ends and scoring.wanted):
-        return True
-    names = [*(name for name, _ in scoring.tasks), *(f"loss-{name}" for name, _ in scoring.losses)]
-    return (place / SCORES / "results.json").exists() and all((place / SCORES / f"{n}.json").exists() for n in names)
+    return not (stretch.ends and scoring.wanted) or is_scored(place / SCORES, scoring, digest)
+
+
+def is_scored(scores: Path, scoring: Scoring, digest: Callable[[Path], str] = files.digest) -> bool:
+    """Whether all that `scoring` asks for is in `scores`, of the same files and settings.
+
+    Results of other ones are no answer: scoring again says so, since it refuses a folder that holds them.
+    """
+    if not (scores / RESULTS_NAME).exists():
+        return False
+    told = Results.load(scores).tasks
+    terms = {"blind": False, "bare": scoring.bare, "limit": scoring.limit}
+    wanted: list[tuple[str, Path, dict[str, Any]]] = [(name, folder, terms) for name, folder in scoring.tasks]
+    wanted += [(f"loss-{name}", dataset, {"limit": scoring.limit}) for name, dataset in scoring.losses]
+    for task, folder, asked in wanted:
+        found = told.get(task)
+        if found is None or found.asked != asked or not (scores / f"{task}.json").exists():
+            return False
+        if found.higher_is_better and found.chance and found.answers_by != scoring.by:
+            return False
+        for name, known in found.files.items():
+            file = folder / (name if found.higher_is_better else "manifest.json")
+            if not file.is_file() or digest(file) != known:
+                return False
+    return True
 
 
 def _settle(threads: int | None) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curriculum.study.axes import FOLLOWS, Axis, axes, text
 from curriculum.study.runs import Run, SweepRuns
-from curriculum.study.stable import DRAWS, Signal, Stable, TaskScores, bootstrap, stable
+from curriculum.study.stable import Signal, Stable, TaskScores, bootstrap, bootstrap_losses, stable
 from schemas.errors import InputError
 
 TEXT = "lm-eval-"
@@ -79,6 +79,8 @@ def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
     groups = list(by_config.values())
     settings = [{k: v for k, v in runs[group[0]].settings.items() if k != "seed"} for group in groups]
     common = [task for task in runs[0].tasks if all(task in run.tasks for run in runs)]
+    for task in common:
+        _check_alike(runs, task, sweep.folder)
     vision = [_scores(runs, task, sweep.folder) for task in common if not task.startswith((TEXT, LOSS))]
     texts = [_scores(runs, task, sweep.folder) for task in common if task.startswith(TEXT)]
     measures: list[Measure] = []
@@ -94,9 +96,10 @@ def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
     ]
     for task in common:
         if task.startswith(LOSS):
-            loss = np.array([run.tasks[task].score for run in runs])
-            values = np.array([loss[group].mean() for group in groups])
-            measures.append(Measure(task, values, _seed_draws(loss, groups), higher_is_better=False))
+            losses, tokens = _losses(runs, task, sweep.folder)
+            scores = np.array([run.tasks[task].score for run in runs])
+            values = np.array([scores[group].mean() for group in groups])
+            measures.append(Measure(task, values, bootstrap_losses(losses, tokens, groups), higher_is_better=False))
     return Analysis(sweep, runs, settings, groups, axes(settings, more_axes), measures, signals)
 
 
@@ -104,16 +107,36 @@ def _measure(name: str, found: Stable) -> Measure:
     return Measure(name, found.values, found.draws)
 
 
+def _check_alike(runs: Sequence[Run], task: str, folder: Path) -> None:
+    """Raise InputError unless all runs answered the same files in the same way."""
+    first = runs[0].tasks[task]
+    for run in runs:
+        found = run.tasks[task]
+        known = bool(found.asked and first.asked)  # results of older versions do not say
+        how = found.answers_by == first.answers_by and (found.asked == first.asked or not known)
+        if not (how and found.files == first.files):
+            what = "on other files" if how else "with other options"
+            problem = f"'{task}': '{run.name}' and '{runs[0].name}' were scored {what}"
+            raise InputError(problem, file=folder, remedy="evaluate all runs with the same options and files")
+
+
 def _scores(runs: Sequence[Run], task: str, folder: Path) -> TaskScores:
     rows = [run.item_scores(task) for run in runs]
-    for run, row in zip(runs, rows, strict=True):
-        if row.keys() != rows[0].keys():
-            problem = f"'{run.name}' and '{runs[0].name}' were scored on different items of '{task}'"
-            raise InputError(problem, file=folder, remedy="evaluate all runs with the same --limit and files")
+    _check_items(runs, rows, task, folder)
     scores = np.array([[row[item] for item in rows[0]] for row in rows])
     return TaskScores(task, runs[0].tasks[task].chance, scores)
 
 
-def _seed_draws(values: NDArray[np.float64], groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    rng = np.random.default_rng(0)
-    return np.array([rng.choice(values[list(group)], size=(DRAWS, len(group))).mean(axis=1) for group in groups])
+def _losses(runs: Sequence[Run], task: str, folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Losses per token [runs, rows], and tokens of each row [rows]."""
+    rows = [run.item_losses(task) for run in runs]
+    _check_items(runs, [{(name, tokens): loss for name, (loss, tokens) in row.items()} for row in rows], task, folder)
+    losses = np.array([[row[item][0] for item in rows[0]] for row in rows])
+    return losses, np.array([tokens for _, tokens in rows[0].values()], np.float64)
+
+
+def _check_items(runs: Sequence[Run], rows: Sequence[dict[Any, float]], task: str, folder: Path) -> None:
+    for run, row in zip(runs, rows, strict=True):
+        if row.keys() != rows[0].keys():
+            problem = f"'{run.name}' and '{runs[0].name}' were scored on different items of '{task}'"
+            raise InputError(problem, file=folder, remedy="evaluate all runs with the same --limit and files")

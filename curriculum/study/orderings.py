@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curriculum.study.analysis import LOSS, Analysis, Measure
-from curriculum.study.axes import number
+from curriculum.study.axes import FOLLOWS, Axis, number, text
 from curriculum.study.stable import interval
 
 Test = Callable[[str], bool]
@@ -79,13 +79,35 @@ def between(analysis: Analysis, measure: Measure, claim: str, name: str, better:
         for side, test in zip(pair, (better, worse), strict=True):
             if test(analysis.value_of(place, axis)):
                 side.append(place)
-    pairs = [(first, second) for first, second in sides.values() if first and second]
+    split = [part for pair in sides.values() for part in _alike(analysis, axis, pair)]
+    pairs = [(first, second) for first, second in split if first and second]
     if not pairs:
         return None
     sign = 1.0 if measure.higher_is_better else -1.0
     difference = np.mean([measure.values[a].mean() - measure.values[b].mean() for a, b in pairs])
     draws = np.mean([measure.draws[a].mean(axis=0) - measure.draws[b].mean(axis=0) for a, b in pairs], axis=0)
     return Ordering(claim, measure.name, sign * float(difference), *interval(sign * draws), len(pairs))
+
+
+def _alike(analysis: Analysis, axis: Axis, sides: tuple[list[int], list[int]]) -> list[tuple[list[int], list[int]]]:
+    """Both sides cut into parts that agree in the parameters that are no axis, but for those that `axis` decides.
+
+    A parameter that has one value for each of the axis's goes with it (a re-warmed rate with a switch at the end); any
+    other (a learning rate, tried twice) would make the difference one of its own.
+    """
+    members = [*sides[0], *sides[1]]
+    known = {*(one.name for one in analysis.axes), FOLLOWS.get(axis.name, axis.name)}
+    free = []
+    for name in sorted({name for one in members for name in analysis.settings[one]} - known):
+        values = {(analysis.value_of(n, axis), text(analysis.settings[n], name)) for n in members}
+        if len(values) > len({value for value, _ in values}):
+            free.append(name)
+    parts: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    for side, numbers in enumerate(sides):
+        for one in numbers:
+            key = tuple(text(analysis.settings[one], name) for name in free)
+            parts.setdefault(key, ([], []))[side].append(one)
+    return list(parts.values())
 
 
 def _numeric(test: Callable[[float], bool]) -> Test:

@@ -67,6 +67,18 @@ class Run:
         """Scores of a task's items, by id."""
         return {one.id: one.score for one in load_task(self.folder / SCORES, task).predictions}
 
+    def item_losses(self, task: str) -> dict[str, tuple[float, int]]:
+        """(nats per token, tokens) of a held-out loss's rows, by id.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        found = load_task(self.folder / SCORES, task).predictions
+        if not all(isinstance(one.target, int) for one in found):
+            file = self.folder / SCORES / f"{task}.json"
+            raise InputError("a row without its number of tokens", file=file, remedy="remove it and evaluate again")
+        return {one.id: (one.score, one.target) for one in found}
+
     @cached_property
     def mix(self) -> dict[str, tuple[int, int]]:
         """(samples that the schedule has, samples that were counted) by source; (n, 0) before training."""

@@ -130,6 +130,28 @@ def bootstrap(
     return found
 
 
+def bootstrap_losses(
+    losses: NDArray[np.float64],
+    tokens: NDArray[np.float64],
+    groups: Sequence[Sequence[int]],
+    *,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> NDArray[np.float64]:
+    """The same for mean losses per token, [configurations, draws]; `losses` is [runs, rows], `tokens` of each row."""
+    rng = np.random.default_rng(seed)
+    chosen = [rng.multinomial(len(group), [1 / len(group)] * len(group), size=draws) / len(group) for group in groups]
+    runs, count = losses.shape
+    of_runs = np.empty((runs, draws))
+    for start in range(0, draws, _BLOCK):
+        size = min(_BLOCK, draws - start)
+        weights = rng.multinomial(count, np.full(count, 1 / count), size=size).T * tokens[:, None]
+        of_runs[:, start : start + size] = losses @ weights / np.maximum(weights.sum(axis=0), 1)
+    return np.array(
+        [np.einsum("dr,rd->d", picks, of_runs[list(group)]) for picks, group in zip(chosen, groups, strict=True)]
+    )
+
+
 def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
     """95 % of the draws of one value lie between."""
     low, high = np.percentile(draws, [2.5, 97.5])

@@ -8,11 +8,13 @@ import yaml
 
 from schemas.errors import InputError
 from schemas.exclusive import exclusive
+from schemas.results import Model, Results, TaskSummary
 from schemas.run_log import steps
 from tests.train import synthetic
 from tests.train.checkpoints import PATCH, SHAPE
 from train import checkpoint
-from train.sweep import Stretch, longest, read, work
+from train.evaluation.files import digest
+from train.sweep import Scoring, Stretch, is_scored, longest, read, work
 
 SMALL = {**SHAPE, "width": 16, "head_width": 4, "heads": 4, "mlp_width": 24, "layers": 1}
 
@@ -74,3 +76,38 @@ def test_bad_sweeps(tmp_path):
     (tmp_path / "sweep.json").write_text('{"nodes": [{"id": "a", "parent": null, "ends": [], "tokens": 1}]}')
     with pytest.raises(InputError, match=r"no run\.yaml here"):
         read(tmp_path)
+
+
+def test_scores_of_other_files_or_settings_do_not_count(tmp_path):
+    """A second call with another --limit, --bare, --by or other official files is not taken for done."""
+    official, dataset, scores = tmp_path / "pope.json", tmp_path / "set/manifest.json", tmp_path / "scores"
+    for path in (official, dataset, scores / "pope.json", scores / "loss-text.json"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("first")
+
+    def told(task: str, file: Path, name: str, **more) -> TaskSummary:
+        return TaskSummary(task=task, metric="m", score=0.5, items=1, standard_error=0.1, identity="i",
+                           files={name: digest(file)}, **more)  # fmt: skip
+
+    identity = {"digest": "a", "vocabulary_size": 9, "end_of_text_id": 0, "pad_id": 1, "image_id": 9}
+    model = Model(path="p", digest="d", position=1, schedule="s", architecture="a", tokenizer=identity)
+    asked = {"blind": False, "bare": True, "limit": 3}
+    pope = told("pope", official, "pope.json", chance=0.5, answers_by="likelihood", asked=asked)
+    loss = told("loss-text", dataset, "text", chance=5.0, answers_by="loss", asked={"limit": 3}, higher_is_better=False)
+    results = Results(model=model, settings={}, packages={}, tasks={"pope": pope, "loss-text": loss})
+    (scores / "results.json").write_text(results.model_dump_json())
+
+    def scoring(**changes) -> Scoring:
+        terms = {"tasks": (("pope", tmp_path),), "losses": (("text", dataset.parent),), "bare": True,
+                 "by": "likelihood", "limit": 3}  # fmt: skip
+        return Scoring(**{**terms, **changes})
+
+    assert is_scored(scores, scoring())
+    for change in ({"limit": None}, {"bare": False}, {"by": "generation"}, {"tasks": (("gqa", tmp_path),)}):
+        assert not is_scored(scores, scoring(**change))
+    for path in (official, dataset):
+        path.write_text("second")
+        assert not is_scored(scores, scoring())
+        path.write_text("first")
+    (scores / "pope.json").unlink()
+    assert not is_scored(scores, scoring())

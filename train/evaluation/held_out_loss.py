@@ -66,6 +66,7 @@ def held_out_loss(
         metrics={"tokens": float(tokens)},
         higher_is_better=False,
         answers_by="loss",
+        asked={"limit": limit},
         identity=identity,
         files=files,
         predictions=predictions,

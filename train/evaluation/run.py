@@ -50,6 +50,8 @@ def evaluate_tasks(
     """
     known = [(task_named(name), folder) for name, folder in tasks]  # every mistake before the first minute is spent
     loaded = [(task, *_items(task, folder, settings)) for task, folder in known]
+    if (out / RESULTS_NAME).is_file() and Results.load(out).model.digest != subject.told.digest:
+        raise InputError("results of another model are here", file=out, remedy="name another directory, or remove them")
     out.mkdir(parents=True, exist_ok=True)
     found = []
     for (task, items, official), (_, folder) in zip(loaded, known, strict=True):
@@ -155,6 +157,7 @@ def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], 
         groups=by_group(rows),
         metrics=task.metrics(items, [predictions[number] for number in range(len(items))]),
         answers_by=by,
+        asked={name: value for name, value in said.items() if name != "by"},
         identity=identity,
         files=digests,
         predictions=rows,

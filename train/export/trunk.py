@@ -101,6 +101,10 @@ def decoder_shape(source: Path) -> DecoderConfig:
         if config.get(key, default) != value:
             problem = f"{config[key]!r} is not supported, only {value!r}"
             raise InputError(problem, file=file, field=key, remedy="choose a model without it")
+    rope = config.get("rope_parameters") or {}  # transformers 5's place for both rope_theta and rope_scaling
+    if not isinstance(rope, dict) or rope.get("rope_type", "default") != "default":
+        problem = f"{str(rope)[:80]} is not supported, only the type 'default'"
+        raise InputError(problem, file=file, field="rope_parameters", remedy="choose a model without it")
     try:
         heads = config["num_attention_heads"]
         return DecoderConfig(
@@ -111,7 +115,7 @@ def decoder_shape(source: Path) -> DecoderConfig:
             kv_heads=config.get("num_key_value_heads") or heads,
             head_width=config.get("head_dim") or config["hidden_size"] // heads,
             mlp_width=config["intermediate_size"],
-            rope_theta=config.get("rope_theta", 10_000.0),
+            rope_theta=rope.get("rope_theta", config.get("rope_theta", 10_000.0)),
             norm_eps=config.get("rms_norm_eps", 1e-6),
             tied=config.get("tie_word_embeddings", False),
         )

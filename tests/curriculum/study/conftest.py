@@ -53,7 +53,7 @@ def score(folder: Path, settings: dict[str, str], seed: int) -> None:
             else (rng.random(400) < truth(settings, task)).astype(float)
         )
         predictions = [
-            Prediction(id=str(n), group="", prediction="", target="", score=float(value))
+            Prediction(id=str(n), group="", prediction="", target=1 if loss else "", score=float(value))
             for n, value in enumerate(values)
         ]
         result = TaskResult(

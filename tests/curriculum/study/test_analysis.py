@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from curriculum.study.analysis import analyse
@@ -69,3 +70,61 @@ def test_a_task_that_some_runs_lack_is_left_out(swept):
     found = analyse(read(swept))
     assert found.measure("pope") is None
     assert found.measure("vqav2") is not None
+
+
+def rewrite(run, task: str, change) -> None:
+    """Change a task's file, and its summary."""
+    for name in (f"{task}.json", "results.json"):
+        file = run.folder / "scores" / name
+        told = json.loads(file.read_text())
+        change(told if name != "results.json" else told["tasks"][task])
+        file.write_text(json.dumps(told))
+
+
+def test_losses_of_single_seeds_are_no_certainty(swept):
+    """One seed each: between two shares, a difference that the rows' spread covers is undecided."""
+    sweep = read(swept)
+    for number, run in enumerate(sweep.runs):
+        if run.settings["seed"] != 7:
+            shutil.rmtree(run.folder / "scores")
+            continue
+
+        def noisy(told, number=number):
+            values = 3 + np.random.default_rng(number).standard_normal(400)
+            for row, value in zip(told.get("predictions", []), values, strict=False):
+                row["score"] = float(value)
+            told["score"] = float(values.mean())
+
+        rewrite(run, "loss-text", noisy)
+    analysis = analyse(read(swept))
+    assert set(map(len, analysis.groups)) == {1}
+    found = {(one.claim, one.measure): one for one in orderings(analysis)}
+    text = found["more text keeps text scores", "loss-text"]
+    assert text.high - text.low > 0.05
+    assert text.verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("task", "field", "value", "message"),
+    [
+        ("vqav2", "files", {"q.json": "0"}, "scored on other files"),
+        ("loss-text", "files", {"text": "0"}, "scored on other files"),
+        ("pope", "answers_by", "likelihood", "scored with other options"),
+        ("vqav2", "asked", {"blind": True}, "scored with other options"),
+    ],
+)
+def test_scores_of_other_terms_are_refused(swept, task, field, value, message):
+    for run in read(swept).runs:
+        rewrite(run, task, lambda told: told.update(asked={"blind": False}))
+    rewrite(read(swept).runs[1], task, lambda told: told.update({field: value}))
+    with pytest.raises(InputError, match=f"'{task}': .* were {message}; evaluate all runs with the same options"):
+        analyse(read(swept))
+
+
+def test_losses_on_other_rows_are_refused(swept):
+    rewrite(read(swept).runs[1], "loss-text", lambda told: told.get("predictions", [{}])[-1].update(target=2))
+    with pytest.raises(InputError, match="were scored on different items of 'loss-text'"):
+        analyse(read(swept))
+    rewrite(read(swept).runs[1], "loss-text", lambda told: told.get("predictions", [{}])[-1].update(target=""))
+    with pytest.raises(InputError, match=r"loss-text\.json: a row without its number of tokens"):
+        analyse(read(swept))

@@ -95,3 +95,20 @@ def test_no_value_no_verdict():
     one = analysis([{"switch": "80%"}, {"switch": "0%"}], [np.nan, np.nan])
     assert orderings(one) == []
     assert between(one, one.measures[0], "x", "epochs", bool, bool) is None
+
+
+def test_parameters_that_are_no_axis_have_to_agree():
+    """A learning rate that was tried twice is compared with itself; one that goes with the switch is part of it."""
+    cases = [
+        {"switch": "80%", "peak": 1},
+        {"switch": "80%", "peak": 2},
+        {"switch": "100%", "peak": 2},
+        {"switch": "0%", "peak": 3},
+    ]
+    tried = found(analysis(cases, [0.1, 0.6, 0.5, 0.4]))
+    late = tried["images from 80 % on beat images after the end"]
+    assert (late.verdict, late.pairs) == ("appears", 1)
+    assert late.difference == pytest.approx(0.1)
+    assert "images from the start on hurt vision" not in tried
+    alone = found(analysis([cases[0], cases[3]], [0.1, 0.4]))["images from the start on hurt vision"]
+    assert alone.difference == pytest.approx(-0.3)

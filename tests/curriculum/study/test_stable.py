@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curriculum.study.stable import TaskScores, bootstrap, centre, interval, signal, stable
+from curriculum.study.stable import TaskScores, bootstrap, bootstrap_losses, centre, interval, signal, stable
 
 GROUPS = [[0, 1], [2, 3]]
 
@@ -69,3 +69,16 @@ def test_draws_centre_on_the_value_and_have_the_binomial_spread(seed):
 def test_draws_are_the_same_each_time():
     tasks = [task("a", [0.5, 0.5, 1, 1])]
     assert (bootstrap(tasks, GROUPS) == bootstrap(tasks, GROUPS)).all()
+
+
+def test_losses_have_the_spread_of_their_rows():
+    """One seed each: what is left is the rows', and rows count by their tokens."""
+    rng = np.random.default_rng(0)
+    losses, tokens = 3 + rng.standard_normal((2, 400)), np.full(400, 7.0)
+    draws = bootstrap_losses(losses, tokens, [[0], [1]])
+    assert draws.shape == (2, 1000)
+    assert draws.mean(axis=1) == pytest.approx(losses.mean(axis=1), abs=0.01)
+    assert draws.std(axis=1) == pytest.approx(losses.std(axis=1) / 20, rel=0.15)
+    assert (draws == bootstrap_losses(losses, tokens, [[0], [1]])).all()
+    uneven = bootstrap_losses(np.array([[1.0, 5.0]] * 2), np.array([3.0, 1.0]), [[0, 1]])
+    assert set(np.round(uneven[0], 9)) == {1.0, 2.0, 5.0}

@@ -175,6 +175,9 @@ def test_one_evaluation_of_a_task_at_a_time(place, tmp_path):
         found = evaluate_tasks(subject, pairs(place, "pope"), tmp_path, Settings(limit=2))
         write_results(subject, found, tmp_path, {})
     assert set(Results.load(tmp_path).tasks) == {"pope"}
+    other = open_subject(checkpoint(tmp_path / "other"))
+    with pytest.raises(InputError, match="results of another model are here; name another directory"):
+        evaluate_tasks(other, pairs(place, "vqav2"), tmp_path, Settings(limit=2, blind=True))
 
 
 def test_a_model_without_an_image_side(place, tmp_path):

@@ -16,7 +16,7 @@ from tests.train.checkpoints import PATCH, byte_schedule, checkpoint
 from train import checkpoint as checkpoints
 from train.__main__ import main
 from train.config import read_run
-from train.export.trunk import import_trunk
+from train.export.trunk import decoder_shape, import_trunk
 from train.export.write import export
 from train.launch import launch
 
@@ -102,6 +102,11 @@ def test_bad_models_are_refused(run, tmp_path):
     with_config(rope_scaling={"type": "linear", "factor": 2.0})
     with pytest.raises(InputError, match="rope_scaling"):
         import_trunk(source, run)
+    with_config(rope_parameters={"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0})
+    with pytest.raises(InputError, match=r"rope_parameters: .*llama3.* is not supported"):
+        import_trunk(source, run)
+    with_config(rope_parameters={"rope_type": "default", "rope_theta": 5e5})
+    assert decoder_shape(source).rope_theta == 5e5
     with_config(model_type=GPT2Config.model_type)
     with pytest.raises(InputError, match="give a llama or qwen3"):
         import_trunk(source, run)
