@@ -72,7 +72,11 @@ def why(dataset: str, sample: int) -> list[dict[str, Any]]:
 def shard_number(task: int, index: int) -> int:
     """Number of the shard `index` of task `task`: known without asking other tasks, in task order."""
     if index >= SHARDS_PER_TASK:
-        raise ValueError(f"task {task} has more than {SHARDS_PER_TASK} shards; raise shard_bytes")
+        raise InputError(
+            f"task {task} has more than {SHARDS_PER_TASK:,} shards",
+            field="shard_bytes",
+            remedy="raise it, to fewer shards",
+        )
     return task * SHARDS_PER_TASK + index
 
 

@@ -204,18 +204,19 @@ def _number(field: bytes) -> int:
 
 
 def _text(field: bytes) -> str:
-    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    """A name as a string that can be stored: bytes that are not UTF-8 are spelt out (`\\xe9`)."""
+    return field.partition(b"\0")[0].decode("utf-8", "backslashreplace")
 
 
 def _long_name(kind: bytes, data: bytes) -> str | None:
     """The name that an extended header carries, if it carries one."""
     if kind == tarfile.GNUTYPE_LONGNAME:
-        return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+        return data.rstrip(b"\0").decode("utf-8", "backslashreplace")
     while data:
         length, space, _ = data.partition(b" ")
-        if not space or not length.isdigit() or not 0 < int(length) <= len(data):
+        if not space or not length.isdigit() or len(length) > 9 or not 0 < int(length) <= len(data):
             return None
         record, data = data[len(length) + 1 : int(length) - 1], data[int(length) :]
         if record.startswith(b"path="):
-            return record[5:].decode("utf-8", "surrogateescape")
+            return record[5:].decode("utf-8", "backslashreplace")
     return None

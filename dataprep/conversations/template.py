@@ -25,7 +25,9 @@ ANSWER = " {answer}"
 BETWEEN = "\n"
 """Closes every answer but the last, which the end-of-text id closes."""
 _LEADING = re.compile(rf"(?:\s*{MARKER})+\s*")
-_TRAILING = re.compile(rf"\s*(?:{MARKER}\s*)+\Z")
+_TRAILING = re.compile(rf"\s*(?:{MARKER[::-1]}\s*)+")
+"""Of the reversed text: searching for it from the front takes the square of a long run of blanks."""
+_MAX_PATH, _MAX_NAME = 1024, 255  # bytes: of a key in a store, of a name in a directory
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -115,8 +117,8 @@ def _without_markers(text: str) -> tuple[str, int]:
     rest = text
     if leading := _LEADING.match(rest):
         rest = rest[leading.end() :]
-    if trailing := _TRAILING.search(rest):
-        rest = rest[: trailing.start()]
+    if trailing := _TRAILING.match(rest[::-1]):
+        rest = rest[: len(rest) - trailing.end()]
     return rest, text.count(MARKER) - rest.count(MARKER)
 
 
@@ -131,4 +133,6 @@ def image_path(path: str) -> str:
     parts: Sequence[str] = path.replace("\\", "/").split("/")
     if ".." in parts or not parts[0] or ":" in parts[0] or "\0" in path:
         raise RejectError("unsafe_image_path", path)
+    if len(path.encode()) > _MAX_PATH or any(len(part.encode()) > _MAX_NAME for part in parts):
+        raise RejectError("unsafe_image_path", f"{path[:80]}... is longer than any file system or store allows")
     return path

@@ -35,7 +35,7 @@ class CaptionPolicy(Strict):
             raise ValueError("`probabilities` belongs to `use: sample`; give both or neither")
         if self.probabilities is not None:
             values = self.probabilities.values()
-            if min(values, default=-1) < 0 or abs(sum(values) - 1) > 1e-9:
+            if not (min(values, default=-1) >= 0 and abs(sum(values) - 1) <= 1e-9):  # so that NaN is refused
                 raise ValueError("`probabilities` must be non-negative and sum to 1; adjust them")
         return self
 

@@ -5,7 +5,7 @@ Only pairs that packing would take are part of it, so that a copy which is rejec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -67,13 +67,23 @@ def survey(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
                     "aspect": long / short,
                     "bytes": row.image.size,
                     "hash": hashed,
-                    "fields": orjson.dumps(row.meta).decode() if spec.job.where is not None else "{}",
+                    "fields": _fields(row.meta) if spec.job.where is not None else "{}",
                 }
             )
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(found, SCHEMA), sink, compression="zstd")
     scratch.publish_bytes(bytes(sink.getvalue()), part_file(number))
     return {"rows": len(found)}
+
+
+def _fields(meta: Mapping[str, Any]) -> str:
+    """`meta` as JSON. orjson reads deeper nesting than it writes; then only plain values are left to `where`."""
+    try:
+        return orjson.dumps(meta).decode()
+    except TypeError:
+        return orjson.dumps(
+            {name: value for name, value in meta.items() if not isinstance(value, list | dict)}
+        ).decode()
 
 
 def read(out: str, number: int) -> Iterator[pa.RecordBatch]:

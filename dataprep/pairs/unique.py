@@ -29,7 +29,10 @@ def repeated(spark: SparkSession, out: str, parts: int) -> int:
 
 
 def _split(part: int, *, out: str, buckets: int) -> Iterator[tuple[int, bytes]]:
-    uids = origins.read_part(out, part)["uid"].to_pylist()
+    table = origins.read_part(out, part)
+    if not table.num_rows:  # of a tar without a fit pair; such a part has no uids
+        return
+    uids = table["uid"].to_pylist()
     hashes = np.unique(np.fromiter(map(xxhash.xxh3_64_intdigest, uids), np.uint64, len(uids)))
     for bucket in range(buckets):
         here = hashes[hashes % np.uint64(buckets) == bucket]

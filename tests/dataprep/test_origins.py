@@ -12,5 +12,5 @@ def test_a_shards_number_leads_back_to_its_task(task: int, index: int) -> None:
 
 
 def test_a_task_never_takes_another_tasks_numbers() -> None:
-    with pytest.raises(ValueError, match="raise shard_bytes"):
+    with pytest.raises(ValueError, match="shard_bytes: task 1 has more than 1,000 shards; raise it"):
         shard_number(1, SHARDS_PER_TASK)

@@ -113,3 +113,21 @@ def test_written_tars_are_plain_equal_and_readable_by_tarfile() -> None:
     with tarfile.open(fileobj=io.BytesIO(one.getvalue())) as tar:
         assert [(info.name, tar.extractfile(info).read()) for info in tar] == files  # type: ignore[union-attr]
         assert {info.mtime for info in tar.getmembers()} == {0}
+
+
+def test_names_that_are_not_utf8_are_spelt_out() -> None:
+    """They become uids and provenance, which are stored as UTF-8."""
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT):
+        for stem in ("caf\udce9", "caf\udce9" * 40):
+            if len(stem) < 100 or form == tarfile.GNU_FORMAT:
+                assert [one.key for one in read(tar_of((f"{stem}.jpg", b"x"), form=form))] == [
+                    stem.replace("\udce9", "\\xe9")
+                ]
+
+
+def test_a_record_of_absurd_length_names_nothing() -> None:
+    header = tarfile.TarInfo("pax")
+    record = b"1" * 5000 + b" path=evil.jpg\n"
+    header.type, header.size = tarfile.XHDTYPE, len(record)
+    data = header.tobuf(tarfile.USTAR_FORMAT) + record + bytes(-len(record) % 512) + tar_of(("a.jpg", b"x"))
+    assert [one.key for one in read(data)] == ["a"]

@@ -112,3 +112,17 @@ def test_clean_text_is_valid_and_stable(text: str) -> None:
 def test_images_outside_the_root_are_refused(path: str) -> None:
     with pytest.raises(RejectError, match="unsafe_image_path"):
         image_path(path)
+
+
+@pytest.mark.parametrize("path", ["a" * 252 + ".jpg", "a/" * 600 + "b.jpg", "\u00e9" * 130])
+def test_images_with_names_that_no_storage_takes_are_refused(path: str) -> None:
+    with pytest.raises(RejectError, match="unsafe_image_path"):
+        image_path(path)
+
+
+def test_a_long_run_of_blanks_takes_no_time() -> None:
+    """A search for markers at the end must not start anew at every blank: a million would take hours."""
+    blanks = " " * 1_000_000
+    turns = [{"from": "human", "value": f"<image>{blanks}a{blanks}b \n<image> "}, {"from": "gpt", "value": "c"}]
+    found = conversation({"image": ["1.jpg", "2.jpg"], "conversations": turns}, "row")
+    assert found.rounds == ((f"a{blanks}b", "c"),)

@@ -71,7 +71,12 @@ def test_clean_keeps_what_has_meaning() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"use": "sample"}, {"use": "web", "probabilities": {"web": 1}}, {"use": "sample", "probabilities": {"web": 0.5}}],
+    [
+        {"use": "sample"},
+        {"use": "web", "probabilities": {"web": 1}},
+        {"use": "sample", "probabilities": {"web": 0.5}},
+        {"use": "sample", "probabilities": {"web": float("nan")}},
+    ],
 )
 def test_policies_that_contradict_themselves_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -44,3 +44,8 @@ def test_lists_count_by_their_content() -> None:
     first, second = ({"banned": {"uids": name}, "near_duplicates": {"uids": name}} for name in ("a.txt", "b.txt"))
     assert job(**first).plan_config() == job(**second).plan_config() != job().plan_config()
     assert job(banned={"hosts": "x.example"}).plan_config() != job(banned={"hosts": "y.example"}).plan_config()
+
+
+def test_a_seed_that_no_hash_takes_is_refused() -> None:
+    with pytest.raises(ValidationError, match="seed"):
+        job(seed=1 << 63)
