@@ -72,12 +72,19 @@ def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> Judged:
         raise RejectError("bad_json", str(error)) from None
     job: ConversationsJob = spec.job
     found = conversation(row, name)
-    row_id = str(row.get("id", ""))
+    row_id = _row_id(row.get("id"))
     spec.ban.check(row_id)
     pictures = tuple(_judge_image(image, root, job) for image in found.images)
     if job.text_only:
         found, pictures = replace(found, images=()), ()
     return Judged(found, row_id, pictures)
+
+
+def _row_id(value: Any) -> str:
+    """The row's `id`, "" where it has none. Raises RejectError(bad_row)."""
+    if isinstance(value, list | dict):
+        raise RejectError("bad_row", "`id` is neither text nor a number")
+    return "" if value is None else str(value)
 
 
 def _judge_image(image: str, root: str, job: ConversationsJob) -> Picture:
@@ -86,9 +93,9 @@ def _judge_image(image: str, root: str, job: ConversationsJob) -> Picture:
         size = files.size(uri)
         if size > job.images.max_bytes:
             raise RejectError("image_too_large", f"{image}: {size:,} bytes")
-        data = files.read_bytes(uri)
     except InputError:
         raise RejectError("missing_image", image) from None
+    data = files.read_bytes(uri)  # it is there: storage that fails now must stop the job, not cost the row
     try:
         inspect(data, job.images, decode=job.decode)
     except RejectError as refused:

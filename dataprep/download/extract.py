@@ -87,7 +87,7 @@ def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
             for batch in parquet.iter_batches(BATCH, columns=list(present.values())):
                 columns = {ours: batch.column(theirs).cast(SCHEMA.field(ours).type) for ours, theirs in present.items()}
                 yield pa.table(columns).to_pylist()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # strings of Parquet are not checked to be UTF-8
         raise _unreadable(path, error) from None
 
 

@@ -12,12 +12,14 @@ import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataprep import files
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.read import spans
 from dataprep.conversations.task import Picture, conversation_items, judge_rows
 from dataprep.multimodal import TaskSpec, task_spec
 from dataprep.rejects import Rejects
 from dataprep.windows import Item
+from schemas.errors import InputError
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=12)
 
@@ -113,3 +115,25 @@ def test_limits_of_a_row(folder: Path, tokenizer_dir: Path) -> None:
     spec = spec_of(folder, tokenizer_dir, seq_len=40, images={"max_bytes": 50})
     _, refused = packed(folder, [row(["long " * 30, "x"]), row(["<image>?", "y"], image="good.jpg")], spec)
     assert dict(refused.counts) == {"conversation_too_long": 1, "image_too_large": 1}
+
+
+def test_ids_are_text_or_numbers(folder: Path, tokenizer_dir: Path) -> None:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    rows = [row(["?", "y"], id=value) for value in (7, None, {"a": 1}, deep)]
+    items, refused = packed(folder, rows, spec_of(folder, tokenizer_dir))
+    assert [item.origin["id"] for item in items] == ["7", ""]
+    assert dict(refused.counts) == {"bad_row": 2}
+
+
+def test_storage_that_fails_costs_no_row(folder: Path, tokenizer_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that is there and cannot be read is no missing image: the job stops, and another run has the row."""
+
+    def fails(uri: str) -> bytes:
+        raise InputError("cannot read the file (Input/output error)", file=uri)
+
+    spec = spec_of(folder, tokenizer_dir)
+    monkeypatch.setattr(files, "read_bytes", fails)
+    with pytest.raises(InputError, match=r"good\.jpg: cannot read the file"):
+        packed(folder, [row(["<image>?", "y"], image="good.jpg")], spec)

@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from dataprep.download.extract import MAX_MEMBER_BYTES, extract
 from dataprep.tasks import Scratch
 from dataprep.webdataset import write_tar
+from schemas.errors import InputError
 
 
 def rows_of(tmp_path: Path, *members: tuple[str, bytes]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -64,3 +68,11 @@ def test_names_that_climb_and_keys_that_come_twice_are_rows_like_others(tmp_path
     ]
     assert receipt["written"] == 6
     assert not list(tmp_path.parent.rglob("etc"))
+
+
+def test_parquet_with_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    offsets = pa.py_buffer(np.array([0, 2], np.int32).tobytes())
+    url = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(b"\xff\xfe")])
+    pq.write_table(pa.table({"uid": ["u"], "url": url}), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match=r"in\.parquet: not a readable Parquet file .*utf-8"):
+        extract(("metadata", str(tmp_path / "in.parquet"), "rows.parquet"), Scratch(str(tmp_path / "out"), tmp_path))

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from dataprep import files, origins
+from dataprep import files, multimodal, origins
+from dataprep.multimodal import task_spec
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
 from dataprep.verify import verify
 from dataprep.webdataset import write_tar
+from schemas.manifest import InputFile
 from tests.support import ROOT, command_environment
 
 pytestmark = pytest.mark.slow
@@ -68,6 +70,10 @@ def test_from_s3_to_s3_and_a_takedown_there(
         assert sorted(name for name in files.list_files(settings["out"]) if ".switchpoint" in name) == [
             f"{settings['out']}/.switchpoint/plan.json"
         ]
+        again, plan = PairsJob.model_validate(settings), files.read_json(f"{settings['out']}/.switchpoint/plan.json")
+        inputs, spec = [InputFile.model_validate(one) for one in plan["inputs"]], task_spec(again, masked=False)
+        outcome = multimodal.run(spark, again, "pairs", inputs, spec, [], lambda *_: {})
+        assert (outcome.resumed, outcome.manifest) == ("finished", manifest), "a finished dataset is left alone"
         made[place] = {**before, **{f"after {name}": data for name, data in shards_of(settings["out"]).items()}}
     assert made[bucket] == made[str(tmp_path)]
     assert sum(made[bucket][f"after {name}"] != data for name, data in before.items()) >= 3

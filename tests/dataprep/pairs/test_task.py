@@ -149,3 +149,14 @@ def test_a_tar_that_ends_early_stops_the_job(tokenizer_dir: Path, tmp_path: Path
     (tmp_path / "0.tar").write_bytes(out.getvalue()[:1500])
     with pytest.raises(InputError, match="ends inside"):
         work((0, str(tmp_path / "0.tar")), Scratch(str(tmp_path / "out"), tmp_path), spec_of(tokenizer_dir))
+
+
+def test_names_that_are_not_utf8_are_packed(tokenizer_dir: Path, tmp_path: Path, picture: Picture) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as tar:
+        for name, data in (("café.jpg", picture(1)), ("café.txt", b"a cup")):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    receipt = work((0, str(tmp_path / "0.tar")), Scratch(str(tmp_path / "out"), tmp_path), spec_of(tokenizer_dir))
+    assert receipt["written"] == 1
+    assert origins.read_part(str(tmp_path / "out"), 0)["uid"].to_pylist() == ["caf\\xe9"]
