@@ -27,6 +27,9 @@ from schemas.manifest import TokenizerIdentity
 
 END_OF_TEXT = "<|endoftext|>"
 PAD = "<|padding|>"
+FORGET_AFTER = 1 << 30
+"""Characters after which gigatoken is loaded anew. It remembers every word that it has met, for good: a worker that
+lives through terabytes would fill the machine with them."""
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
 Encode = Callable[[Sequence[str]], tuple[Ids, Lengths]]
@@ -135,12 +138,17 @@ class Encoder:
         self.problem: str | None = None
         """Why gigatoken cannot be used; None where it can."""
         self._fast: Any = None
+        self._characters = 0
+        """Encoded since `_fast` was loaded."""
         try:
-            import gigatoken
-
-            self._fast = gigatoken.Tokenizer.from_json(_without_special(spec.json)).backend
+            self._fast = self._load()
         except Exception as error:  # gigatoken raises its own kinds for tokenizers that it does not support
             self.problem = f"gigatoken cannot load this tokenizer ({str(error).splitlines()[0][:200]})"
+
+    def _load(self) -> Any:
+        import gigatoken
+
+        return gigatoken.Tokenizer.from_json(_without_special(self.spec.json)).backend
 
     @functools.cached_property
     def reference(self) -> Any:
@@ -157,6 +165,10 @@ class Encoder:
             return self.encode_reference(texts)
         if not texts:
             return np.empty(0, np.uint32), np.empty(0, np.int64)
+        self._characters += sum(map(len, texts))
+        if self._characters > FORGET_AFTER:
+            self._fast, self._characters = None, 0  # the old one goes before the new one comes
+            self._fast = self._load()
         layout = self._fast.encode_batch(list(texts), parallel=False).layout
         offsets = np.asarray(layout.offsets.data)
         return np.asarray(layout.content.data)[offsets[0] : offsets[-1]], np.diff(offsets)

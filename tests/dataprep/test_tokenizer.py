@@ -54,6 +54,20 @@ def test_adversarial_text_with_the_real_vocabulary(real_tokenizer: TokenizerSpec
     assert_same(encoder(real_tokenizer), ADVERSARIAL)
 
 
+def test_words_are_forgotten_after_a_while_and_ids_stay(
+    tokenizer: TokenizerSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, forgetful, loaded = Encoder(tokenizer), Encoder(tokenizer), []
+    monkeypatch.setattr("dataprep.tokenizer.FORGET_AFTER", 40)
+    fresh = forgetful._load
+    monkeypatch.setattr(forgetful, "_load", lambda: loaded.append(1) or fresh())
+    for number in range(12):
+        texts = [f"word {number} again", "and again"]
+        for ours, expected in zip(forgetful.encode_batch(texts), whole.encode_reference(texts), strict=True):
+            assert np.array_equal(ours, expected)
+    assert len(loaded) == 6, "23 or 24 characters a batch: at every second one"
+
+
 def test_dclms_own_pad_is_refused(real_tokenizer: TokenizerSpec, real_tokenizer_dir: Path) -> None:
     """DCLM's token files are padded with 50256, which text of 22 spaces encodes to."""
     assert encoder(real_tokenizer).encode_batch([" " * 22])[0].tolist() == [50256]
