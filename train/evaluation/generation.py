@@ -45,9 +45,28 @@ def batches(stems: Sequence[Stem], size: int) -> Iterator[list[Stem]]:
             yield group[start : start + size]
 
 
-@torch.inference_mode()
 def answer(subject: Subject, batch: Sequence[Stem], pixels: Pixels, max_tokens: int) -> list[str]:
     """The model's answers to stems of equal length, without surrounding blanks."""
+    texts = continued(subject, batch, pixels, max_tokens, ("\n",), stripped=True)
+    return [text.strip() for text in texts]
+
+
+@torch.inference_mode()
+def continued(
+    subject: Subject,
+    batch: Sequence[Stem],
+    pixels: Pixels,
+    max_tokens: int,
+    stops: Sequence[str],
+    *,
+    stripped: bool = False,
+) -> list[str]:
+    """What the model goes on with, up to the first of the texts `stops`; `stripped`: blanks before it do not count."""
+
+    def text(ids: list[int]) -> str:
+        said = _decoded(subject, ids)
+        return said.lstrip() if stripped else said
+
     rows = [*batch, *[batch[-1]] * (LEAST - len(batch))]
     ids_BL = torch.tensor([stem.ids for stem in rows])
     shown = [pixels(stem.item) for stem in batch]
@@ -64,11 +83,17 @@ def answer(subject: Subject, batch: Sequence[Stem], pixels: Pixels, max_tokens: 
         for row, token in enumerate(next_B.tolist()[: len(batch)]):
             if open_[row] and token != end:
                 said[row].append(token)
-            open_[row] = open_[row] and token != end and "\n" not in _decoded(subject, said[row]).lstrip()
+            open_[row] = open_[row] and token != end and not any(stop in text(said[row]) for stop in stops)
         if not any(open_):
             break
         inputs = {"input_ids": next_B[:, None]}
-    return [_decoded(subject, ids).strip().partition("\n")[0].strip() for ids in said]
+    return [_before(text(ids), stops) for ids in said]
+
+
+def _before(text: str, stops: Sequence[str]) -> str:
+    for stop in stops:
+        text = text.partition(stop)[0]
+    return text
 
 
 def _decoded(subject: Subject, ids: list[int]) -> str:

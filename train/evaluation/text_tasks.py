@@ -19,7 +19,7 @@ from schemas import atomic
 from schemas.errors import InputError
 from schemas.results import Prediction, TaskResult, TaskSummary
 from train.evaluation import files
-from train.evaluation.generation import Stem, answer, batches
+from train.evaluation.generation import Stem, batches, continued
 from train.evaluation.likelihood import Likelihood, likelihoods
 from train.evaluation.prompts import Prompt
 from train.evaluation.run import identity_of, kept, standard_error, summary_of
@@ -64,11 +64,12 @@ def evaluate_text(
     model = _as_lm(subject, batch_size)
     found = []
     for task in tasks:
-        said = {"task": task, "model": subject.told.digest, "shots": shots, "limit": limit}
+        asked = {"shots": shots, "limit": limit}
+        said = {"task": task, "model": subject.told.digest, **asked}
         own = (
             {path.name: files.digest(path) for path in sorted(include.rglob("*")) if path.is_file()} if include else {}
         )
-        identity = identity_of({**said, "lm-eval": version("lm_eval"), "files": own})
+        identity = identity_of({**said, "lm-eval": version("lm_eval"), "files": own, "rows": 2})
         name = f"lm-eval-{task}"
         if done := kept(out, name, identity):
             found.append(summary_of(done))
@@ -82,30 +83,35 @@ def evaluate_text(
             reason = " ".join(str(error).split())[:300]
             raise InputError(f"text task '{task}' cannot run ({reason})", field="--text") from None
         assert told is not None
-        result = _result(name, told, identity, own)
+        result = _result(name, told, identity, own, asked)
         out.mkdir(parents=True, exist_ok=True)
         atomic.write_text(out / f"{name}.json", result.model_dump_json(indent=1) + "\n")
         found.append(summary_of(result))
     return found
 
 
-def _result(name: str, told: dict[str, Any], identity: str, own: dict[str, str]) -> TaskResult:
-    """lm-eval's report of one task (or group) in our form."""
-    rows = [row for part in told["samples"].values() for row in part]
-    metric = next((one for one in _METRICS if one in rows[0]), None)
+def _result(name: str, told: dict[str, Any], identity: str, own: dict[str, str], asked: dict[str, Any]) -> TaskResult:
+    """lm-eval's report of one task (or group) in our form.
+
+    Where a task has several filters of the answers, its rows are there once for each: the first filter's count.
+    """
+    parts = told["samples"]
+    named = [(task, row) for task, part in parts.items() for row in part if row["filter"] == part[0]["filter"]]
+    rows = [row for _, row in named]
+    metric = next((one for one in _METRICS if all(one in row for row in rows)), None) if rows else None
     if metric is None:
         raise InputError(
             f"'{name}' reports none of {', '.join(_METRICS)}", field="--text", remedy="choose another task"
         )
     predictions = [
         Prediction(
-            id=str(row["doc_id"]),
+            id=str(row["doc_id"]) if len(parts) == 1 else f"{task}/{row['doc_id']}",
             group="",
             prediction=str(row["filtered_resps"][0] if len(row["filtered_resps"]) == 1 else _chosen(row)),
             target=str(row["target"]),
             score=float(row[metric]),
         )
-        for row in rows
+        for task, row in named
     ]
     scores = [one.score for one in predictions]
     choices = [len(row["arguments"]) for row in rows]
@@ -125,6 +131,7 @@ def _result(name: str, told: dict[str, Any], identity: str, own: dict[str, str])
         standard_error=standard_error(scores),
         metrics=metrics,
         answers_by="lm-eval",
+        asked=asked,
         identity=identity,
         files=own,
         predictions=predictions,
@@ -182,16 +189,16 @@ def _as_lm(subject: Subject, batch_size: int) -> Any:
 
         def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
             said = [""] * len(requests)
-            by_limit: dict[int, list[Stem]] = {}
+            alike: dict[tuple[int, tuple[str, ...]], list[Stem]] = {}
             for index, request in enumerate(requests):
                 context, arguments = request.args
-                count = int(arguments.get("max_gen_toks", 64))
-                by_limit.setdefault(count, []).append(Stem(index, encoder.text(context)[-(most - count) :]))
-            for count, stems in by_limit.items():
+                count, until = int(arguments.get("max_gen_toks", 256)), arguments.get("until") or []
+                stops = tuple(one for one in ([until] if isinstance(until, str) else until) if one)
+                ids = encoder.text(context)[-max(1, most - count) :]
+                alike.setdefault((count, stops), []).append(Stem(index, ids))
+            for (count, stops), stems in alike.items():
                 for batch in batches(stems, batch_size):
-                    for stem, text in zip(batch, answer(subject, batch, nothing, count), strict=True):
-                        for stop in requests[stem.item].args[1].get("until", []):
-                            text = text.partition(stop)[0] if stop else text
+                    for stem, text in zip(batch, continued(subject, batch, nothing, count, stops), strict=True):
                         said[stem.item] = text
             return said
 

@@ -1,6 +1,7 @@
 """Answers, and the logits behind them, do not depend on the company that a prompt keeps."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.train.checkpoints import PATCH, checkpoint
-from train.evaluation.generation import LEAST, Stem, answer, batches
+from train.evaluation.generation import LEAST, Stem, answer, batches, continued
 from train.evaluation.subject import Subject, open_subject
 
 
@@ -64,3 +65,31 @@ def logits(subject: Subject, part: list[Stem], pixels: np.ndarray) -> list[torch
     finally:
         handle.remove()
     return [one[: len(part)] for one in seen]
+
+
+class Scripted:
+    """A model that says `text`, a byte a step, then end-of-text (0)."""
+
+    def __init__(self, text: str) -> None:
+        self.identity, self.tokenizer, self.ids = SimpleNamespace(end_of_text_id=0), self, [*text.encode(), 0]
+
+    def inputs(self, ids, images):
+        return {"input_ids": ids}
+
+    def decode(self, ids, skip_special_tokens):
+        return bytes(ids).decode()
+
+    def model(self, input_ids, past_key_values, **kwargs):
+        step = past_key_values or 0
+        logits = torch.zeros(len(input_ids), 1, 128)
+        logits[:, :, self.ids[step]] = 1
+        return SimpleNamespace(logits=logits, past_key_values=step + 1)
+
+
+def test_an_answer_is_one_line_and_other_texts_go_on_to_their_stop():
+    """A worked solution has several lines, and its result stands in the last."""
+    subject, said = Scripted(" \n2 + 3 = 5\nso: 5\n\nQ: next"), []
+    for stops in (("\n\nQ:", "never"), (), ("5\n", "3")):
+        said.append(continued(subject, [Stem(0, [1])], lambda _: np.empty((0, 3, 1, 1), np.uint8), 64, stops)[0])
+    assert said == [" \n2 + 3 = 5\nso: 5", " \n2 + 3 = 5\nso: 5\n\nQ: next", " \n2 + "]
+    assert answer(subject, [Stem(0, [1])], lambda _: np.empty((0, 3, 1, 1), np.uint8), 64) == ["2 + 3 = 5"]

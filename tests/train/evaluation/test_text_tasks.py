@@ -6,10 +6,12 @@ import textwrap
 import pytest
 import torch
 
+from schemas.errors import InputError
 from schemas.results import Results, load_task
 from tests.train.checkpoints import checkpoint
 from train.__main__ import main
 from train.evaluation.subject import open_subject
+from train.evaluation.text_tasks import _result
 from train.export.write import export
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (pip install '.[eval]')")
@@ -70,3 +72,19 @@ def _log_probability(subject, context: str, continuation: str) -> float:
     with torch.no_grad():
         log_probabilities = subject.logits(ids, torch.empty(0, 3, 1, 1)).log_softmax(-1)[0]
     return sum(log_probabilities[len(first) + n - 1, token].item() for n, token in enumerate(second))
+
+
+def test_rows_of_a_group_stay_apart_and_count_once():
+    """Two parts number their questions alike; one of them has its rows once for each filter of the answers."""
+
+    def row(number: int, score: float, filtered: str = "none") -> dict[str, object]:
+        return {"doc_id": number, "filter": filtered, "filtered_resps": ["x"], "target": "x", "arguments": [("q", {})],
+                "exact_match": score}  # fmt: skip
+
+    parts = {"a": [row(0, 1.0), row(1, 1.0)], "b": [row(0, 0.0, "strict"), row(0, 1.0, "loose")]}
+    found = _result("lm-eval-group", {"samples": parts, "results": {}}, "i", {}, {})
+    assert {one.id: one.score for one in found.predictions} == {"a/0": 1.0, "a/1": 1.0, "b/0": 0.0}
+    assert (found.items, found.score) == (3, pytest.approx(2 / 3))
+    with pytest.raises(InputError, match="reports none of"):
+        _result("lm-eval-x", {"samples": {"a": [{**row(0, 1.0), "exact_match": 0}], "b": [{"doc_id": 1, "filter": ""}]},
+                              "results": {}}, "i", {}, {})  # fmt: skip
