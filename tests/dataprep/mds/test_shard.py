@@ -84,12 +84,6 @@ def test_samples_written_one_at_a_time_give_the_same_bytes(
     assert (stored.entry, stored.bytes, stored.digest) == (whole.entry, len(whole.data), whole.digest)
 
 
-def test_a_samples_size_is_known_beforehand() -> None:
-    layout, one = Layout(COLUMNS), sample(4)
-    variable = sum(len(column.encode(one[column.name])) for column in layout.in_order if column.size is None)
-    assert layout.sample_bytes(variable) == len(layout.encode_sample(one))
-
-
 def test_samples_of_other_sizes_than_announced_are_refused(tmp_path: Path) -> None:
     layout = Layout({"x": "bytes"})
     sizes = [len(layout.encode_sample({"x": b"ab"}))] * 2
