@@ -25,7 +25,7 @@ from schemas.schedule import Phase, Schedule, Source
 ALL = 1_000_000_000
 """The whole of a mix."""
 IMAGES = 4
-"""In an image window."""
+"""In an image window; fewer where so many do not fit."""
 
 
 def tokenizer_of(ids: int) -> TokenizerIdentity:
@@ -42,10 +42,15 @@ class Windows:
     geometry: ImageGeometry | None = None
     """Of image windows; None: there are none."""
 
+    @property
+    def images(self) -> int:
+        """In an image window."""
+        return min(IMAGES, self.seq_len // self.geometry.tokens) if self.geometry else 0
+
     def write(
         self, folder: Path, samples: int, *, images: bool = False, shard_bytes: int = 1 << 26, seed: int = 0
     ) -> Source:
-        """An MDS dataset with its manifest: `samples` windows of text, or of `IMAGES` JPEGs each."""
+        """An MDS dataset with its manifest: `samples` windows of text, or of `images` JPEGs each."""
         rng, columns = np.random.default_rng(seed), {"tokens": f"ndarray:uint16:{self.seq_len}"}
         pool: list[bytes] = []
         if images:
@@ -57,7 +62,7 @@ class Windows:
                     "tokens": rng.integers(2, self.tokenizer.vocabulary_size, self.seq_len).astype(np.uint16)
                 }
                 if images:
-                    row |= self._placed(row["tokens"], [pool[i] for i in rng.integers(0, len(pool), IMAGES)])
+                    row |= self._placed(row["tokens"], [pool[i] for i in rng.integers(0, len(pool), self.images)])
                 writer.write(row)
         shards = json.loads((folder / "index.json").read_text())["shards"]
         receipts = [
@@ -74,8 +79,8 @@ class Windows:
     def _placed(self, tokens: Any, images: list[bytes]) -> dict[str, Any]:
         """The columns of `images`; their placeholders are spread over `tokens`."""
         assert self.geometry is not None
-        apart = self.seq_len // IMAGES
-        for place in range(IMAGES):
+        apart = self.seq_len // self.images
+        for place in range(self.images):
             tokens[place * apart : place * apart + self.geometry.tokens] = self.tokenizer.image_id
         return {"images": b"".join(images), "image_lengths": np.array([len(i) for i in images], np.uint32)}
 

@@ -31,6 +31,12 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests compare numbers that a CPU makes, with two ranks where there may be one GPU: `-m gpu` alone sees any."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 @pytest.fixture
 def s3_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Client of an S3 server of the test's own, on loopback; every library finds the server in the environment."""

@@ -51,9 +51,9 @@ def start(run: dict[str, Any], ranks: int, **environment: str) -> subprocess.Pop
     )
 
 
-def finish(run: dict[str, Any], ranks: int) -> list[Step]:
+def finish(run: dict[str, Any], ranks: int, **environment: str) -> list[Step]:
     """Run to the end; returns its metrics."""
-    process = start(run, ranks)
+    process = start(run, ranks, **environment)
     try:
         output, _ = process.communicate(timeout=600)
     finally:

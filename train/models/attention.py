@@ -1,12 +1,13 @@
 """Causal attention that never crosses a document boundary: one switch between two implementations.
 
-On CUDA, FlexAttention skips whole blocks of the mask, so many short documents cost less than one long one. Its compiled
-training does not work on CPU in torch 2.7; there SDPA takes an explicit mask, which is also the reference in tests.
+Where a model is trained on CUDA, FlexAttention skips whole blocks of the mask, so many short documents cost less than
+one long one. It is compiled for each shape, so what runs without gradients (evaluation, whose prompts have all lengths)
+gives SDPA an explicit mask instead. So does the CPU, where FlexAttention cannot be trained in torch 2.7, and what is
+shorter than one of its blocks. The explicit mask is also the reference in tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
@@ -14,15 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+FLEX_BLOCK = 128
+"""Tokens of a side of the blocks that FlexAttention skips."""
 Mask = Any
 """A bool tensor [B, 1, L, L] (True: may attend), a FlexAttention `BlockMask`, or None for plain causal attention."""
 
 
 def document_mask(documents_BL: Tensor) -> Mask:
     """The mask under which a token sees itself and the earlier tokens of its own document."""
-    if documents_BL.is_cuda:
-        return _block_mask(documents_BL)
     length = documents_BL.shape[1]
+    if documents_BL.is_cuda and torch.is_grad_enabled() and length >= FLEX_BLOCK:
+        return _block_mask(documents_BL)
     causal_LL = torch.ones(length, length, dtype=torch.bool, device=documents_BL.device).tril()
     return (documents_BL[:, None, :, None] == documents_BL[:, None, None, :]) & causal_LL
 
@@ -34,27 +37,23 @@ def attend(q_BNLH: Tensor, k_BKLH: Tensor, v_BKLH: Tensor, mask: Mask) -> Tensor
         return functional.scaled_dot_product_attention(
             q_BNLH, k_BKLH, v_BKLH, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
         )
-    return _flex()(q_BNLH, k_BKLH, v_BKLH, block_mask=mask, enable_gqa=grouped)
+    from torch.nn.attention.flex_attention import flex_attention  # importing it costs seconds: only where it is used
+
+    # In a compiled block it is compiled with it.
+    flex = flex_attention if torch.compiler.is_compiling() else _compiled_alone(flex_attention)
+    return cast(Tensor, flex(q_BNLH, k_BKLH, v_BKLH, block_mask=mask, enable_gqa=grouped))
 
 
 @cache
-def _flex() -> Callable[..., Tensor]:
-    from torch.nn.attention.flex_attention import flex_attention  # compiling costs seconds: only where it is used
-
-    compiled: Callable[..., Tensor] = torch.compile(cast(Any, flex_attention), dynamic=False)
-    return compiled
-
-
-@cache
-def _block_mask_builder() -> Callable[..., Mask]:
-    from torch.nn.attention.flex_attention import create_block_mask
-
-    return torch.compile(create_block_mask, dynamic=False)
+def _compiled_alone(function: Any) -> Any:
+    return torch.compile(function, dynamic=False)
 
 
 def _block_mask(documents_BL: Tensor) -> Mask:
+    from torch.nn.attention.flex_attention import create_block_mask
+
     def same_document(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (query >= key) & (documents_BL[batch, query] == documents_BL[batch, key])
 
     rows, length = documents_BL.shape
-    return _block_mask_builder()(same_document, rows, None, length, length, device=documents_BL.device)
+    return _compiled_alone(create_block_mask)(same_document, rows, None, length, length, device=documents_BL.device)

@@ -1,9 +1,10 @@
 """The vision-language model as Composer sees it: a micro-batch in, the loss of its tokens out.
 
-Image features replace the embeddings of the placeholder ids, image after image in reading order. A micro-batch without
-images still runs the encoder and the projector, on one black image with weight zero: every rank then has a
-gradient for every trained parameter in every step, and neither DDP nor FSDP waits for one that never comes. (The
-trainer drops those zero gradients before the optimizer, so that weight decay does not wear an idle encoder down.)
+Image features replace the embeddings of the placeholder ids, image after image in reading order. Where a micro-batch
+has no images, the image side is given gradients of zero without running, so that every rank has a gradient for every
+trained parameter in every step and DDP waits for none that never comes. (The trainer drops those zero gradients before
+the optimizer, so that weight decay does not wear an idle encoder down.) With FSDP it has to run, on one black image
+with weight zero, because ranks gather its weights together.
 """
 
 from __future__ import annotations
@@ -26,6 +27,19 @@ from train.models.model_config import ModelConfig
 from train.models.projector import Projector
 from train.models.sizes import DecoderConfig, padded_vocabulary
 from train.models.towers import Shapes
+
+
+class _Idle(torch.autograd.Function):
+    """Its first input, unchanged; the other ones are parameters that play no part and get gradients of zero."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
+        ctx.save_for_backward(*parameters)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return gradients[0], *(torch.zeros_like(p) if p.requires_grad else None for p in ctx.saved_tensors)
 
 
 class Outputs(NamedTuple):
@@ -56,7 +70,7 @@ class VisionLanguageModel(ComposerModel):
         self.z_loss, self.mask_documents = z_loss, mask_documents
         self.geometry = geometry
         self.lockstep = False
-        """Whether ranks gather an encoder's weights together: then even a frozen one runs where there is no image."""
+        """Whether ranks gather the image side's weights together: then it runs even where there is no image."""
         self.decoder = Decoder(decoder, padded_vocabulary(tokenizer.image_id + 1))
         self.encoder = None
         self.projector = None
@@ -111,12 +125,11 @@ class VisionLanguageModel(ComposerModel):
         assert self.projector is not None
         assert self.geometry is not None
         if pixels_NCHW.shape[0] == 0:
-            if self.lockstep or any(p.requires_grad for p in self.encoder.parameters()):
-                black = pixels_NCHW.new_zeros(1, 3, self.geometry.size, self.geometry.size)
-                features_NTW = self.encoder(black)
-            else:
-                features_NTW = x_BLD.new_zeros(1, 1, self.encoder.width)
-            return x_BLD + self.projector(features_NTW).sum() * 0.0
+            if not self.lockstep:
+                idle: Tensor = _Idle.apply(x_BLD, *self.encoder.parameters(), *self.projector.parameters())  # type: ignore[no-untyped-call]
+                return idle
+            black = pixels_NCHW.new_zeros(1, 3, self.geometry.size, self.geometry.size)
+            return x_BLD + self.projector(self.encoder(black)).sum() * 0.0
         features_TD = self.projector(self.encoder(pixels_NCHW)).flatten(0, 1).to(x_BLD.dtype)
         # Which feature each position takes: no masked assignment, which would make a GPU wait for the count.
         index_BL = (is_image_BL.flatten().cumsum(0) - 1).clamp(min=0).view_as(is_image_BL)
