@@ -41,6 +41,7 @@ from train.loader.dataset import ScheduleDataset
 from train.loader.fetch import Patience
 from train.loggers import build_loggers
 from train.microbatches import Microbatches
+from train.models.decoder import Block
 from train.models.towers import Shapes
 from train.models.vlm import VisionLanguageModel
 from train.optimizer import build_optimizer
@@ -133,8 +134,9 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     for block in model.decoder.layers:
         block.recompute = run.recompute
     if run.compile:
-        for block in model.blocks():
-            block.compile()  # in place: a wrapper around a block would hide FSDP's hooks
+        for block in model.blocks():  # in place: a wrapper around a block would hide FSDP's hooks
+            # Few numbers of rows occur, and attention is compiled for each; numbers of images are many.
+            block.compile(dynamic=False if isinstance(block, Block) else None)
     if run.parallel.strategy == "fsdp":
         mesh = run.parallel.mesh(ranks, "cuda" if device.name == "gpu" else device.name)
         model.lockstep = True

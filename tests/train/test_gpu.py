@@ -93,6 +93,17 @@ def test_a_run_that_goes_on_takes_the_same_steps_to_the_bit(schedule, tmp_path, 
     assert [step.gradient_norm for step in found] == [step.gradient_norm for step in expected]
 
 
+def test_a_short_last_step_takes_the_same_way(tmp_path):
+    """5 rows in micro-batches of 2: compiled blocks and attention meet another shape at the very end."""
+    source = WINDOWS.write(tmp_path / "text", 80)
+    WINDOWS.schedule([source], [(37, [ALL])], 8).save(tmp_path / "schedule.json")
+    evaluation = {"sources": {"text": source.path}, "rows": 7}
+    expected = trained(tmp_path / "schedule.json", tmp_path / "plain", evaluation=evaluation)
+    found = trained(tmp_path / "schedule.json", tmp_path / "compiled", evaluation=evaluation, compile=True)
+    assert expected[-1].position == 37
+    assert_close(found, expected, 2e-3)
+
+
 def test_auto_finds_a_micro_batch(schedule, tmp_path):
     expected = trained(schedule, tmp_path / "two")
     assert_close(trained(schedule, tmp_path / "auto", microbatch="auto"), expected, 2e-3)

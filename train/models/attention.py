@@ -1,9 +1,9 @@
 """Causal attention that never crosses a document boundary: one switch between two implementations.
 
-Where a model is trained on CUDA, FlexAttention skips whole blocks of the mask, so many short documents cost less than
-one long one. It is compiled for each shape, so what runs without gradients (evaluation, whose prompts have all lengths)
-gives SDPA an explicit mask instead. So does the CPU, where FlexAttention cannot be trained in torch 2.7, and what is
-shorter than one of its blocks. The explicit mask is also the reference in tests.
+On CUDA, FlexAttention skips whole blocks of the mask, so many short documents cost less than one long one. It is
+compiled for each shape, which suits windows (all of one length) and not prompts (of any): for these, SDPA takes an
+explicit mask. So it does on the CPU, where FlexAttention cannot be trained in torch 2.7, and for what is shorter than
+one of its blocks. The explicit mask is also the reference in tests.
 """
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ from torch.nn import functional
 
 FLEX_BLOCK = 128
 """Tokens of a side of the blocks that FlexAttention skips."""
+SHAPES = 64
+"""Batch sizes that FlexAttention is compiled for; beyond torch's own limit of 8 it would silently hold all scores."""
 Mask = Any
 """A bool tensor [B, 1, L, L] (True: may attend), a FlexAttention `BlockMask`, or None for plain causal attention."""
 
 
-def document_mask(documents_BL: Tensor) -> Mask:
-    """The mask under which a token sees itself and the earlier tokens of its own document."""
+def document_mask(documents_BL: Tensor, *, prompts: bool = False) -> Mask:
+    """The mask under which a token sees itself and the earlier tokens of its own document.
+
+    Args:
+        documents_BL: number of each token's document.
+        prompts: whether L changes from batch to batch.
+    """
     length = documents_BL.shape[1]
-    if documents_BL.is_cuda and torch.is_grad_enabled() and length >= FLEX_BLOCK:
+    if documents_BL.is_cuda and length >= FLEX_BLOCK and not prompts:
         return _block_mask(documents_BL)
     causal_LL = torch.ones(length, length, dtype=torch.bool, device=documents_BL.device).tril()
     return (documents_BL[:, None, :, None] == documents_BL[:, None, None, :]) & causal_LL
@@ -46,6 +53,8 @@ def attend(q_BNLH: Tensor, k_BKLH: Tensor, v_BKLH: Tensor, mask: Mask) -> Tensor
 
 @cache
 def _compiled_alone(function: Any) -> Any:
+    dynamo = torch._dynamo.config
+    dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES)
     return torch.compile(function, dynamic=False)
 
 

@@ -109,15 +109,18 @@ class VisionLanguageModel(ComposerModel):
         """The layers that are compiled, recomputed and sharded one by one, in the order in which they run."""
         return [*(self.encoder.layers() if self.encoder is not None else ()), *self.decoder.layers]
 
-    def hidden(self, input_ids_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
-        """Decoder states [B, L, D]; `pixels` holds all images of the rows in reading order (N may be 0)."""
+    def hidden(self, input_ids_BL: Tensor, pixels_NCHW: Tensor, *, prompts: bool = False) -> Tensor:
+        """Decoder states [B, L, D]; `pixels` holds all images of the rows in reading order (N may be 0).
+
+        `prompts` says that L changes from call to call.
+        """
         x_BLD = self.decoder.embed_tokens(input_ids_BL)
         if self.encoder is not None:
             x_BLD = self._with_images(x_BLD, input_ids_BL == self.image_id, pixels_NCHW)
         documents_BL = document_ids(input_ids_BL, self.end_of_text_id)
         if not self.mask_documents:
             documents_BL = torch.zeros_like(documents_BL)
-        mask = document_mask(documents_BL) if self.mask_documents else None
+        mask = document_mask(documents_BL, prompts=prompts) if self.mask_documents else None
         return self.decoder(x_BLD, positions(documents_BL), mask)
 
     def _with_images(self, x_BLD: Tensor, is_image_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
@@ -146,5 +149,5 @@ class VisionLanguageModel(ComposerModel):
         return outputs.loss
 
     def logits(self, input_ids_BL: Tensor, pixels_NCHW: Tensor) -> Tensor:
-        """Scores [B, L, vocabulary] in fp32."""
-        return self.decoder.logits(self.hidden(input_ids_BL, pixels_NCHW))
+        """Scores [B, L, vocabulary] in fp32, of prompts of any length."""
+        return self.decoder.logits(self.hidden(input_ids_BL, pixels_NCHW, prompts=True))
