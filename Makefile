@@ -20,7 +20,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export WANDB_MODE := offline
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo study test lint format clean
+.PHONY: help setup demo study test gpu soak lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,9 @@ study: setup  ## the paper's sweep in miniature; STUDY=study-run; STUDY_ARGS="--
 
 test: setup  ## the tests, on two workers; ARGS="-k name" narrows
 	@python -m pytest --numprocesses 2 --dist loadfile -m "not soak" $(ARGS)
+
+gpu: setup  ## tests of what only a GPU shows, where there is one
+	@python -m pytest -m gpu tests/train $(ARGS)
 
 soak: setup  ## the longest tests: jobs and pipelines killed at random moments; many minutes
 	@python -m pytest -m soak $(ARGS)

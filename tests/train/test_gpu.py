@@ -1,6 +1,6 @@
 """On a GPU: what only a GPU takes (bf16, FlexAttention, compiled blocks, fused AdamW) trains as the CPU does.
 
-`pytest -m gpu tests/train` runs these where there is one; elsewhere they skip themselves.
+`make gpu` runs these where there is one; elsewhere they skip themselves.
 """
 
 from __future__ import annotations
