@@ -1,4 +1,4 @@
-"""FSDP2 on two ranks is one rank: losses, clipped gradients, weights; with ranks that see no image; and back again."""
+"""Two ranks, sharded or not, are one: losses, clipped gradients, weights; with ranks that see no image; and back."""
 
 import shutil
 
@@ -52,31 +52,50 @@ def assert_same_weights(found, expected) -> None:
         torch.testing.assert_close(ours[name], tensor, atol=2e-5, rtol=1e-3, msg=name)
 
 
-@pytest.mark.slow
-def test_two_sharded_ranks_equal_one_rank(tmp_path):
-    schedule = synthetic.schedule(tmp_path, lengths=LENGTHS, pairs_share=150_000_000)
-    schedule.save(tmp_path / "schedule.json")
+CLIPPED = {"optimizer": {"clip": 0.05}}
+"""Far below the gradients' norm: every step is scaled by a norm that both ranks have to add up."""
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """A directory with a schedule, and in `one` what one rank makes of it; that run's log."""
+    root = tmp_path_factory.mktemp("one")
+    schedule = synthetic.schedule(root, lengths=LENGTHS, pairs_share=150_000_000)
+    schedule.save(root / "schedule.json")
     lopsided = 0
     for first in range(16, 56, 8):  # rank 0 has the first four rows of a step, rank 1 the others
         kinds, _ = schedule.samples(first, first + 8)
         lopsided += (kinds[:4].any() and not kinds[4:].any()) or (kinds[4:].any() and not kinds[:4].any())
     assert lopsided, "no step in which one rank alone sees images: choose another schedule"
+    log = alone(ranks.settings(root / "schedule.json", root / "one", **CLIPPED))
+    assert min(step.gradient_norm for step in log) > 0.05
+    return root, log
 
-    # A clip far below the gradients' norm: every step is scaled by a norm that both ranks have to add up.
-    clipped = {"optimizer": {"clip": 0.05}}
-    one = alone(ranks.settings(tmp_path / "schedule.json", tmp_path / "one", **clipped))
-    assert min(step.gradient_norm for step in one) > 0.05
-    sharded = ranks.settings(tmp_path / "schedule.json", tmp_path / "two", parallel={"strategy": "fsdp"}, **clipped)
-    assert_same(ranks.finish(sharded, 2), one)
-    assert_same_weights(tmp_path / "two", tmp_path / "one")
+
+@pytest.mark.slow
+def test_two_sharded_ranks_equal_one_rank(one, tmp_path):
+    root, log = one
+    schedule = root / "schedule.json"
+    sharded = ranks.settings(schedule, tmp_path / "two", parallel={"strategy": "fsdp"}, **CLIPPED)
+    assert_same(ranks.finish(sharded, 2), log)
+    assert_same_weights(tmp_path / "two", root / "one")
 
     # Its checkpoint is anybody's: from the switch on, one rank without sharding goes the same way.
-    back = ranks.settings(tmp_path / "schedule.json", tmp_path / "back", **clipped)
+    back = ranks.settings(schedule, tmp_path / "back", **CLIPPED)
     shutil.copytree(tmp_path / "two", tmp_path / "back")
     for path in checkpoint.complete(tmp_path / "back/checkpoints"):
         if int(path.name) > 16:
             shutil.rmtree(path)
-    assert_same(alone(back), one)
+    assert_same(alone(back), log)
+
+
+@pytest.mark.slow
+def test_two_ranks_equal_one_rank(one, tmp_path):
+    """Also where a micro-batch has images on one rank alone: its image side must have gradients on the other."""
+    root, log = one
+    run = ranks.settings(root / "schedule.json", tmp_path / "two", microbatch=1, **CLIPPED)
+    assert_same(ranks.finish(run, 2), log)
+    assert_same_weights(tmp_path / "two", root / "one")
 
 
 def test_replicas_must_divide_ranks():
