@@ -1,10 +1,10 @@
 """The vision-language model as Composer sees it: a micro-batch in, the loss of its tokens out.
 
 Image features replace the embeddings of the placeholder ids, image after image in reading order. Where a micro-batch
-has no images, the image side is given gradients of zero without running, so that every rank has a gradient for every
-trained parameter in every step and DDP waits for none that never comes. (The trainer drops those zero gradients before
-the optimizer, so that weight decay does not wear an idle encoder down.) With FSDP it has to run, on one black image
-with weight zero, because ranks gather its weights together.
+has no images, the image side does not run, but backward visits its parameters all the same, so that DDP waits for no
+gradient that never comes; a rank without images adds nothing to the others' sum. With FSDP the image side has to run,
+on one black image with weight zero, because ranks gather its weights together. (The trainer drops gradients of a step
+that has no image at all before the optimizer, so that weight decay does not wear an idle encoder down.)
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from train.models.towers import Shapes
 
 
 class _Idle(torch.autograd.Function):
-    """Its first input, unchanged; the other ones are parameters that play no part and get gradients of zero."""
+    """Its first input, unchanged; the other ones are parameters that play no part in it."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
-        ctx.save_for_backward(*parameters)
+        ctx.count = len(parameters)
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        return gradients[0], *(torch.zeros_like(p) if p.requires_grad else None for p in ctx.saved_tensors)
+        return gradients[0], *[None] * ctx.count  # DDP hears of a parameter without a gradient, and takes zero
 
 
 class Outputs(NamedTuple):

@@ -44,7 +44,7 @@ def gradients(vlm: VisionLanguageModel, batches) -> tuple[float, dict[str, torch
         loss = vlm(batch).loss * (tokens_in_batch(batch)["loss_generating"] / total)
         loss.backward()
         value += loss.item()
-    return value, {name: p.grad.clone() for name, p in vlm.named_parameters()}
+    return value, {name: p.grad.clone() for name, p in vlm.named_parameters() if p.grad is not None}
 
 
 def test_microbatches_equal_the_batch_with_ragged_images():
@@ -60,13 +60,6 @@ def test_microbatches_equal_the_batch_with_ragged_images():
             torch.testing.assert_close(split[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
 
 
-def test_a_text_batch_gives_every_parameter_a_zero_gradient_at_least():
-    vlm = model()
-    _, found = gradients(vlm, [collate([row(0, 5)])])
-    assert all(found[name].abs().max() == 0 for name in found if name.startswith(("encoder", "projector")))
-    assert found["decoder.embed_tokens.weight"].abs().max() > 0
-
-
 def test_the_image_side_rests_where_there_is_no_image():
     vlm = model("siglip", layers=1)
     runs = []
@@ -74,19 +67,14 @@ def test_the_image_side_rests_where_there_is_no_image():
     text, image = collate([row(0, 5)]), collate([row(1, 5)])
     before, found = gradients(vlm, [text])
     assert runs == []
+    assert all(name.startswith("decoder.") for name in found)
     vlm.lockstep = True
     after, expected = gradients(vlm, [text])
     assert runs == [1], "sharded weights are gathered by all ranks or by none"
     assert before == after
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(gradient, expected[name]) for name, gradient in found.items())
+    for name, gradient in expected.items():
+        assert torch.equal(gradient, found.get(name, torch.zeros_like(gradient))), name
     vlm.lockstep = False
-    vlm.encoder.requires_grad_(False)
-    vlm.zero_grad(set_to_none=True)
-    vlm(text).loss.backward()
-    assert runs == [1]
-    assert all(p.grad is None for p in vlm.encoder.parameters())
-    assert all(p.grad is not None for p in vlm.projector.parameters())
     vlm(image)
     assert runs == [1, 1]
 
