@@ -80,6 +80,7 @@ class RunConfig(Strict):
     global_batch: int | None = Field(default=None, gt=0)
     """Rows of all ranks in a step; default: the schedule's. The order of samples does not depend on it."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"
+    """`amp_bf16` needs a GPU: bf16 products, fp32 weights. `fp32` on a GPU multiplies in TF32, Composer's default."""
     recompute: bool = False
     """Activation checkpointing of decoder blocks: about a third more work, a fraction of the memory."""
     compile: bool = False

@@ -14,8 +14,8 @@ from functools import partial
 import torch
 from composer import Trainer
 from composer.core import Callback, DataSpec, Precision, Time, TimeUnit
-from composer.devices import Device
-from composer.utils import dist, get_device, reproducibility
+from composer.devices import Device, DeviceCPU, DeviceGPU
+from composer.utils import dist, reproducibility
 
 from schemas.errors import InputError
 from schemas.schedule import Schedule
@@ -202,11 +202,15 @@ def _held_out(
 
 
 def choose_device(patience: float = 0.0) -> Device:
-    """CUDA where there is one, else the CPU; process groups are started for it.
+    """CUDA where there is one (several ranks take theirs by number, a single one torch's current), else the CPU.
 
-    Ranks wait for each other for longer than the loader has `patience` (s) with a remote, so that it says why they end.
+    Process groups are started for it. Ranks wait for each other for longer than the loader has `patience` (s) with a
+    remote, so that it says why they end.
     """
-    device = get_device("gpu" if torch.cuda.is_available() else "cpu")
+    device: Device = DeviceCPU()
+    if torch.cuda.is_available():
+        # Composer would give GPU 0 to every process that is alone, all workers of a sweep among them.
+        device = DeviceGPU(torch.cuda.current_device() if dist.get_world_size() == 1 else None)
     dist.initialize_dist(device, timeout=max(600.0, patience + 300.0))
     return device
 

@@ -13,7 +13,7 @@ from schemas.errors import InputError
 from schemas.run_log import Step, steps
 from schemas.schedule import Schedule
 from tests.train import synthetic
-from train import checkpoint
+from train import checkpoint, trainer
 from train.callbacks.audit import AuditError
 from train.config import RunConfig
 from train.launch import fit
@@ -265,3 +265,17 @@ def test_another_models_checkpoint_is_refused(whole, data):
     shutil.rmtree(checkpoint.find(run.out))
     with pytest.raises(InputError, match="tensors do not fit the model"):
         build_trainer(other, schedule, DeviceCPU())
+
+
+@pytest.mark.parametrize(("world", "expected"), [("1", 3), ("8", None)])
+def test_a_process_that_is_alone_takes_the_gpu_that_was_chosen_for_it(monkeypatch, world, expected):
+    """A worker of a sweep, say: by rank, all of them would train on GPU 0."""
+    chosen, started = [], []
+    monkeypatch.setenv("WORLD_SIZE", world)
+    monkeypatch.setattr(trainer.dist, "is_initialized", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(trainer, "DeviceGPU", lambda device_id: chosen.append(device_id) or "gpu")
+    monkeypatch.setattr(trainer.dist, "initialize_dist", lambda device, timeout: started.append(device))
+    assert trainer.choose_device() == "gpu"
+    assert (chosen, started) == ([expected], ["gpu"])
