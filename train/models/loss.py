@@ -23,14 +23,19 @@ _Chunk = tuple[Tensor, Tensor, Tensor, Tensor]
 """Of a chunk: cross-entropy [C], sum of squared log-partitions, gradients of the hidden states and of the head."""
 
 
-def _in_place(hidden_CD: Tensor, head_VD: Tensor, targets_C: Tensor, z_loss: float, tokens: Tensor) -> _Chunk:
-    """One buffer for logits and their gradient: what a CPU does fastest, an operation at a time."""
+def _likelihood(hidden_CD: Tensor, head_VD: Tensor, targets_C: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits [C, V] in fp32, their log-partition [C], and the cross-entropy [C]."""
     logits_CV = (hidden_CD @ head_VD.t()).float()
     log_partition_C = logits_CV.logsumexp(dim=-1)
-    target_C1 = targets_C[:, None]
-    nll_C = log_partition_C - logits_CV.gather(1, target_C1).squeeze(1)
+    return logits_CV, log_partition_C, log_partition_C - logits_CV.gather(1, targets_C[:, None]).squeeze(1)
+
+
+def _in_place(hidden_CD: Tensor, head_VD: Tensor, targets_C: Tensor, z_loss: float, tokens: Tensor) -> _Chunk:
+    """One buffer for logits and their gradient: what a CPU does fastest, an operation at a time."""
+    logits_CV, log_partition_C, nll_C = _likelihood(hidden_CD, head_VD, targets_C)
     scores_CV = logits_CV.sub_(log_partition_C[:, None]).exp_()
     scores_CV.mul_((1 + 2 * z_loss * log_partition_C)[:, None])
+    target_C1 = targets_C[:, None]
     scores_CV.scatter_add_(1, target_C1, torch.full_like(target_C1, -1, dtype=torch.float32))
     scores_in_type = scores_CV.div_(tokens).to(hidden_CD.dtype)
     return nll_C, log_partition_C.square().sum(), scores_in_type @ head_VD, scores_in_type.t() @ hidden_CD
@@ -38,12 +43,9 @@ def _in_place(hidden_CD: Tensor, head_VD: Tensor, targets_C: Tensor, z_loss: flo
 
 def _fused(hidden_CD: Tensor, head_VD: Tensor, targets_C: Tensor, z_loss: float, tokens: Tensor) -> _Chunk:
     """The same without a scatter, so that a compiler makes one pass of all that follows the log-partition."""
-    logits_CV = (hidden_CD @ head_VD.t()).float()
-    log_partition_C = logits_CV.logsumexp(dim=-1)
-    target_C1 = targets_C[:, None]
-    nll_C = log_partition_C - logits_CV.gather(1, target_C1).squeeze(1)
+    logits_CV, log_partition_C, nll_C = _likelihood(hidden_CD, head_VD, targets_C)
     weighted_CV = (logits_CV - log_partition_C[:, None]).exp() * (1 + 2 * z_loss * log_partition_C)[:, None]
-    is_target_CV = torch.arange(head_VD.shape[0], device=head_VD.device) == target_C1
+    is_target_CV = torch.arange(head_VD.shape[0], device=head_VD.device) == targets_C[:, None]
     scores_in_type = ((weighted_CV - is_target_CV.float()) / tokens).to(hidden_CD.dtype)
     return nll_C, log_partition_C.square().sum(), scores_in_type @ head_VD, scores_in_type.t() @ hidden_CD
 
@@ -53,18 +55,23 @@ def _compiled() -> Callable[..., _Chunk]:
     return torch.compile(_fused)
 
 
+def _product_type(hidden_ND: Tensor) -> torch.dtype:
+    """What autocast would multiply in; it is told here so that the head is cast once, not for each chunk."""
+    kind = hidden_ND.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
+
+
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float) -> Any:
-        device = hidden_ND.device
-        kind = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else hidden_ND.dtype
+        device, kind = hidden_ND.device, _product_type(hidden_ND)
         chunked = _compiled() if hidden_ND.is_cuda else _in_place
         tokens = torch.full((), max(1, hidden_ND.shape[0]), dtype=torch.float32, device=device)
         gradient_ND = torch.empty_like(hidden_ND)
         gradient_VD = torch.zeros_like(weight_VD, dtype=torch.float32)
         nll_N = torch.empty(hidden_ND.shape[0], dtype=torch.float32, device=device)
         penalty = torch.zeros((), dtype=torch.float32, device=device)
-        with torch.autocast(device.type, enabled=False):  # cast the head once, not for each chunk
+        with torch.autocast(device.type, enabled=False):
             head_VD = weight_VD.to(kind)
             for start in range(0, hidden_ND.shape[0], CHUNK):
                 chunk = slice(start, start + CHUNK)
@@ -84,6 +91,20 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return gradient_ND * scale.to(gradient_ND.dtype), gradient_VD * scale.to(gradient_VD.dtype), None, None
 
 
+def _without_gradients(hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float) -> tuple[Tensor, Tensor]:
+    """The same numbers for a third of the products."""
+    kind = _product_type(hidden_ND)
+    nll_N = torch.empty(hidden_ND.shape[0], dtype=torch.float32, device=hidden_ND.device)
+    penalty = nll_N.new_zeros(())
+    with torch.autocast(hidden_ND.device.type, enabled=False):
+        head_VD = weight_VD.to(kind)
+        for start in range(0, hidden_ND.shape[0], CHUNK):
+            chunk = slice(start, start + CHUNK)
+            _, log_partition_C, nll_N[chunk] = _likelihood(hidden_ND[chunk].to(kind), head_VD, targets_N[chunk])
+            penalty += log_partition_C.square().sum()
+    return (nll_N.sum() + z_loss * penalty) / max(1, hidden_ND.shape[0]), nll_N
+
+
 def cross_entropy(
     hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float = 0.0
 ) -> tuple[Tensor, Tensor]:
@@ -92,4 +113,6 @@ def cross_entropy(
     N may be 0 (a micro-batch of padding): the loss is 0 and still part of the graph, so that no rank waits for
     gradients that never come.
     """
+    if not torch.is_grad_enabled():
+        return _without_gradients(hidden_ND, weight_VD, targets_N, z_loss)
     return _ChunkedCrossEntropy.apply(hidden_ND, weight_VD, targets_N, z_loss)  # type: ignore[no-any-return]
