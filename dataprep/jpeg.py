@@ -2,7 +2,8 @@
 
 Nearly every picture of the web is a JPEG, so what is done to each is counted in microseconds. Pillow's header parser
 makes an object with tables, profiles and an application dictionary; `header` walks the segments for the size alone and
-hands every file that is not plain (EXIF, several frames, junk between segments, anything odd) back to Pillow.
+hands every file that is not plain (EXIF, several frames, junk between segments, anything odd) back to Pillow. So with
+the pixels: simplejpeg says quickly which pictures are beyond doubt, and Pillow judges the others.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
+import simplejpeg
 from PIL import Image
 
 END = b"\xff\xd9"
@@ -17,6 +19,8 @@ _MIDDLE_GREY = 128
 _FILLER = b"".join(bytes(range(1, 255)) + bytes([0xFF, 0xD0 + n]) for n in range(8)) * 2
 """Entropy-coded data that means nothing, with a restart marker of each number for the files that wait for one."""
 _MODES = {1: "L", 3: "RGB"}
+_GREY = frozenset(_MODES.values())
+"""Modes that can be decoded in grey."""
 _START_OF_SCAN, _QUANTIZATION, _ICC_CHUNK = 0xDA, 0xDB, 0xE2
 _FRAMES = frozenset([0xC0, 0xC1, 0xC2])  # Huffman-coded: baseline, extended, progressive
 _SHORTEST = {0xC4: 2, 0xDD: 2, 0xFE: 2, 0xE0: 16, 0xEE: 14, _ICC_CHUNK: 16}
@@ -81,12 +85,31 @@ def is_whole(data: bytes, found: Header) -> bool:
     """Decode the pixels of `data` once: False where the picture stops before its last ones.
 
     It is decoded in grey at an eighth of its size: every entropy-coded byte is still read, most arithmetic is not.
-    Where a JPEG's data stops early (but its end marker is there), the decoder says nothing and fills the rest with
-    middle grey. So where the last pixel is that grey, more data is put before the end marker: a picture that was whole
-    ignores it, one that was cut changes.
+    Few pictures give the decoder anything to complain of; the others are decoded again, more leniently.
 
     Raises:
         Exception: whatever the decoder likes, where it gives up.
+    """
+    return _is_flawless(data, found) or _has_last_pixels(data, found)
+
+
+def _is_flawless(data: bytes, found: Header) -> bool:
+    """Whether the decoder has nothing to remark, which it would where data stops early."""
+    if found.mode not in _GREY:
+        return False
+    try:
+        simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=8, strict=True)
+    except Exception:  # the verdict is Pillow's: many remarks are of no consequence
+        return False
+    return True
+
+
+def _has_last_pixels(data: bytes, found: Header) -> bool:
+    """The verdict by pixels alone, as of a decoder that accepts what it can.
+
+    Where a JPEG's data stops early (but its end marker is there), Pillow says nothing and fills the rest with middle
+    grey. So where the last pixel is that grey, more data is put before the end marker: a picture that was whole
+    ignores it, one that was cut changes.
     """
     grey = _eighth(data, found)
     if abs(grey[-1] - _MIDDLE_GREY) > 2:  # 2: unfinished progressive files are smoothed
@@ -97,7 +120,7 @@ def is_whole(data: bytes, found: Header) -> bool:
 
 def _eighth(data: bytes, found: Header) -> bytes:
     size = (-(-found.width // 8), -(-found.height // 8))
-    if found.mode not in ("L", "RGB"):  # CMYK has no grey
+    if found.mode not in _GREY:  # CMYK has no grey
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             image.draft(found.mode, (max(1, found.width // 8), max(1, found.height // 8)))
             return image.tobytes()

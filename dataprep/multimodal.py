@@ -35,7 +35,7 @@ _CHECKED = 64
 """Texts of a task on which gigatoken is compared with tokenizers, about."""
 _MANY = 100
 """Windows below which a share of padding says little: the last one of each task is half empty."""
-_PACKAGES = ("gigatoken", "numpy", "pillow", "pyspark", "tokenizers")
+_PACKAGES = ("gigatoken", "numpy", "pillow", "pyspark", "simplejpeg", "tokenizers")
 
 
 class Geometry(Strict):

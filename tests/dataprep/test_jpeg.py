@@ -1,14 +1,16 @@
-"""A header that is read quickly is the one that Pillow reads."""
+"""A header that is read quickly is the one that Pillow reads; a picture that is accepted quickly, one it accepts."""
 
 from __future__ import annotations
 
 import io
+import re
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -85,6 +87,62 @@ def test_a_damaged_header_is_never_read_differently(options: dict[str, Any], mod
     whole = bytes(data)
     if whole.startswith(b"\xff\xd8\xff") and (found := jpeg.header(whole)) is not None:
         assert found == by_pillow(whole)
+
+
+@pytest.mark.parametrize("options", PLAIN)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_whole_pictures_are_decoded_once(mode: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(*_: Any) -> bytes:
+        raise AssertionError("Pillow was asked too")
+
+    monkeypatch.setattr(jpeg, "_eighth", again)
+    for picture in (noise(mode), Image.new(mode, (9, 70), "#808080")):  # of the grey that decoders fill up with
+        data = saved(picture, "JPEG", **options)
+        found = jpeg.header(data)
+        assert found
+        assert jpeg.is_whole(data, found)
+
+
+@settings(max_examples=300)
+@given(
+    options=st.sampled_from(PLAIN),
+    mode=st.sampled_from(["RGB", "L"]),
+    grey=st.booleans(),
+    draw=st.data(),
+)
+def test_what_is_accepted_quickly_is_accepted_by_pillow(
+    options: dict[str, Any], mode: str, grey: bool, draw: st.DataObject
+) -> None:
+    """Pixels that are cut, cut and closed, changed, missing in between, repeated: never the less strict verdict."""
+    picture = Image.new(mode, (37, 21), "#808080") if grey else noise(mode)
+    data = bytearray(saved(picture, "JPEG", **options))
+    first = draw.draw(st.integers(data.index(b"\xff\xda") + 10, len(data) - 2))
+    size = draw.draw(st.integers(1, 60))
+    match draw.draw(st.sampled_from(["cut", "cut and closed", "set", "gap", "again", "closed twice"])):
+        case "cut":
+            del data[first:]
+        case "cut and closed":
+            data[first:] = jpeg.END
+        case "set":
+            data[first] = draw.draw(st.integers(0, 255))
+        case "gap":
+            del data[first : first + size]
+        case "again":
+            data[first:first] = data[first : first + size]
+        case _:
+            data[first:first] = jpeg.END
+    damaged = bytes(data)
+    found = jpeg.header(damaged)
+    if found is None or jpeg.END not in damaged[found.scan :]:
+        return  # others judge it
+
+    def verdict(judge: Callable[[bytes, jpeg.Header], bool]) -> bool | str:
+        try:
+            return judge(damaged, found)
+        except Exception as error:
+            return re.sub("0x[0-9a-f]+", "", repr(error))
+
+    assert verdict(jpeg.is_whole) == verdict(jpeg._has_last_pixels)
 
 
 @given(st.integers(1, 65_535), st.integers(1, 65_535))
