@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -52,7 +53,7 @@ def about(options: argparse.Namespace, pictures: list[bytes]) -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "machine": platform.machine(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("pillow", "pyarrow", "tokenizers")},
+        "versions": {name: version(name) for name in ("pillow", "pyarrow", "simplejpeg", "tokenizers")},
     }
 
 
@@ -113,6 +114,7 @@ def packing(work: Path, tokenizer: str) -> dict[str, Any]:
         pack((999, str(tars[0])), scratch, spec)  # loads tokenizer and libraries
         rates[name] = []
         for _ in range(RUNS):
+            shutil.rmtree(out)  # or each shard would replace one, whose end costs time that no job spends
             began, totals = time.process_time(), {"images": 0, "pad": 0, "tokens": 0}
             for number, path in enumerate(tars):
                 receipt = pack((number, str(path)), scratch, spec)

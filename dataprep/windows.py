@@ -98,12 +98,13 @@ def write(
     """
     windows = list(pack((len(item.ids) for item in items), spec.seq_len, spec.buffer))
     held = [[items[index] for index in window] for window in windows]
-    sizes = [_sample_bytes(window, spec.layout) for window in held]
+    layout = spec.layout
+    sizes = [_sample_bytes(window, layout) for window in held]
     shards = []
     for number, (first, last) in enumerate(_grouped(sizes, spec.shard_bytes)):
-        encoded = (spec.layout.encode_sample(_sample(window, read_image, spec)) for window in held[first:last])
+        encoded = (layout.encode_sample(_sample(window, read_image, spec)) for window in held[first:last])
         local = scratch.path("shard.mds")
-        shard = write_samples(spec.layout, origins.shard_number(task, number), sizes[first:last], encoded, local)
+        shard = write_samples(layout, origins.shard_number(task, number), sizes[first:last], encoded, local)
         scratch.publish(local, shard.basename)
         shards.append({"entry": shard.entry, "name": shard.basename, "bytes": shard.bytes, "digest": shard.digest})
     scratch.publish_bytes(origins.parquet(items, windows), origins.part_file(task))

@@ -6,6 +6,7 @@ encoded in batches; images are judged one at a time and read again when their wi
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -24,6 +25,8 @@ from dataprep.tasks import Receipt, Scratch
 from dataprep.webdataset import Member
 from dataprep.windows import Item, write
 
+_NEAR = 4096
+"""Bytes that are read at a time while rows are looked for: headers, json and txt of a pair lie side by side."""
 Payload = tuple[int, str]
 """The task's number, and its tar."""
 
@@ -34,7 +37,9 @@ def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     refused = Rejects()
     out_of_it = decision.dropped(scratch.out, number) if spec.job.selects else {}
     with files.open_input(path) as tar:
-        rows = sorted(enumerate(read_rows(tar, path, refused)), key=lambda placed: placed[1].uid)
+        near = io.BufferedReader(tar, _NEAR)
+        rows = sorted(enumerate(read_rows(near, path, refused)), key=lambda placed: placed[1].uid)
+        near.detach()  # or it would close the tar
         chosen: list[tuple[PairRow, Caption]] = []
         for place, row in rows:
             try:
