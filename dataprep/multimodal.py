@@ -72,7 +72,7 @@ class MultimodalJob(Strict):
     geometry: Geometry
     images: ImageLimits = ImageLimits()
     decode: bool = True
-    """Decode every image once, to know that it can be. Without it only header and completeness are checked, at almost
+    """Decode every image once, to know that it can be. Without it only header and completeness are checked, at
     four times the speed: for images that a job of ours has downloaded and a first run has judged."""
     buffer: int = Field(default=DEFAULT_BUFFER, gt=0, le=1 << 16)
     """Items held back by the packer to choose from; more of them pad less, up to about a thousand."""
