@@ -3,7 +3,8 @@
 Everything that a job writes goes through `publish`/`publish_bytes`, which make a file appear under its final name
 complete or not at all: a rename on file systems that have one, a single object upload on stores that do not. Nothing
 else in dataprep knows which kind of storage it writes to. Credentials and endpoints come from the usual environment
-variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ...; `STORAGE_EMULATOR_HOST` for a server that speaks Google's API).
+variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ...; `STORAGE_EMULATOR_HOST` for a server that speaks Google's API;
+`HADOOP_CONF_DIR` for HDFS, which `dataprep.hdfs` reads and writes).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import xxhash
 
+from dataprep.hdfs import Hdfs
 from schemas.errors import InputError
 
 CHUNK = 4 << 20
@@ -58,9 +60,11 @@ def basename(uri: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _filesystem(key: str) -> pafs.FileSystem:
+def _filesystem(key: str) -> pafs.FileSystem | Hdfs:
     if not key:
         return pafs.LocalFileSystem()
+    if key.startswith("hdfs://"):
+        return Hdfs(key.removeprefix("hdfs://"))
     if key.startswith("gs://") and (server := os.environ.get("STORAGE_EMULATOR_HOST")):
         # An explicit endpoint without credentials: nothing is looked up at a metadata address.
         scheme, _, host = server.rpartition("://")
@@ -68,11 +72,11 @@ def _filesystem(key: str) -> pafs.FileSystem:
     return pafs.FileSystem.from_uri(key)[0]
 
 
-def _resolve(uri: str) -> tuple[pafs.FileSystem, str]:
+def _resolve(uri: str) -> tuple[pafs.FileSystem | Hdfs, str]:
     """The file system that holds `uri`, and the path inside it.
 
     Raises:
-        InputError: the scheme is not one that pyarrow serves.
+        InputError: the scheme is not one that is served, or nothing is known about the server.
     """
     if is_local(uri):
         return _filesystem(""), uri
@@ -81,10 +85,10 @@ def _resolve(uri: str) -> tuple[pafs.FileSystem, str]:
     authority = rest.partition("/")[0]
     try:
         found = _filesystem(f"{scheme}://{authority}")
+    except InputError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         remedy = "use a path, s3://, gs:// or hdfs://"
-        if scheme == "hdfs":
-            remedy = "hdfs:// needs JAVA_HOME, libhdfs (ARROW_LIBHDFS_DIR) and CLASSPATH from `hadoop classpath --glob`"
         raise InputError(f"cannot open this kind of storage ({_brief(error)})", file=uri, remedy=remedy) from None
     return found, "/" + rest.partition("/")[2] if scheme == "hdfs" else rest
 
@@ -148,7 +152,8 @@ def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None =
     """Make `uri` hold exactly `data`, atomically: readers see the old file, the new file, or none.
 
     Args:
-        temporary: local directory on the same file system for the file in the making; beside `uri` by default.
+        temporary: directory on the same file system for the file in the making, where there has to be one (local disk,
+            HDFS); beside `uri` by default.
     """
     filesystem, path = _resolve(uri)
     if isinstance(filesystem, pafs.LocalFileSystem):
@@ -158,13 +163,14 @@ def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None =
             stream.write(data)
         _rename(unfinished, path)
         return
-    _put(filesystem, path, [data])
+    _put(filesystem, path, [data], temporary)
 
 
-def publish_file(local: str | Path, uri: str, *, durable: bool = True) -> None:
+def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary: str | None = None) -> None:
     """Move the finished local file to `uri`, atomically. `local` is gone afterwards.
 
     Args:
+        temporary: as for `publish_bytes`, for HDFS.
         durable: return only when the file would survive a power cut. Without it, the caller must be able to tell later.
     """
     filesystem, path = _resolve(uri)
@@ -172,27 +178,27 @@ def publish_file(local: str | Path, uri: str, *, durable: bool = True) -> None:
         if os.stat(local).st_dev == os.stat(_parent(path)).st_dev:
             _rename(str(local), path, durable=durable)
             return
-        temporary = _temporary(path)
-        shutil.copyfile(local, temporary)
-        _rename(temporary, path, durable=durable)
+        copy = _temporary(path)
+        shutil.copyfile(local, copy)
+        _rename(copy, path, durable=durable)
         os.unlink(local)
         return
     with open(local, "rb") as stream:
-        _put(filesystem, path, iter(lambda: stream.read(CHUNK), b""))
+        _put(filesystem, path, iter(lambda: stream.read(CHUNK), b""), temporary)
     os.unlink(local)
 
 
-def _put(filesystem: pafs.FileSystem, path: str, chunks: Iterable[bytes | memoryview]) -> None:
-    """Upload to a store: objects appear on close (S3, GCS); HDFS needs the rename."""
-    rename = isinstance(filesystem, pafs.HadoopFileSystem)
-    target = f"{path}.{uuid.uuid4().hex}.tmp" if rename else path
-    if rename:
-        filesystem.create_dir(path.rpartition("/")[0], recursive=True)
-    with filesystem.open_output_stream(target, compression=None) as stream:
+def _put(
+    filesystem: pafs.FileSystem | Hdfs, path: str, chunks: Iterable[bytes | memoryview], temporary: str | None
+) -> None:
+    """Upload to a store: objects appear on close (S3, GCS), files of HDFS by a rename."""
+    if isinstance(filesystem, Hdfs):
+        folder = path.rpartition("/")[0] if temporary is None else _resolve(temporary)[1]
+        filesystem.publish(path, chunks, f"{folder}/.{basename(path)}.{uuid.uuid4().hex}.tmp")
+        return
+    with filesystem.open_output_stream(path, compression=None) as stream:
         for chunk in chunks:
             stream.write(chunk)
-    if rename:
-        filesystem.move(target, path)
 
 
 def _parent(path: str) -> str:

@@ -18,14 +18,14 @@ from pydantic import JsonValue, ValidationError
 from pyspark.sql import SparkSession
 
 from dataprep import files
-from schemas.errors import InputError
+from schemas.errors import InputError, StorageError
 from schemas.manifest import MANIFEST_NAME, InputFile
 from schemas.strict import Strict
 
 STAGING = ".switchpoint"
 """Directory inside a dataset for all that is not part of it: plan, receipts, intermediate files."""
 TEMPORARY = f"{STAGING}/tmp"
-"""Files in the making, where the dataset is on a local path: the same file system, so publishing is a rename."""
+"""Files in the making, where the dataset is on local disk or HDFS: the same file system, so publishing is a rename."""
 PLAN_NAME = "plan.json"
 VERSION = "0.1.0"
 
@@ -83,7 +83,7 @@ def describe_inputs(spark: SparkSession, paths: Iterable[str], *, sampled: bool 
 def _describe(path: str, *, sampled: bool) -> dict[str, Any] | str:
     try:
         return {"path": path, "bytes": files.size(path), "digest": files.fingerprint(path, sampled=sampled)}
-    except InputError as error:
+    except (InputError, StorageError) as error:
         return error.problem
 
 

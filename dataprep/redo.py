@@ -68,7 +68,7 @@ def finish(out: str) -> bool:
         elif files.is_local(out):
             files.publish_file(staged, place)
         else:
-            files.publish_bytes(files.read_bytes(staged), place)
+            files.publish_bytes(files.read_bytes(staged), place, temporary=files.join(out, FOLDER))
     files.remove_tree(files.join(out, FOLDER))
     files.remove(files.join(out, JOURNAL))
     return True

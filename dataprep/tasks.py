@@ -11,7 +11,8 @@ Files of the dataset are on disk before their receipt is: it vouches for them af
 the next stage reads are not waited for (most are swept before the disk has seen them); the receipt carries their size
 and digest instead, and a later run that finds it checks both before it relies on them.
 
-One Spark partition per task keeps failure and retry at the granularity of a task.
+One Spark partition per task keeps failure and retry at the granularity of a task. Where storage fails (`StorageError`)
+the attempt is repeated here, after a pause: Spark would repeat it at once, and under `local[N]` not at all.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ from pyspark.sql import SparkSession
 from dataprep import files
 from dataprep.plan import STAGING, TEMPORARY
 from dataprep.progress import Progress, Tally, TallyParam
-from schemas.errors import InputError
+from schemas.errors import InputError, StorageError
 
+PAUSES_S = (5, 20, 60)
+"""Seconds before a task is tried again whose storage has failed: a DataNode that restarts, a NameNode in safe mode."""
 INTERMEDIATES = "intermediates"
 """Key of a receipt's `Intermediate`s."""
 Intermediate = list[Any]
@@ -77,7 +80,7 @@ class Scratch:
     def publish(self, local: Path, name: str) -> Published:
         """Move the finished `local` file to `OUT/name`, atomically; `name` must not depend on the attempt."""
         length = local.stat().st_size
-        files.publish_file(local, files.join(self.out, name))
+        files.publish_file(local, files.join(self.out, name), temporary=files.join(self.out, TEMPORARY))
         return Published(name, length)
 
     def publish_intermediate(self, local: Path, name: str, digest: str) -> Published:
@@ -89,7 +92,8 @@ class Scratch:
         length = local.stat().st_size
         if files.is_local(self.out):  # what a store has taken, it has
             self.intermediates.append([name, length, digest])
-        files.publish_file(local, files.join(self.out, name), durable=False)
+        temporary = files.join(self.out, TEMPORARY)
+        files.publish_file(local, files.join(self.out, name), durable=False, temporary=temporary)
         return Published(name, length)
 
     def publish_bytes(self, data: bytes, name: str) -> Published:
@@ -98,7 +102,7 @@ class Scratch:
             local = self.path(uuid.uuid4().hex)
             local.write_bytes(data)
             return self.publish(local, name)
-        files.publish_bytes(data, files.join(self.out, name))
+        files.publish_bytes(data, files.join(self.out, name), temporary=files.join(self.out, TEMPORARY))
         return Published(name, len(data))
 
 
@@ -220,13 +224,26 @@ def _partition(tasks: Iterator[Task], *, run: Callable[[Task], Receipt], tally: 
     """Executor side: user errors are reported rather than raised, or Spark would repeat the task three times."""
     for task in tasks:
         try:
-            receipt = run(task)
+            receipt = _patiently(run, task)
         except InputError as error:
             where = {"file": error.file and str(error.file), "line": error.line, "field": error.field}
             tally.add(Tally(errors=({"problem": error.problem, "remedy": error.remedy, **where},)))
             continue
         tally.add(Tally(1, int(receipt.get("rows", 0)), int(receipt.get("tokens", 0))))
         yield task.name, receipt
+
+
+def _patiently(run: Callable[[Task], Receipt], task: Task) -> Receipt:
+    for pause in PAUSES_S:
+        try:
+            return run(task)
+        except StorageError:
+            time.sleep(pause)
+    try:
+        return run(task)
+    except StorageError as error:
+        remedy = "run the job again when it answers: what is done stays done"
+        raise InputError(f"storage fails ({error.problem})", file=error.file, remedy=remedy) from None
 
 
 def _attempt(task: Task, *, work: Work, out: str, stage: str) -> Receipt:

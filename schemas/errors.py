@@ -1,4 +1,4 @@
-"""One exception for everything a user can mend, and one way to report it.
+"""One exception for everything a user can mend, one for storage that fails, and one way to report them.
 
 A message names what is wrong, where (file, line, field) and the remedy, on a single line, so that it survives
 log aggregators and can be grepped. Bugs are not `InputError`s: they keep their traceback.
@@ -43,8 +43,20 @@ class InputError(ValueError):
         )
 
 
+class StorageError(Exception):
+    """Storage did not do what it was asked, and what it holds is not known: try again later.
+
+    Never a reason to reject a row or to take a file for damaged, so it is neither an InputError nor an OSError.
+    `str()` is one line: `file: problem`.
+    """
+
+    def __init__(self, problem: str, *, file: str) -> None:
+        super().__init__(" ".join(f"{file}: storage failed ({problem})".split()))
+        self.problem, self.file = problem, file
+
+
 def exit_code(main: Callable[[], int | None]) -> int:
-    """Run a command's `main`; an `InputError` becomes one line on stderr and exit status 2.
+    """Run a command's `main`; an `InputError` or a `StorageError` becomes one line on stderr and exit status 2.
 
     A reader that has seen enough (`| head`) ends the command without a word, as it does to any Unix command.
     """
@@ -52,7 +64,7 @@ def exit_code(main: Callable[[], int | None]) -> int:
         status = main() or 0
         sys.stdout.flush()
         return status
-    except InputError as error:
+    except (InputError, StorageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except BrokenPipeError:

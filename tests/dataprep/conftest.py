@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from dataprep import files
 from dataprep.spark import session
 from dataprep.tokenizer import TokenizerSpec, load
+from tests.dataprep.hadoop import Hadoop, running
 
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
@@ -104,3 +105,12 @@ def bucket(s3_bucket: str) -> Iterator[str]:
     files._filesystem.cache_clear()
     yield f"s3://{s3_bucket}"
     files._filesystem.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def hadoop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hadoop]:
+    """HDFS servers of the module's own; skips where there are no jars."""
+    with running(tmp_path_factory.mktemp("hadoop")) as servers:
+        files._filesystem.cache_clear()
+        yield servers
+        files._filesystem.cache_clear()

@@ -22,9 +22,11 @@ LIMIT_S = 500
 
 
 @contextmanager
-def submit(script: str, settings: dict[str, Any], master: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`spark-submit dataprep/jobs/SCRIPT.py` with these settings; nothing of it outlives the block."""
-    path = Path(f"{settings['out']}.yaml")
+def submit(
+    script: str, settings: dict[str, Any], master: str, path: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`spark-submit dataprep/jobs/SCRIPT.py` with these settings, in a file; nothing of it outlives the block."""
+    path = path or Path(f"{settings['out']}.yaml")
     path.write_text(json.dumps(settings))
     program = str(Path(sys.executable).parent / "spark-submit")
     command = [program, "--master", master, str(ROOT / f"dataprep/jobs/{script}.py"), str(path)]

@@ -1,4 +1,4 @@
-"""The text job with an S3 API server and a Google Cloud Storage API server (loopback) as input and output."""
+"""The text job from and to servers on loopback: of the S3 API, of Google Cloud Storage's, and (soak) an HDFS."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from dataprep.plan import STAGING
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
 from dataprep.text.why import why
+from tests.dataprep.hadoop import Hadoop
 
 BUCKET = "bucket"
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,9 +52,14 @@ def answers(port: int) -> bool:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.fixture(params=["bucket", "gs"])
+@pytest.fixture
+def hdfs(hadoop: Hadoop) -> str:
+    return f"{hadoop.uri}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture(params=["bucket", "gs", pytest.param("hdfs", marks=pytest.mark.soak)])
 def store(request: pytest.FixtureRequest) -> str:
-    """A bucket's URI."""
+    """URI of a bucket or a folder."""
     found: str = request.getfixturevalue(request.param)
     return found
 
