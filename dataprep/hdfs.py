@@ -13,10 +13,13 @@ the NameNode comes from the URI, or by name from `$HADOOP_CONF_DIR` (high availa
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+import queue
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -25,7 +28,11 @@ from schemas.errors import InputError, StorageError
 
 BUFFER = 256 << 10
 """Bytes fetched at least: each request to a DataNode costs about 0.4 ms; images in a tar are smaller than this."""
+PATIENCE_S = 600.0
+"""Longest wait for one answer of a NameNode; beyond it, the client starts anew: another may be active by then."""
 REMEDY = "name the NameNode (hdfs://host:8020/path), or set HADOOP_CONF_DIR to the folder of hdfs-site.xml"
+
+T = TypeVar("T")
 
 
 class Hdfs:
@@ -53,14 +60,14 @@ class Hdfs:
             return self._below(what.base_dir)
         try:
             with self._asking(what):
-                return _info(self._client.get_file_info(what))
+                return _info(_in_time(lambda: self._client.get_file_info(what)))
         except FileNotFoundError:
             return pafs.FileInfo(what, pafs.FileType.NotFound)
 
     def _below(self, path: str) -> list[pafs.FileInfo]:
         try:
             with self._asking(path):
-                return [_info(status) for status in self._client.list_status(path, True)]
+                return _in_time(lambda: [_info(status) for status in self._client.list_status(path, True)])
         except FileNotFoundError:
             if self.get_file_info(path).type == pafs.FileType.NotFound:
                 return []
@@ -69,7 +76,8 @@ class Hdfs:
     def open_input_file(self, path: str) -> pa.PythonFile:
         """A seekable stream; what fails after opening is a StorageError, never an OSError: the file is not damaged."""
         with self._asking(path):
-            return pa.PythonFile(io.BufferedReader(_Raw(self, path, self._client.read(path)), BUFFER), mode="r")
+            reader = _in_time(lambda: self._client.read(path))
+            return pa.PythonFile(io.BufferedReader(_Raw(self, path, reader), BUFFER), mode="r")
 
     def publish(self, path: str, chunks: Iterable[bytes | memoryview], unfinished: str) -> None:
         """Write `chunks` to the path `unfinished`, then rename it to `path`, which it replaces: one NameNode operation.
@@ -78,28 +86,29 @@ class Hdfs:
         """
         from hdfs_native import WriteOptions
 
+        folder, client = path.rpartition("/")[0] or "/", self._client
         try:
             with self._asking(path, missing=False):
-                self._client.mkdirs(path.rpartition("/")[0] or "/", 0o755, True)
-                writer = self._client.create(unfinished, WriteOptions(create_parent=True))
+                _in_time(lambda: client.mkdirs(folder, 0o755, True))
+                writer = _in_time(lambda: client.create(unfinished, WriteOptions(create_parent=True)))
                 for chunk in chunks:
-                    writer.write(chunk)
-                writer.close()
-                self._client.rename(unfinished, path, True)
+                    _in_time(functools.partial(writer.write, chunk))
+                _in_time(writer.close)
+                _in_time(lambda: client.rename(unfinished, path, True))
         except BaseException:
             with contextlib.suppress(Exception):
-                self._client.delete(unfinished)
+                _in_time(lambda: self._client.delete(unfinished))
             raise
 
     def delete_dir(self, path: str) -> None:
         """Remove a directory and all below it."""
         with self._asking(path):
-            self._client.delete(path, True)
+            _in_time(lambda: self._client.delete(path, True))
 
     def delete_file(self, path: str) -> None:
         """Remove a file."""
         with self._asking(path):
-            self._client.delete(path)
+            _in_time(lambda: self._client.delete(path))
 
     @contextlib.contextmanager
     def _asking(self, path: str, *, missing: bool = True) -> Iterator[None]:
@@ -109,6 +118,11 @@ class Hdfs:
         except FileNotFoundError as error:
             if missing:
                 raise FileNotFoundError(_brief(error)) from None
+            raise StorageError(_brief(error), file=self._uri + path) from None
+        except TimeoutError as error:
+            from hdfs_native import Client
+
+            self._client = Client(self._uri)  # the old one's connection would keep us waiting
             raise StorageError(_brief(error), file=self._uri + path) from None
         except Exception as error:  # OSError for a server that is gone, RuntimeError for what a server answers
             raise StorageError(_brief(error), file=self._uri + path) from None
@@ -146,6 +160,26 @@ class _Raw(io.RawIOBase):
         buffer[:wanted] = data
         self._position += wanted
         return wanted
+
+
+def _in_time(call: Callable[[], T]) -> T:
+    """`call()`, or TimeoutError: the client itself waits for ever for a server that has taken a question."""
+    answer: queue.SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answer.put((call(), None))
+        except BaseException as error:
+            answer.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        value, error = answer.get(timeout=PATIENCE_S)
+    except queue.Empty:
+        raise TimeoutError(f"no answer in {PATIENCE_S:g} seconds") from None
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]
 
 
 def _info(status: Any) -> pafs.FileInfo:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -105,6 +106,12 @@ def bucket(s3_bucket: str) -> Iterator[str]:
     files._filesystem.cache_clear()
     yield f"s3://{s3_bucket}"
     files._filesystem.cache_clear()
+
+
+@pytest.fixture
+def hdfs(hadoop: Hadoop) -> str:
+    """URI of a folder on HDFS that is not there yet."""
+    return f"{hadoop.uri}/{uuid.uuid4().hex}"
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep import files
+from dataprep import files, hdfs
 from dataprep.hdfs import BUFFER, Hdfs, _brief, _Raw
 from dataprep.plan import TEMPORARY
 from dataprep.progress import Tally
@@ -53,6 +54,16 @@ def test_a_server_that_is_gone_is_not_a_missing_file(nobody: str, capsys: pytest
 
     assert exit_code(main) == 2
     assert capsys.readouterr().err == f"error: {nobody}/a: storage failed (Connection refused (os error 111))\n"
+
+
+def test_a_server_that_takes_a_question_and_never_answers(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hdfs, "PATIENCE_S", 0.3)
+    with socket.create_server(("127.0.0.1", int(nobody.rpartition(":")[2]))):
+        for ask in (files.exists, files.open_input, files.list_files):
+            with pytest.raises(StorageError, match=r"no answer in 0\.3 seconds"):
+                ask(f"{nobody}/a")
+        with pytest.raises(StorageError, match=r"no answer in 0\.3 seconds"):
+            files.publish_bytes(b"x", f"{nobody}/a")
 
 
 def test_a_name_without_an_address(nobody: str) -> None:
@@ -239,7 +250,7 @@ def test_a_killed_publisher_leaves_its_rest_in_the_staging_area(hadoop: Hadoop, 
 
 
 @pytest.mark.soak
-def test_servers_that_stop_and_come_back(hadoop: Hadoop) -> None:
+def test_servers_that_stop_and_come_back(hadoop: Hadoop, monkeypatch: pytest.MonkeyPatch) -> None:
     uri = f"{hadoop.uri}/stopped"
     content = np.random.default_rng(2).bytes(9 << 20)
     files.publish_bytes(content, uri)
@@ -260,6 +271,13 @@ def test_servers_that_stop_and_come_back(hadoop: Hadoop) -> None:
     hadoop.start_datanode()
     hadoop.wait()
     assert files.read_bytes(uri) == content
+    hadoop.namenode.send_signal(signal.SIGSTOP)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(hdfs, "PATIENCE_S", 2)
+        with pytest.raises(StorageError, match="no answer in 2 seconds"):
+            files.exists(uri)
+    hadoop.namenode.send_signal(signal.SIGCONT)
+    assert files.exists(uri)
     hadoop.namenode.kill()
     hadoop.namenode.wait()
     with pytest.raises(StorageError, match="Connection refused"):

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from dataprep.plan import STAGING
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
 from dataprep.text.why import why
-from tests.dataprep.hadoop import Hadoop
 
 BUCKET = "bucket"
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,11 +48,6 @@ def gs(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def answers(port: int) -> bool:
     with socket.socket() as attempt:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture
-def hdfs(hadoop: Hadoop) -> str:
-    return f"{hadoop.uri}/{uuid.uuid4().hex}"
 
 
 @pytest.fixture(params=["bucket", "gs", pytest.param("hdfs", marks=pytest.mark.soak)])

@@ -1,4 +1,4 @@
-"""Pairs from an S3 server (loopback) to it, and a takedown there: the same bytes as on local disk."""
+"""Pairs from a server on loopback (S3, or HDFS: soak) to it, and a takedown there: the same bytes as on local disk."""
 
 from __future__ import annotations
 
@@ -31,8 +31,15 @@ def shards_of(out: str) -> dict[str, bytes]:
     return {name.removeprefix(out): files.read_bytes(name) for name in names}
 
 
-def test_from_s3_to_s3_and_a_takedown_there(
-    spark: SparkSession, bucket: str, tmp_path: Path, tokenizer_dir: Path, picture: Callable[..., bytes]
+@pytest.fixture(params=["bucket", pytest.param("hdfs", marks=pytest.mark.soak)])
+def store(request: pytest.FixtureRequest) -> str:
+    """URI of a bucket or a folder."""
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+def test_from_store_to_store_and_a_takedown_there(
+    spark: SparkSession, store: str, tmp_path: Path, tokenizer_dir: Path, picture: Callable[..., bytes]
 ) -> None:
     for tar in range(2):
         members: list[tuple[str, bytes]] = []
@@ -41,17 +48,17 @@ def test_from_s3_to_s3_and_a_takedown_there(
             members += [(f"{n}.jpg", picture(20 * tar + n)), (f"{n}.json", json.dumps(meta).encode())]
         with open(tmp_path / f"{tar}.tar", "wb") as out:
             write_tar(out, members)
-        files.publish_bytes((tmp_path / f"{tar}.tar").read_bytes(), f"{bucket}/in/{tar}.tar")
+        files.publish_bytes((tmp_path / f"{tar}.tar").read_bytes(), f"{store}/in/{tar}.tar")
     (tmp_path / "uids.txt").write_text("0.3\n")
-    files.publish_bytes(b"0.3\n", f"{bucket}/in/uids.txt")
+    files.publish_bytes(b"0.3\n", f"{store}/in/uids.txt")
     made: dict[str, dict[str, bytes]] = {}
-    for place in (str(tmp_path), bucket):
+    for place in (str(tmp_path), store):
         folder = place if place == str(tmp_path) else f"{place}/in"
         settings: dict[str, Any] = {"inputs": f"{folder}/*.tar", "out": f"{place}/out"}
         settings |= {"banned": {"uids": f"{folder}/uids.txt"}}
         settings |= {"tokenizer": str(tokenizer_dir), "seq_len": 64, "geometry": {"size": 32, "patch": 16}}
         settings |= {"shard_bytes": 1 << 14, "where": "uid <> '1.7'"}
-        if place == bucket:  # executors get their environment when the JVM starts: a process of its own
+        if place == store:  # executors get their environment when the JVM starts: a process of its own
             (tmp_path / "job.yaml").write_text(json.dumps(settings))
             command = [sys.executable, str(ROOT / "dataprep/jobs/pairs.py"), str(tmp_path / "job.yaml")]
             done = subprocess.run(command, env=command_environment(), timeout=200, check=False, capture_output=True)
@@ -75,5 +82,5 @@ def test_from_s3_to_s3_and_a_takedown_there(
         outcome = multimodal.run(spark, again, "pairs", inputs, spec, [], lambda *_: {})
         assert (outcome.resumed, outcome.manifest) == ("finished", manifest), "a finished dataset is left alone"
         made[place] = {**before, **{f"after {name}": data for name, data in shards_of(settings["out"]).items()}}
-    assert made[bucket] == made[str(tmp_path)]
-    assert sum(made[bucket][f"after {name}"] != data for name, data in before.items()) >= 3
+    assert made[store] == made[str(tmp_path)]
+    assert sum(made[store][f"after {name}"] != data for name, data in before.items()) >= 3
