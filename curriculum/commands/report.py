@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, analyse, draw, say the verdicts."""
     from curriculum.study.analysis import analyse
     from curriculum.study.orderings import orderings
-    from curriculum.study.page import NO_SIGNAL, no_signal, summary, write
+    from curriculum.study.page import NO_SIGNAL, no_signal, remarks, summary, write
     from curriculum.study.runs import read
     from curriculum.study.sharing import sharing
 
@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     out = args.output or args.sweep / "report.html"
     write(analysis, shared, out)
     print(summary(analysis, shared))
+    for remark in remarks(analysis):
+        print(remark)
     if no_signal(analysis):
         print(NO_SIGNAL)
     for one in orderings(analysis):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Analysis:
     axes: list[Axis]
     measures: list[Measure]
     signals: list[Signal]
+    uneven: dict[str, list[str]] = field(default_factory=dict)
+    """Tasks that some scored runs lack, and so are left out of all but the runs' table: names of those runs."""
 
     def measure(self, name: str) -> Measure | None:
         """The measure called `name`."""
@@ -57,6 +59,13 @@ class Analysis:
     def others(self, axis: Axis) -> list[Axis]:
         """The other axes, without the one that only follows this one."""
         return [one for one in self.axes if one.name not in (axis.name, FOLLOWS.get(axis.name))]
+
+    @property
+    def no_axes(self) -> list[str]:
+        """Parameters that have more than one value and are drawn only on request."""
+        drawn = {name for axis in self.axes for name in (axis.name, FOLLOWS.get(axis.name))}
+        names = dict.fromkeys(name for settings in self.settings for name in settings)
+        return [n for n in names if n not in drawn and len({text(one, n) for one in self.settings}) > 1]
 
     def value_of(self, number: int, axis: Axis) -> str:
         """A configuration's value on an axis."""
@@ -73,12 +82,20 @@ def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
     if not runs:
         remedy = f"evaluate runs into {sweep.folder}/nodes/NODE/scores, as `python -m train sweep --evaluate` does"
         raise InputError("no run has been scored yet", file=sweep.folder, remedy=remedy)
+    for name in more_axes:
+        if not any(name in run.settings for run in sweep.runs):
+            known = ", ".join(sorted({key for run in sweep.runs for key in run.settings})) or "none"
+            raise InputError(f"--axis {name}: no run sets it", file=sweep.folder, remedy=f"name one of: {known}")
     by_config: dict[str, list[int]] = {}
     for number, run in enumerate(runs):
         by_config.setdefault(run.config, []).append(number)
     groups = list(by_config.values())
     settings = [{k: v for k, v in runs[group[0]].settings.items() if k != "seed"} for group in groups]
-    common = [task for task in runs[0].tasks if all(task in run.tasks for run in runs)]
+    lacking = {
+        task: [run.name for run in runs if task not in run.tasks]
+        for task in dict.fromkeys(task for run in runs for task in run.tasks)
+    }
+    common = [task for task, names in lacking.items() if not names]
     for task in common:
         _check_alike(runs, task, sweep.folder)
     vision = [_scores(runs, task, sweep.folder) for task in common if not task.startswith((TEXT, LOSS))]
@@ -100,7 +117,8 @@ def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
             scores = np.array([run.tasks[task].score for run in runs])
             values = np.array([scores[group].mean() for group in groups])
             measures.append(Measure(task, values, bootstrap_losses(losses, tokens, groups), higher_is_better=False))
-    return Analysis(sweep, runs, settings, groups, axes(settings, more_axes), measures, signals)
+    uneven = {task: names for task, names in lacking.items() if names}
+    return Analysis(sweep, runs, settings, groups, axes(settings, more_axes), measures, signals, uneven)
 
 
 def _measure(name: str, found: Stable) -> Measure:

@@ -66,7 +66,7 @@ def number(value: str) -> float | None:
 def axes(settings: Sequence[dict[str, Any]], more: Sequence[str] = ()) -> list[Axis]:
     """The known (and named) parameters that have more than one value."""
     found = []
-    for name in [*KNOWN, *more]:
+    for name in dict.fromkeys([*KNOWN, *more]):
         values = {text(one, name) for one in settings}
         if len(values) > 1:
             numeric = all(number(value) is not None for value in values)

@@ -19,9 +19,7 @@ _PANELS = 12
 
 def figure(analysis: Analysis, axis: Axis) -> Figure:
     """Score against one axis: stable scores and losses first, then single tasks, as many as fit."""
-    drawable = [one for one in analysis.measures if not np.isnan(one.values).any()]
-    drawable.sort(key=lambda one: not (one.name.startswith(("stable", LOSS))))
-    shown = drawable[:_PANELS]
+    shown = _drawable(analysis)[:_PANELS]
     columns = min(2, len(shown)) or 1
     rows = max(1, -(-len(shown) // columns))
     drawing = Figure(figsize=(4.6 * columns, 2.9 * rows), layout="constrained")
@@ -31,6 +29,30 @@ def figure(analysis: Analysis, axis: Axis) -> Figure:
     for panel in panels[len(shown) :]:
         panel.set_visible(False)
     return drawing
+
+
+def _drawable(analysis: Analysis) -> list[Measure]:
+    found = [one for one in analysis.measures if not np.isnan(one.values).any()]
+    return sorted(found, key=lambda one: not (one.name.startswith(("stable", LOSS))))
+
+
+def left_out(analysis: Analysis, axis: Axis) -> list[str]:
+    """What `figure` has no room for, or cannot draw, in sentences."""
+    found = []
+    drawable = _drawable(analysis)
+    if more := [one.name for one in drawable[_PANELS:]]:
+        found.append(
+            f"No room for {len(more)} of {len(drawable)} measures; 'Configurations' has them: {', '.join(more)}."
+        )
+    if blank := [one.name for one in analysis.measures if np.isnan(one.values).any()]:
+        found.append(f"No task of it moves above its noise, so it is not drawn: {', '.join(blank)}.")
+    drawn = {number for _, members in lines(analysis, axis) for number in members}
+    if missing := len(analysis.settings) - len(drawn):
+        found.append(
+            f"{missing} of {len(analysis.settings)} configurations are on none of these lines: only the {_LINES} with "
+            "most points are drawn; 'Configurations' has all."
+        )
+    return found
 
 
 def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None:

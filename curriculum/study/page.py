@@ -9,7 +9,7 @@ import numpy as np
 from curriculum.report import amount
 from curriculum.study.analysis import Analysis
 from curriculum.study.axes import text
-from curriculum.study.figures import figure
+from curriculum.study.figures import figure, left_out
 from curriculum.study.orderings import Ordering, orderings
 from curriculum.study.runs import Run
 from curriculum.study.sharing import Sharing
@@ -17,6 +17,9 @@ from curriculum.study.stable import SIGNAL, interval
 from pages import page
 from pages.figure import svg
 from schemas import atomic
+
+_NAMED = 3
+"""Runs that a remark names."""
 
 _TITLES = {
     "switch": "Score against switch point",
@@ -30,6 +33,7 @@ _TITLES = {
 def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
     """Write `out` (HTML) and each figure as SVG into `figures/` beside it."""
     parts: list[str] = [page.verdict(summary(analysis, shared), good=not _missing(analysis))]
+    parts += [page.verdict(one, good=False) for one in remarks(analysis)]
     tried = orderings(analysis)
     if no_signal(analysis):
         parts.append(page.verdict(NO_SIGNAL, good=False))
@@ -39,6 +43,7 @@ def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
         drawing = svg(figure(analysis, axis))
         atomic.write_text(out.parent / "figures" / f"{axis.name}.svg", drawing + "\n")
         parts += [page.heading(_TITLES.get(axis.name, f"Score against {axis.name}")), drawing]
+        parts += [page.note(one) for one in left_out(analysis, axis)]
     parts += [
         page.note("Bars are 95 % bootstrap intervals over items and seeds; 0 is chance, the dashed line."),
         page.heading("Tasks"),
@@ -74,6 +79,21 @@ def summary(analysis: Analysis, shared: Sharing) -> str:
     return f"{scored} {shared.sentence}"
 
 
+def remarks(analysis: Analysis) -> list[str]:
+    """What the report leaves out although it is there."""
+    found = []
+    for task, names in analysis.uneven.items():
+        who = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        found.append(
+            f"'{task}' is in the table of runs alone: {len(names)} of {len(analysis.runs)} scored runs lack it "
+            f"({who}); score them on it too."
+        )
+    if analysis.no_axes:
+        varied, flags = ", ".join(analysis.no_axes), " ".join(f"--axis {name}" for name in analysis.no_axes)
+        found.append(f"Varied, but neither drawn nor in the table of configurations: {varied}; draw with {flags}.")
+    return found
+
+
 def _missing(analysis: Analysis) -> bool:
     return len(analysis.runs) < len(analysis.sweep.runs)
 
@@ -92,6 +112,7 @@ def _tasks(analysis: Analysis) -> str:
         [one.task, f"{one.movement:.4f}", f"{one.noise:.4f}", "counts" if one.kept else "left out"]
         for one in analysis.signals
     ]
+    rows += [[task, "", "", f"left out: {len(names)} runs lack it"] for task, names in analysis.uneven.items()]
     return page.table(["task", "movement", "noise", "in the stable score"], rows)
 
 
@@ -123,6 +144,8 @@ def _runs(analysis: Analysis) -> str:
 def _state(run: Run) -> str:
     if run.results is not None:
         return "scored"
+    if run.trained:
+        return "trained, not scored"
     return "training" if run.last is not None else "to come"
 
 

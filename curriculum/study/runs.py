@@ -80,9 +80,18 @@ class Run:
         return {one.id: (one.score, one.target) for one in found}
 
     @cached_property
+    def _plan(self) -> Schedule:
+        return Schedule.load(self.folder / "schedule.json")
+
+    @property
+    def trained(self) -> bool:
+        """Whether its last step was taken."""
+        return self.last is not None and self.last.position >= self._plan.total_samples
+
+    @cached_property
     def mix(self) -> dict[str, tuple[int, int]]:
         """(samples that the schedule has, samples that were counted) by source; (n, 0) before training."""
-        schedule = Schedule.load(self.folder / "schedule.json")
+        schedule = self._plan
         due = schedule.counts(schedule.total_samples if self.last is None else self.last.position)
         counted = self.last.samples if self.last else {}
         return {name: (count, counted.get(name, 0)) for name, count in due.items()}

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from curriculum.study.analysis import Analysis
+import numpy as np
+
+from curriculum.study.analysis import Analysis, Measure
 from curriculum.study.axes import axes
-from curriculum.study.figures import lines
+from curriculum.study.figures import left_out, lines
 from curriculum.study.runs import SweepRuns
 
 
@@ -29,3 +31,19 @@ def test_many_unlike_lines_are_never_averaged():
     found = of(settings)
     assert lines(found, found.axes[0]) == [("image_share 3%", [3, 9, 10])]
     assert lines(found, found.axes[1])[1] == ("switch 80%", list(range(9)))
+
+
+def test_what_has_no_room_is_named():
+    found = of([{"switch": f"{s}%"} for s in (0, 80)])
+    one = np.zeros(2), np.zeros((2, 3))
+    found.measures[:] = [Measure(f"t{n}", *one) for n in range(13)] + [
+        Measure("stable score, vision", one[0] * np.nan, one[1])
+    ]
+    room, noise = left_out(found, found.axes[0])
+    assert room == "No room for 1 of 13 measures; 'Configurations' has them: t12."
+    assert noise.endswith("not drawn: stable score, vision.")
+    settings = [{"switch": "80%", "image_share": f"{i}%"} for i in range(9)] + [{"switch": "0%", "image_share": "3%"}]
+    unlike = of(settings)
+    (few,) = left_out(unlike, unlike.axes[0])
+    assert few.startswith("8 of 10 configurations are on none of these lines")
+    assert left_out(unlike, unlike.axes[1]) == []

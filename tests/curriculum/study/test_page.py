@@ -60,6 +60,48 @@ def test_half_a_sweep(swept):
     assert "verdict bad" in html
 
 
+def test_a_trained_run_without_scores_is_not_in_training(swept):
+    first, second, *_ = read(swept).runs
+    shutil.rmtree(first.folder / "scores")
+    shutil.rmtree(second.folder / "scores")
+    log = second.folder / "out/metrics.jsonl"
+    step = Step.model_validate_json(log.read_text())
+    log.write_text(step.model_copy(update={"position": step.position - 8}).model_dump_json() + "\n")
+    assert main(["report", str(swept)]) == 0
+    html = (swept / "report.html").read_text()
+    assert f"<td>{first.name}</td><td>trained, not scored</td>" in html
+    assert f"<td>{second.name}</td><td>training</td>" in html
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_task_that_some_runs_lack_is_named(swept, capsys, place):
+    run = read(swept).runs[place]
+    results = json.loads((run.folder / "scores/results.json").read_text())
+    del results["tasks"]["pope"]
+    (run.folder / "scores/results.json").write_text(json.dumps(results))
+    assert main(["report", str(swept)]) == 0
+    said = f"'pope' is in the table of runs alone: 1 of 12 scored runs lack it ({run.name})"
+    assert said in capsys.readouterr().out
+    html = (swept / "report.html").read_text()
+    assert said.replace("'", "&#x27;") in html
+    assert "left out: 1 runs lack it" in html
+
+
+def test_a_parameter_without_an_axis_is_named(swept, capsys):
+    told = json.loads((swept / "sweep.json").read_text())
+    for number, run in enumerate(told["runs"]):
+        run["settings"]["peak"] = number // 6
+    (swept / "sweep.json").write_text(json.dumps(told))
+    assert main(["report", str(swept)]) == 0
+    assert "table of configurations: peak; draw with --axis peak." in capsys.readouterr().out
+    assert main(["report", str(swept), "--axis", "peak", "--axis", "switch"]) == 0
+    assert "neither drawn" not in capsys.readouterr().out
+    html = (swept / "report.html").read_text()
+    assert html.count("Score against switch point</h2>") == html.count("Score against peak</h2>") == 1
+    assert main(["report", str(swept), "--axis", "paek"]) == 2
+    assert "--axis paek: no run sets it; name one of: image_share, peak, seed, switch" in capsys.readouterr().err
+
+
 def test_a_sweep_without_signal_says_so(swept, capsys):
     for run in read(swept).runs:
         told = json.loads((run.folder / "scores/results.json").read_text())
@@ -67,7 +109,9 @@ def test_a_sweep_without_signal_says_so(swept, capsys):
         (run.folder / "scores/results.json").write_text(json.dumps(told))
     assert main(["report", str(swept)]) == 0
     assert "cannot tell its configurations apart" in capsys.readouterr().out
-    assert "no signal" in (swept / "report.html").read_text()
+    html = (swept / "report.html").read_text()
+    assert "no signal" in html
+    assert "so it is not drawn: stable score, vision." in html
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
