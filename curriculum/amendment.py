@@ -29,6 +29,9 @@ def amend(running: Schedule, future: Compiled, position: int) -> Schedule:
     for what in ("seed", "seq_len", "tokenizer"):
         if getattr(running, what) != getattr(new, what):
             raise InputError(f"the new curriculum has another {what}", remedy="a future must share it with its past")
+    if running.geometry and new.geometry and running.geometry != new.geometry:
+        remedy = "pack the new data for the encoder that is being trained"
+        raise InputError("the new curriculum's images have another geometry", remedy=remedy)
     if max(running.lanes, new.lanes) > 1:  # with lanes, the order depends on the batch that they were cut from
         for what in ("lanes", "global_batch"):
             if getattr(running, what) != getattr(new, what):

@@ -29,7 +29,8 @@ _WORDS: dict[str, Unit] = {
     "sample": "samples",
     "samples": "samples",
 }
-_PATTERN = r"([-+]?\d[\d_,]*(?:\.\d+)?(?:[eE][-+]?\d{1,2})?)\s*([KMBTkmbt]?)\s*(|%|(?:token|step|sample)s?)"
+_NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)(?:\.\d+)?(?:[eE][-+]?\d{1,2})?"
+_PATTERN = rf"({_NUMBER})\s*([KMBTkmbt]?)\s*(|%|(?:token|step|sample)s?)"
 _AMOUNT = re.compile(_PATTERN)
 _MAX_LETTERS = 64
 

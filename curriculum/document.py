@@ -148,9 +148,9 @@ def _merge(base: yaml.Node, change: yaml.Node) -> yaml.Node:
     entries = {str(key.value): (key, value) for key, value in base.value}
     for key, value in change.value:
         name = str(key.value)
-        if _is_null(value):
-            entries.pop(name, None)
-        else:
+        if _is_null(value) and name in entries:
+            del entries[name]
+        else:  # a `null` that removes nothing stays, so that a misspelt key is found
             entries[name] = (key, _merge(entries[name][1], value) if name in entries else value)
     return yaml.MappingNode(change.tag, list(entries.values()), change.start_mark, change.end_mark)
 
@@ -162,6 +162,13 @@ def _fill(node: yaml.Node, values: Mapping[str, yaml.Node], depth: int) -> yaml.
         return _fill_scalar(node, values, depth)
     if isinstance(node, yaml.MappingNode):
         pairs = [(_fill(key, values, depth), _fill(value, values, depth)) for key, value in node.value]
+        names: set[str] = set()
+        for key, _ in pairs:
+            if str(key.value) in names:
+                _refuse(
+                    key, "the key stands twice once parameters are filled in", str(key.value), "remove one of the two"
+                )
+            names.add(str(key.value))
         return yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark)
     items = [_fill(child, values, depth) for child in node.value]
     return yaml.SequenceNode(node.tag, items, node.start_mark, node.end_mark)

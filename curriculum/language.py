@@ -66,6 +66,12 @@ class Curve(_Descent):
     """Length for which the curve is drawn, warm-up included; it may be left before its end. A percentage is of the
     trunk. Without it: as long as the curve rules."""
 
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        if self.initial and self.warmup is None:
+            raise ValueError("initial has no effect without a warm-up; add 'warmup', or remove it")
+        return self
+
 
 class Rewarm(_Descent):
     """A new warm-up from the value at the switch, then a descent over the phase."""

@@ -161,6 +161,7 @@ def parse_node(text: str, path: str) -> yaml.Node | None:
         if _size(node, {}) > MAX_NODES:
             raise InputError(f"more than {MAX_NODES:,} values once its aliases are written out", file=path)
         _refuse_duplicates(node, path, ())
+        _refuse_odd_numbers(node, path, ())
     return node
 
 
@@ -205,6 +206,28 @@ def _refuse_duplicates(node: yaml.Node, path: str | Path, loc: tuple[str | int, 
     elif isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
             _refuse_duplicates(child, path, (*loc, index))
+
+
+_ODD_NUMBER = re.compile(r"[-+]?0[0-7_]+|[-+]?[\d_]+(:[\d_.]+)+")
+"""What YAML 1.1 reads in base 8 (`0256` is 174) or 60 (`1:30` is 90), which nobody means."""
+
+
+def _refuse_odd_numbers(node: yaml.Node, path: str | Path, loc: tuple[str | int, ...]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            _refuse_odd_numbers(value, path, (*loc, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            _refuse_odd_numbers(child, path, (*loc, index))
+    elif node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and _ODD_NUMBER.fullmatch(node.value):
+        base = "60" if ":" in node.value else "8"
+        raise InputError(
+            f"YAML reads {node.value} as a number in base {base}",
+            file=path,
+            line=node.start_mark.line + 1,
+            field=dotted(loc) or None,
+            remedy="write it without the leading zero" if base == "8" else "quote it, if a text is meant",
+        )
 
 
 def construct(node: yaml.Node | None) -> Any:

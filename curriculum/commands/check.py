@@ -53,6 +53,8 @@ def _supply(compiled: Compiled) -> str:
         spec = compiled.curriculum.sources[use.source.name]
         allowed = {"repeat": str(spec.max_passes or "any number")}.get(spec.exhausted, f"1 ({spec.exhausted})")
         ends = ", ".join(amount(schedule.tokens(end)) for end in use.pass_ends) or "-"
+        if more := use.drawn // use.source.samples - len(use.pass_ends):
+            ends += f", {more:,} more"
         rows.append((use.source.name, f"{use.drawn:,}", f"{use.source.samples:,}", f"{use.passes:.4g}", allowed, ends))
     return table(rows, right=(1, 2, 3))
 

@@ -77,7 +77,10 @@ def _combinations(sweep: Sweep, document: Document, number: int) -> Iterator[tup
     for points in product(*axes):
         parts = [f"{axis}={point.label}" for axis, point in zip(grid.axes, points, strict=True)]
         nodes = dict(fixed)
-        for point in points:
+        for axis, point in zip(grid.axes, points, strict=True):
+            if twice := sorted(nodes.keys() & point.nodes.keys()):
+                problem = f"'{twice[0]}' is set twice in one run, the second time by axis '{axis}'"
+                document.refuse(problem, "grids", number, "axes", axis, remedy="let one place set it")
             nodes |= point.nodes
         yield re.sub(r"[^\w.=+-]", "", "_".join([grid.name, *parts])), nodes
 

@@ -11,6 +11,7 @@ from curriculum.compiler import Compiled, compile_curriculum
 from curriculum.document import Template, setting
 from schemas.errors import InputError
 from schemas.schedule import Schedule
+from tests.curriculum.conftest import WriteDataset
 
 
 def compiled(base: Path, **settings: str) -> Compiled:
@@ -98,3 +99,14 @@ def test_the_command(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     same_past(Schedule.load("t.json"), Schedule.load("s.json"), 8800)
     assert main(["amend", "s.json", str(base), "--at", "9T", "-o", "t.json"]) == 2
     assert main(["amend", "s.json", str(base), "--at", "soon", "-o", "t.json"]) == 2
+
+
+def test_images_of_another_geometry(base: Path, dataset: WriteDataset) -> None:
+    running = compiled(base).schedule
+    dataset("other", "pairs", 2000, geometry={"size": 32, "patch": 8, "tokens": 16})
+    text = (
+        base.read_text().replace("pairs: {path: pairs", "others: {path: other").replace("rest, pairs:", "rest, others:")
+    )
+    base.write_text(text.replace("chat: {path: chat", "chat: {path: text"))
+    with pytest.raises(InputError, match="images have another geometry; pack the new data"):
+        amend(running, compiled(base), 6000)

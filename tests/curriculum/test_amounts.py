@@ -28,7 +28,26 @@ def test_amounts(text: object, value: object, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "B", "-1", "1e18", "20000T", "3 apples", "1e999", "9" * 100, None, True, [1], "1/0", "nan", "inf"]
+    "text",
+    [
+        "",
+        "B",
+        "-1",
+        "1e18",
+        "20000T",
+        "3 apples",
+        "1e999",
+        "9" * 100,
+        None,
+        True,
+        [1],
+        "1/0",
+        "nan",
+        "inf",
+        "1,5M",
+        "1,0000",
+        "1,,000",
+    ],
 )
 def test_what_is_no_amount(text: object) -> None:
     with pytest.raises(ValueError, match="; "):

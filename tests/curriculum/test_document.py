@@ -91,3 +91,15 @@ def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:
     for key, place in (("x", "a.yaml:3"), ("y", "b.yaml:2")):
         with pytest.raises(InputError, match=place):
             document.refuse("wrong", "mix", key)
+
+
+def test_a_key_that_stands_twice_once_filled_in(tmp_path: Path) -> None:
+    write(tmp_path, a='parameters: {s: x}\nmix: {"${s}": 0.5,\n  x: 1}\n')
+    with pytest.raises(InputError, match=r"a\.yaml:3: x: the key stands twice once parameters"):
+        data(tmp_path / "a.yaml")
+    assert data(tmp_path / "a.yaml", s="y") == {"mix": {"y": 0.5, "x": 1}}
+
+
+def test_a_null_that_removes_nothing_is_not_dropped(tmp_path: Path) -> None:
+    write(tmp_path, a="rate: {floor: 1}\n", b="extends: a.yaml\nrate: {flor: null}\n")
+    assert data(tmp_path / "b.yaml") == {"rate": {"floor": 1, "flor": None}}

@@ -54,6 +54,7 @@ def test_a_mix_is_constant_or_a_ramp() -> None:
         (PhaseSpec, {"name": "a", "mix": {"text": 1}, "steps": 1, "freeze": ["heart"]}, "'encoder'"),
         (Ramp, {"from": {"a": 1}, "to": {"b": 1}, "shape": "step"}, "stairs and 'shape: step' belong together"),
         (Ramp, {"from": {"a": 1}, "to": {"b": 1}, "stairs": 3}, "stairs and 'shape: step' belong together"),
+        (Curve, {"peak": 1e-3, "initial": 1e-5}, "initial has no effect without a warm-up"),
         (SourceSpec, {"path": "a", "max_passes": 3}, "max_passes has no effect here"),
         (SourceSpec, {"path": "a", "exhausted": "loop"}, "'repeat'"),
         (Curriculum, MINIMAL | {"sources": {"1text": {"path": "a"}}}, "pattern"),

@@ -97,3 +97,16 @@ def test_places(tmp_path: Path) -> None:
     assert node is not None
     assert yaml_file.node_at(node, ("b", 0, "x")).value == "2"  # type: ignore[union-attr]
     assert yaml_file.node_at(node, ("b", 7)) is None
+
+
+@pytest.mark.parametrize(("text", "base"), [("0256", 8), ("-010", 8), ("1:30", 60), ("190:20:30.15", 60)])
+def test_numbers_in_other_bases_are_refused(text: str, base: int) -> None:
+    with pytest.raises(InputError, match=rf"f\.yaml:2: a\[1\]: YAML reads {text} as a number in base {base}; "):
+        yaml_file.parse_node(f"a:\n  [1, {text}]", "f.yaml")
+    assert yaml_file.construct(yaml_file.parse_node(f"['{text}', 0, 0x1F, 0.5, 00:a]", "f")) == [
+        text,
+        0,
+        31,
+        0.5,
+        "00:a",
+    ]

@@ -39,3 +39,10 @@ def test_options_without_a_meaning_are_refused(base: Path, options: list[str], c
         status = int(str(refused.code))
     assert status == 2
     assert options[0] in capsys.readouterr().err
+
+
+def test_passes_beyond_those_shown_are_counted(base: Path, capsys: Capture) -> None:
+    base.write_text(base.read_text().replace("max_passes: 8", "max_passes: 20"))
+    assert main(["check", str(base), "--set", "epochs=12"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("chat"))
+    assert row.endswith(", 3 more")  # 12 passes but for the last, partial step

@@ -53,3 +53,13 @@ def test_what_the_sweep_fills_in_may_not_be_given(sweep: Path) -> None:
     Path("run.yaml").write_text(RUN + "out: somewhere\n")
     with pytest.raises(InputError, match=r"run\.yaml:4: out: the sweep fills this in"):
         expand(Template.read(sweep).fill())
+
+
+@pytest.mark.parametrize(
+    "grid", ["set: {switch: 0%}, axes: {switch: [40%]}", "axes: {switch: [40%], when: [{label: end, switch: 100%}]}"]
+)
+def test_a_parameter_that_two_places_set(sweep: Path, grid: str) -> None:
+    """The run's name would tell one value, and the run have another."""
+    Path("sweep.yaml").write_text(f"curriculum: base.yaml\ngrids:\n  - {{name: g, {grid}}}\n")
+    with pytest.raises(InputError, match=r"sweep\.yaml:3: .*'switch' is set twice in one run"):
+        expand(Template.read(sweep).fill())
