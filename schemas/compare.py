@@ -57,12 +57,12 @@ def compare(a: Schedule, b: Schedule) -> Parting:
 
 
 def _first_other_sample(a: Schedule, b: Schedule, start: int, stop: int) -> int | None:
-    names = [[source.identity for source in run.sources] for run in (a, b)]
-    renumber = np.array([names[1].index(one) if one in names[1] else -1 for one in names[0]])
+    known = list(dict.fromkeys(source.identity for run in (a, b) for source in run.sources))
+    held_a, held_b = (np.array([known.index(source.identity) for source in run.sources]) for run in (a, b))
     for low in range(start, stop, _CHUNK):
         high = min(low + _CHUNK, stop)
         (ids_a, samples_a), (ids_b, samples_b) = a.samples(low, high), b.samples(low, high)
-        different = np.flatnonzero((renumber[ids_a] != ids_b) | (samples_a != samples_b))
+        different = np.flatnonzero((held_a[ids_a] != held_b[ids_b]) | (samples_a != samples_b))
         if len(different):
             return low + int(different[0])
     return None

@@ -96,7 +96,7 @@ def _write_node(node: Node, out: Path) -> None:
     folder = out / "nodes" / node.id
     if (folder / "done").exists():
         return
-    node.run.schedule.cut(node.stop).save(folder / "schedule.json")
+    node.schedule.save(folder / "schedule.json")
     if node.run.train is None:
         return
     config = node.run.train | {"schedule": str(folder / "schedule.json"), "out": str(folder / "out")}

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curriculum.sweep.expand import Run
+from schemas.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Node:
     """All runs that pass through."""
     ends: tuple[str, ...]
     """Runs that are complete at `stop`."""
+    schedule: Schedule
+    """What is trained here: cut at `stop`, with the evaluations and checkpoints of all runs that pass through."""
 
 
 @dataclass(frozen=True)
@@ -116,4 +119,21 @@ def _node(group: Sequence[_Chain], parent: str | None, depth: int, start: int, s
     name = hashlib.sha256(f"{chain.hashes[link]} {stop}".encode()).hexdigest()[:12]
     runs = tuple(chain.run.name for chain in group)
     ends = tuple(chain.run.name for chain in group if chain.total == stop)
-    return Node(name, parent, depth, start, stop, chain.run, runs, ends)
+    schedule = _with_points([chain.run.schedule for chain in group], stop)
+    return Node(name, parent, depth, start, stop, chain.run, runs, ends, schedule)
+
+
+def _with_points(schedules: Sequence[Schedule], stop: int) -> Schedule:
+    """The first schedule, cut at `stop`, with the points of all: `every: 10%` differs between phases of two lengths."""
+    trunk = schedules[0].cut(stop)
+    wanted = {
+        key: sorted({point for one in schedules for phase in one.phases for point in getattr(phase, key)})
+        for key in ("evaluate_at", "checkpoint_at")
+    }
+    phases = [
+        phase.model_copy(
+            update={key: [p for p in points if phase.start < p <= phase.stop] for key, points in wanted.items()}
+        )
+        for phase in trunk.phases
+    ]
+    return trunk.model_copy(update={"phases": phases})

@@ -52,3 +52,15 @@ def test_sources_are_the_same_by_what_they_hold_not_by_their_place() -> None:
     a = run()
     phases = [phase.model_copy(update={"shares": phase.shares[::-1]}) for phase in a.phases]
     assert compare(a, a.model_copy(update={"sources": a.sources[::-1], "phases": phases})).sample is None
+
+
+def test_one_dataset_under_two_names_is_not_another_sample() -> None:
+    a = run()
+    twin = a.sources[0].model_copy(update={"name": "again"})
+    both = a.model_copy(update={"sources": [twin, a.sources[0].model_copy(), a.sources[1]]})
+    shares = [{"shares": [0, *phase.shares]} for phase in a.phases]
+    both = both.model_copy(update={"phases": [p.model_copy(update=s) for p, s in zip(a.phases, shares, strict=True)]})
+    late = [both.learning_rate[0], both.learning_rate[1].model_copy(update={"shape": "cosine"})]
+    parting = compare(both, both.model_copy(update={"learning_rate": late}))
+    assert parting.sample is None
+    assert parting.rate is not None

@@ -62,3 +62,25 @@ def test_node_names_do_not_depend_on_the_rest_of_the_sweep(sweep: Path) -> None:
     Path("sweep.yaml").write_text(SWEEP.replace("[40%, 80%]", "[80%]"))
     part = tree(expand(Template.read(sweep).fill()))
     assert {node.id for node in part} <= whole
+
+
+def test_a_trunk_keeps_the_points_of_all_its_runs(sweep: Path) -> None:
+    """10 % of a phase is another distance in a longer phase; no run loses its own on the shared part."""
+    base = Path("base.yaml")
+    points = "evaluate: {every: 10%}, checkpoint: {at: [50%]}, may_be_empty"
+    base.write_text(base.read_text().replace("may_be_empty", points, 1))
+    runs = expand(Template.read(sweep).fill())
+    nodes = tree(runs)
+    assert any(len(node.runs) > 1 for node in nodes)
+    for key in ("evaluate_at", "checkpoint_at"):
+        for run in runs:
+            wanted = {point for phase in run.schedule.phases for point in getattr(phase, key)}
+            done = {
+                point
+                for node in path_of(run, nodes)
+                for phase in node.schedule.phases
+                for point in getattr(phase, key)
+                if node.start < point
+            }
+            assert wanted <= done
+    assert all(node.schedule.hash == node.run.schedule.prefix_hash(node.stop) for node in nodes)
