@@ -29,7 +29,7 @@ from schemas.errors import InputError, StorageError
 BUFFER = 256 << 10
 """Bytes fetched at least: each request to a DataNode costs about 0.4 ms; images in a tar are smaller than this."""
 PATIENCE_S = 600.0
-"""Longest wait for one answer of a NameNode; beyond it, the client starts anew: another may be active by then."""
+"""Longest wait for one answer; beyond it, the client starts anew: another NameNode may be active by then."""
 REMEDY = "name the NameNode (hdfs://host:8020/path), or set HADOOP_CONF_DIR to the folder of hdfs-site.xml"
 
 T = TypeVar("T")
@@ -154,7 +154,7 @@ class _Raw(io.RawIOBase):
         if wanted <= 0:
             return 0
         with self._filesystem._asking(self._path, missing=False):
-            data = self._reader.read_range(self._position, wanted)
+            data = _in_time(lambda: self._reader.read_range(self._position, wanted))
             if len(data) != wanted:
                 raise OSError(f"{len(data)} of {wanted} bytes came")
         buffer[:wanted] = data
