@@ -23,6 +23,9 @@ def positions(points: Points | None, start: int, stop: int, scale: Scale) -> lis
         at = scale.samples(amount, length)
         if not 0 < at <= length:
             raise UnfitError("at", f"{amount} is outside the phase, which has {length:,} samples", "name a point in it")
+        if (start + at) // batch * batch <= start:
+            early = f"{amount} comes before the phase's first step ends"
+            raise UnfitError("at", early, f"a step has {batch:,} samples: name a later point")
         found.add(at)
     if points.every is not None:
         every = scale.samples(points.every, length)

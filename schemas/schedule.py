@@ -307,4 +307,8 @@ class Schedule(Strict):
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
         partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        partial.replace(target)
+        try:
+            partial.replace(target)
+        except OSError:  # a directory has that name
+            partial.unlink()
+            raise

@@ -45,6 +45,8 @@ def settings(given: list[str]) -> dict[str, yaml.Node]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise InputError(f"--set {text} is not NAME=VALUE", remedy="write --set share=0.2")
+        if name in found:
+            raise InputError(f"--set {name} is given twice", remedy="give it once")
         found[name] = setting(name, value)
     return found
 

@@ -127,7 +127,7 @@ def _run(
         for key in ("schedule", "out", "branch_from"):
             if key in (config or {}):
                 filled.refuse("the sweep fills this in", key, remedy="remove it from the sweep's run config")
-    settings = {key: yaml_file.construct(node) for key, node in nodes.items()}
+    settings = json.loads(json.dumps({key: yaml_file.construct(node) for key, node in nodes.items()}, default=str))
     identities = _identities(config or {}, sweep.idle_before_images)
     return Run(f"{document.path.stem}_{name}", settings, compiled.schedule, config, sweep.throughput, identities)
 

@@ -105,3 +105,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(base: Path) -> None:
     )
     assert done.stderr == ""
     assert done.stdout.startswith("step 0")
+
+
+def test_an_output_that_cannot_be_written_is_one_line(base: Path, capsys: Capture) -> None:
+    Path("folder").mkdir()
+    Path("file").touch()
+    for output in ("folder", "file/schedule.json"):
+        assert main(["compile", str(base), "-o", output]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert said.startswith("error: f")
+        assert "check the path" in said
+    assert not list(Path().glob(".*.partial"))

@@ -21,7 +21,7 @@ def test_points() -> None:
     assert positions(None, 0, 10, SCALE) == []
 
 
-@pytest.mark.parametrize("keys", [{"every": 0}, {"at": ["200%"]}, {"at": [0]}])
+@pytest.mark.parametrize("keys", [{"every": 0}, {"at": ["200%"]}, {"at": [0]}, {"at": [1]}])
 def test_points_outside(keys: dict[str, object]) -> None:
     with pytest.raises(UnfitError):
         points(**keys)

@@ -41,3 +41,8 @@ def test_numbers() -> None:
     for parse, text in ((positive, "0"), (positive, "inf"), (whole, "0"), (whole, "1.5"), (whole, "-2")):
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
+
+
+def test_a_setting_is_given_once() -> None:
+    with pytest.raises(InputError, match="--set share is given twice; give it once"):
+        settings(["share=0.2", "share=0.3"])

@@ -63,3 +63,13 @@ def test_a_parameter_that_two_places_set(sweep: Path, grid: str) -> None:
     Path("sweep.yaml").write_text(f"curriculum: base.yaml\ngrids:\n  - {{name: g, {grid}}}\n")
     with pytest.raises(InputError, match=r"sweep\.yaml:3: .*'switch' is set twice in one run"):
         expand(Template.read(sweep).fill())
+
+
+def test_a_date_is_a_setting_too(sweep: Path) -> None:
+    Path("sweep.yaml").write_text("curriculum: base.yaml\ngrids:\n  - {name: g, axes: {name: [2026-11-26]}}\n")
+    base = Path("base.yaml")
+    base.write_text(
+        base.read_text().replace("{switch", "{name: a, switch", 1).replace("name: text", 'name: "p ${name}"')
+    )
+    (run,) = expand(Template.read(sweep).fill())
+    assert run.settings == {"name": "2026-11-26"}
