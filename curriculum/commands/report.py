@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     out = args.output or args.sweep / "report.html"
     write(analysis, shared, out)
     print(summary(analysis, shared))
+    if args.alone and shared.alone is None:
+        print(f"{args.alone} is not compared: no run there and here is trained to its end, or the sweep is not yet")
     for remark in remarks(analysis):
         print(remark)
     if no_signal(analysis):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from curriculum.amounts import parse_share
 
 KNOWN = {
     "switch": "when images come in, % of text pre-training",
@@ -20,6 +23,8 @@ KNOWN = {
 """Parameters that the paper swept, and what to write below the axis."""
 
 
+PERCENT = ("switch", "image_share", "instruction_share")
+"""Parameters whose label, and the paper's findings, count in percent."""
 FOLLOWS = {"encoder": "vision"}
 """What has to change with a parameter and is no choice of its own: which data, packed for the encoder's geometry."""
 
@@ -34,9 +39,14 @@ class Axis:
     numeric: bool
 
     @property
+    def in_known_unit(self) -> bool:
+        """Whether the values are in the unit that is known for the parameter: a switch may be written in tokens."""
+        return self.name not in PERCENT or all(value.endswith("%") for value in self.values)
+
+    @property
     def label(self) -> str:
         """Below the axis."""
-        return KNOWN.get(self.name, self.name)
+        return KNOWN.get(self.name, self.name) if self.in_known_unit else self.name
 
     def place(self, value: str) -> float:
         """Where a value stands on the axis."""
@@ -44,10 +54,14 @@ class Axis:
 
 
 def text(settings: dict[str, Any], name: str) -> str:
-    """A parameter's value as text; "default" where a run does not set it."""
+    """A parameter's value as text, shares as percentages; "default" where a run does not set it."""
     if name not in settings:
         return "default"
     value = settings[name]
+    if name.endswith("_share"):
+        with contextlib.suppress(ValueError):
+            share = parse_share(value)
+            return share if isinstance(share, str) else f"{float(100 * share):g}%"
     if isinstance(value, dict) and "kind" in value:
         return str(value["kind"])
     if isinstance(value, list):

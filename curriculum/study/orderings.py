@@ -70,7 +70,7 @@ def orderings(analysis: Analysis) -> list[Ordering]:
 def between(analysis: Analysis, measure: Measure, claim: str, name: str, better: Test, worse: Test) -> Ordering | None:
     """Mean difference between the sides, over all settings of the other axes that have both; None if none has."""
     axis = next((one for one in analysis.axes if one.name == name), None)
-    if axis is None or np.isnan(measure.values).any():
+    if axis is None or not axis.in_known_unit or np.isnan(measure.values).any():
         return None
     others = analysis.others(axis)
     sides: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}

@@ -157,6 +157,12 @@ def _run(folder: Path, row: dict[str, Any], nodes: dict[str, Node]) -> Run:
     place = folder / "nodes" / row["node"]
     scores = place / SCORES
     results = Results.load(scores) if (scores / RESULTS_NAME).is_file() else None
+    if results is not None and results.model.schedule != row["schedule"]:
+        raise InputError(
+            f"scores of another schedule ({results.model.schedule[:12]}) than the run's, {row['schedule'][:12]}",
+            file=scores / RESULTS_NAME,
+            remedy="remove this folder and evaluate again",
+        )
     path: list[str] = []
     at: str | None = row["node"]
     while at is not None:

@@ -30,3 +30,9 @@ def test_mistakes(swept: Path, tmp_path: Path, capsys: Capture) -> None:
         assert said.count("\n") == 1
         assert "no sweep here" in said
     assert not (swept / "report.html").exists()
+
+
+def test_runs_alone_that_cannot_be_compared_are_named(swept: Path, capsys: Capture) -> None:
+    assert main(["sweep", "sweep.yaml", "--alone", "--runs", "2", "-o", "alone", "--no-tree"]) == 0
+    assert main(["report", str(swept), "--alone", "alone"]) == 0
+    assert "alone is not compared: no run there and here is trained" in capsys.readouterr().out

@@ -41,7 +41,7 @@ def truth(settings: dict[str, str], task: str) -> float:
     return {"0%": 0.4, "80%": 0.7, "100%": 0.6}[settings["switch"]] - (0.05 if settings["image_share"] == "50%" else 0)
 
 
-def score(folder: Path, settings: dict[str, str], seed: int) -> None:
+def score(folder: Path, settings: dict[str, str], seed: int, schedule: str) -> None:
     """Write `results.json` and a file for each task."""
     rng = np.random.default_rng(seed)
     tasks = {}
@@ -64,7 +64,7 @@ def score(folder: Path, settings: dict[str, str], seed: int) -> None:
         (folder / f"{task}.json").write_text(result.model_dump_json())
         tasks[task] = TaskSummary.model_validate(result.model_dump(exclude={"predictions"}))
     identity = {"digest": "a" * 64, "vocabulary_size": 1000, "end_of_text_id": 0, "pad_id": 1, "image_id": 1000}
-    model = Model(path="p", digest="d", position=1, schedule="s", architecture="a", tokenizer=identity)
+    model = Model(path="p", digest="d", position=1, schedule=schedule, architecture="a", tokenizer=identity)
     results = Results(model=model, settings={}, packages={}, tasks=tasks)
     (folder / "results.json").write_text(results.model_dump_json())
 
@@ -95,5 +95,5 @@ def swept(dataset, tmp_path) -> Path:
     for node in told["nodes"]:
         train(tmp_path / "swept/nodes" / node["id"])
     for number, run in enumerate(told["runs"]):
-        score(tmp_path / "swept/nodes" / run["node"] / "scores", run["settings"], number)
+        score(tmp_path / "swept/nodes" / run["node"] / "scores", run["settings"], number, run["schedule"])
     return tmp_path / "swept"

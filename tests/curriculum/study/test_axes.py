@@ -33,3 +33,15 @@ def test_a_parameter_that_some_do_not_set():
     (axis,) = axes([{"epochs": 2}, {}])
     assert (axis.values, axis.numeric) == (["2", "default"], False)
     assert axis.place("default") == 1.0
+
+
+def test_shares_are_percentages_however_they_are_written() -> None:
+    written = [{"image_share": value} for value in (0.1, "20%", "1/2", 0, "0.20")]
+    (axis,) = axes(written)
+    assert axis.values == ["0%", "10%", "20%", "50%"]
+    assert axis.label.endswith("% of tokens")
+
+
+def test_a_switch_in_tokens_is_not_labelled_in_percent() -> None:
+    (axis,) = axes([{"switch": 80}, {"switch": 100}])
+    assert (axis.label, axis.in_known_unit) == ("switch", False)

@@ -55,6 +55,15 @@ def test_a_run_at_a_node_that_is_not_there(swept):
         read(swept)
 
 
+def test_scores_of_another_schedule(swept):
+    file = read(swept).runs[2].folder / "scores/results.json"
+    told = json.loads(file.read_text())
+    told["model"]["schedule"] = "b" * 64
+    file.write_text(json.dumps(told))
+    with pytest.raises(InputError, match=r"results\.json: scores of another schedule \(bbbbbbbbbbbb\) than the run's"):
+        read(swept)
+
+
 def test_no_sweep(tmp_path):
     with pytest.raises(InputError, match="no sweep here"):
         read(tmp_path)
