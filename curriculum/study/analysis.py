@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curriculum.study.axes import FOLLOWS, Axis, axes, text
+from curriculum.study.axes import FOLLOWS, GIVES_WAY, Axis, axes, text
 from curriculum.study.runs import Run, SweepRuns
 from curriculum.study.stable import Signal, Stable, TaskScores, bootstrap, bootstrap_losses, stable
 from schemas.errors import InputError
@@ -58,7 +58,11 @@ class Analysis:
 
     def others(self, axis: Axis) -> list[Axis]:
         """The other axes, without the one that only follows this one."""
-        return [one for one in self.axes if one.name not in (axis.name, FOLLOWS.get(axis.name))]
+        following = {FOLLOWS.get(axis.name)}
+        if (payer := GIVES_WAY.get(axis.name)) is not None:
+            pairs = {(text(one, axis.name), text(one, payer)) for one in self.settings}
+            following |= {payer} if len(pairs) == len(axis.values) else set()
+        return [one for one in self.axes if one.name not in {axis.name, *following}]
 
     @property
     def no_axes(self) -> list[str]:

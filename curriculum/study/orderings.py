@@ -15,6 +15,9 @@ from curriculum.study.analysis import LOSS, Analysis, Measure
 from curriculum.study.axes import FOLLOWS, Axis, number, text
 from curriculum.study.stable import interval
 
+_TRIED = ("switch", "image_share", "instruction_share", "epochs", "frozen", "encoder")
+"""Parameters that the findings are about."""
+
 Test = Callable[[str], bool]
 """Whether a configuration with this value of the parameter belongs to a side."""
 
@@ -31,6 +34,8 @@ class Ordering:
     high: float
     pairs: int
     """Settings of the other parameters under which both sides were there."""
+    axis: str
+    """The parameter that the sides differ in."""
 
     @property
     def verdict(self) -> str:
@@ -67,6 +72,12 @@ def orderings(analysis: Analysis) -> list[Ordering]:
     return [one for one in found if one is not None]
 
 
+def untried(analysis: Analysis) -> list[str]:
+    """Parameters with findings of the paper, varied here, on which none of them could be tried."""
+    tried = {one.axis for one in orderings(analysis)}
+    return [axis.name for axis in analysis.axes if axis.name in _TRIED and axis.name not in tried]
+
+
 def between(analysis: Analysis, measure: Measure, claim: str, name: str, better: Test, worse: Test) -> Ordering | None:
     """Mean difference between the sides, over all settings of the other axes that have both; None if none has."""
     axis = next((one for one in analysis.axes if one.name == name), None)
@@ -86,7 +97,7 @@ def between(analysis: Analysis, measure: Measure, claim: str, name: str, better:
     sign = 1.0 if measure.higher_is_better else -1.0
     difference = np.mean([measure.values[a].mean() - measure.values[b].mean() for a, b in pairs])
     draws = np.mean([measure.draws[a].mean(axis=0) - measure.draws[b].mean(axis=0) for a, b in pairs], axis=0)
-    return Ordering(claim, measure.name, sign * float(difference), *interval(sign * draws), len(pairs))
+    return Ordering(claim, measure.name, sign * float(difference), *interval(sign * draws), len(pairs), name)
 
 
 def _alike(analysis: Analysis, axis: Axis, sides: tuple[list[int], list[int]]) -> list[tuple[list[int], list[int]]]:

@@ -10,7 +10,7 @@ from curriculum.report import amount
 from curriculum.study.analysis import Analysis
 from curriculum.study.axes import text
 from curriculum.study.figures import figure, left_out
-from curriculum.study.orderings import Ordering, orderings
+from curriculum.study.orderings import Ordering, orderings, untried
 from curriculum.study.runs import Run
 from curriculum.study.sharing import Sharing
 from curriculum.study.stable import SIGNAL, interval
@@ -87,6 +87,11 @@ def remarks(analysis: Analysis) -> list[str]:
         found.append(
             f"'{task}' is in the table of runs alone: {len(names)} of {len(analysis.runs)} scored runs lack it "
             f"({who}); score them on it too."
+        )
+    if names := untried(analysis):
+        found.append(
+            f"No finding of the paper is tried on {', '.join(names)}: no measure moves above its noise, or no two "
+            "configurations stand on both sides of one and agree in all other parameters."
         )
     if analysis.no_axes:
         varied, flags = ", ".join(analysis.no_axes), " ".join(f"--axis {name}" for name in analysis.no_axes)

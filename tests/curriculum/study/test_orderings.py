@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from curriculum.study.analysis import Analysis, Measure
 from curriculum.study.axes import axes
-from curriculum.study.orderings import Ordering, between, orderings
+from curriculum.study.orderings import Ordering, between, orderings, untried
+from curriculum.study.page import remarks
 from curriculum.study.runs import SweepRuns
 
 VISION = "stable score, vision"
@@ -112,3 +113,20 @@ def test_parameters_that_are_no_axis_have_to_agree():
     assert "images from the start on hurt vision" not in tried
     alone = found(analysis([cases[0], cases[3]], [0.1, 0.4]))["images from the start on hurt vision"]
     assert alone.difference == pytest.approx(-0.3)
+
+
+def test_instruction_data_is_tried_where_it_takes_the_images_place():
+    """The paper's sweep: shares sum to 10 %. The image share is no finding of its own there."""
+    cases = [{"instruction_share": f"{n}%", "image_share": f"{10 - n}%"} for n in (0, 1, 5, 10)]
+    one = analysis(cases, [0.6, 0.5, 0.4, 0.3])
+    assert list(found(one)) == ["instruction data in pre-training hurts"]
+    assert found(one)["instruction data in pre-training hurts"].difference == pytest.approx(0.2)
+    assert untried(one) == ["image_share"]
+
+
+def test_what_could_not_be_tried_is_named():
+    cases = [{"instruction_share": f"{n}%", "image_share": f"{10 - n}%"} for n in (0, 5)]
+    one = analysis([*cases, {"instruction_share": "5%", "image_share": "7%"}], [0.6, 0.5, 0.4])
+    assert found(one) == {}
+    assert untried(one) == ["image_share", "instruction_share"]
+    assert any("is tried on image_share, instruction_share" in remark for remark in remarks(one))
