@@ -8,6 +8,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+mpl.rcParams["text.parse_math"] = False  # names are people's own: `$` in one is a letter, never a formula
+
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#222255", "#997700")
 """Paul Tol's bright scheme and two darker tones: told apart by colour-blind readers too."""
 
