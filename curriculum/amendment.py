@@ -24,21 +24,23 @@ def amend(running: Schedule, future: Compiled, position: int) -> Schedule:
     if not 0 < position < min(running.total_samples, new.total_samples):
         raise InputError(
             f"position {position:,} leaves no past or no future",
+            field="--at",
             remedy=f"choose one between 1 and {min(running.total_samples, new.total_samples) - 1:,}",
         )
     for what in ("seed", "seq_len", "tokenizer"):
         if getattr(running, what) != getattr(new, what):
-            raise InputError(f"the new curriculum has another {what}", remedy="a future must share it with its past")
+            key = "seed" if what == "seed" else "sources"
+            remedy = "a future must share it with its past"
+            future.document.refuse(f"the new curriculum has another {what}", key, remedy=remedy)
     if running.geometry and new.geometry and running.geometry != new.geometry:
         remedy = "pack the new data for the encoder that is being trained"
-        raise InputError("the new curriculum's images have another geometry", remedy=remedy)
+        future.document.refuse("the new curriculum's images have another geometry", "sources", remedy=remedy)
     if max(running.lanes, new.lanes) > 1:  # with lanes, the order depends on the batch that they were cut from
         for what in ("lanes", "global_batch"):
             if getattr(running, what) != getattr(new, what):
-                raise InputError(
-                    f"the new curriculum has another {what}", remedy="a future must share it with its past"
-                )
-    sources = _join_sources(running, new)
+                remedy = "a future must share it with its past"
+                future.document.refuse(f"the new curriculum has another {what}", what, remedy=remedy)
+    sources = _join_sources(running, future)
     past = running.cut(position)
     phases = [_renumber(phase, running.sources, sources) for phase in past.phases]
     phases += [_renumber(phase, new.sources, sources) for phase in _phases_from(running, new, position)]
@@ -56,17 +58,16 @@ def amend(running: Schedule, future: Compiled, position: int) -> Schedule:
     return joined
 
 
-def _join_sources(running: Schedule, new: Schedule) -> list[Source]:
+def _join_sources(running: Schedule, future: Compiled) -> list[Source]:
     """Sources of both; one that both have must hold the same samples."""
     joined = {source.name: source for source in running.sources}
     drawn = {name for name, count in running.counts(running.total_samples).items() if count}
-    for source in new.sources:
+    for source in future.schedule.sources:
         before = joined.get(source.name)
         if before is not None and source.name in drawn and before.identity != source.identity:
-            raise InputError(
-                f"source '{source.name}' is another dataset than the one the run has drawn from",
-                remedy="give the new dataset a name of its own",
-            )
+            problem = f"source '{source.name}' is another dataset than the one the run has drawn from"
+            where = ("sources", source.name, "path")
+            future.document.refuse(problem, *where, remedy="give the new dataset a name of its own")
         joined[source.name] = source
     return list(joined.values())
 

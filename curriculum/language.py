@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from curriculum.amounts import AmountField, PassesField, ShareField
 from schemas.strict import Strict
@@ -18,7 +18,19 @@ Rate = Annotated[float, Field(ge=0, lt=1e6, allow_inf_nan=False)]
 Part = Literal["encoder", "projector", "decoder"]
 
 
-class SourceSpec(Strict):
+class Written(Strict):
+    """What people write: `true` is no number, though Python takes it for 1."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        wanted = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and wanted in (int, float, int | None, float | None):
+            raise ValueError(f"expected a number, found {str(value).lower()}; write one")
+        return value
+
+
+class SourceSpec(Written):
     """A dataset that the run draws from."""
 
     path: str = Field(min_length=1)
@@ -39,7 +51,7 @@ class SourceSpec(Strict):
         return self
 
 
-class _Descent(Strict):
+class _Descent(Written):
     """How a curve falls: shared by every way to write one."""
 
     floor: Rate = 0.0
@@ -111,7 +123,7 @@ PhaseRate = Annotated[
 ]
 
 
-class Ramp(Strict):
+class Ramp(Written):
     """A mix that changes from the start of the phase to its end."""
 
     from_: dict[str, ShareField] = Field(alias="from", min_length=1)
@@ -138,7 +150,7 @@ Mix = Annotated[
 ]
 
 
-class Points(Strict):
+class Points(Written):
     """Points of a phase at which something is done, besides its end."""
 
     every: AmountField | None = None
@@ -149,7 +161,7 @@ class Points(Strict):
     """Also at the phase's end."""
 
 
-class PhaseSpec(Strict):
+class PhaseSpec(Written):
     """A stretch of the run with one rule for mixing. It starts where the one before ends."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -194,7 +206,7 @@ class PhaseSpec(Strict):
         return {"until": self.until, "for": self.for_, "steps": self.steps, "passes": self.passes}
 
 
-class Curriculum(Strict):
+class Curriculum(Written):
     """A whole run: which data, in what ratio, at which learning rate, from which token on."""
 
     extends: str | None = None

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from curriculum.language import Written
 from schemas.strict import Strict
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*$")]
@@ -30,7 +31,7 @@ class Grid(Strict):
         return self
 
 
-class Throughput(Strict):
+class Throughput(Written):
     """What GPU-hours are reckoned from."""
 
     tokens_per_second: float = Field(gt=0, allow_inf_nan=False)

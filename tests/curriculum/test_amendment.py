@@ -110,3 +110,12 @@ def test_images_of_another_geometry(base: Path, dataset: WriteDataset) -> None:
     base.write_text(text.replace("chat: {path: chat", "chat: {path: text"))
     with pytest.raises(InputError, match="images have another geometry; pack the new data"):
         amend(running, compiled(base), 6000)
+
+
+def test_what_does_not_fit_is_named_in_the_file(base: Path, dataset: WriteDataset) -> None:
+    running = compiled(base).schedule
+    with pytest.raises(InputError, match=r"base\.yaml:2: seed: the new curriculum has another seed"):
+        amend(running, compiled(base, seed="8"), 9000)
+    dataset("chat", "conversations", 300)
+    with pytest.raises(InputError, match=r"base\.yaml:8: sources\.chat\.path: source 'chat' is another dataset"):
+        amend(running, compiled(base), 9000)
