@@ -25,6 +25,7 @@ import pyarrow.fs as pafs
 import xxhash
 
 from dataprep.hdfs import Hdfs
+from dataprep.store import Store
 from schemas.errors import InputError
 
 CHUNK = 4 << 20
@@ -60,19 +61,21 @@ def basename(uri: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _filesystem(key: str) -> pafs.FileSystem | Hdfs:
+def _filesystem(key: str) -> pafs.LocalFileSystem | Hdfs | Store:
     if not key:
         return pafs.LocalFileSystem()
-    if key.startswith("hdfs://"):
-        return Hdfs(key.removeprefix("hdfs://"))
-    if key.startswith("gs://") and (server := os.environ.get("STORAGE_EMULATOR_HOST")):
+    scheme, _, authority = key.partition("://")
+    if scheme == "hdfs":
+        return Hdfs(authority)
+    if scheme == "gs" and (server := os.environ.get("STORAGE_EMULATOR_HOST")):
         # An explicit endpoint without credentials: nothing is looked up at a metadata address.
-        scheme, _, host = server.rpartition("://")
-        return pafs.GcsFileSystem(anonymous=True, scheme=scheme or "http", endpoint_override=host, project_id="none")
-    return pafs.FileSystem.from_uri(key)[0]
+        how, _, host = server.rpartition("://")
+        gcs = pafs.GcsFileSystem(anonymous=True, scheme=how or "http", endpoint_override=host, project_id="none")
+        return Store(gcs, scheme)
+    return Store(pafs.FileSystem.from_uri(key)[0], scheme)
 
 
-def _resolve(uri: str) -> tuple[pafs.FileSystem | Hdfs, str]:
+def _resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
     """The file system that holds `uri`, and the path inside it.
 
     Raises:
@@ -112,22 +115,29 @@ def size(uri: str) -> int:
     return int(info.size)
 
 
-def open_input(uri: str) -> pa.NativeFile:
+def open_input(uri: str, *, buffer: int = 0) -> pa.NativeFile:
     """Open `uri` for reading: seekable, raw bytes, no decompression.
+
+    Args:
+        buffer: bytes to fetch at a time from a server, whose every answer takes its time; what suits single reads by
+            default.
 
     Raises:
         InputError: it does not exist or may not be read.
+        StorageError: it is not known whether. Reading may raise it too.
     """
     filesystem, path = _resolve(uri)
     try:
-        return filesystem.open_input_file(path)
+        if isinstance(filesystem, pafs.LocalFileSystem):
+            return filesystem.open_input_file(path)
+        return filesystem.open_input_file(path, buffer)
     except OSError as error:
         raise InputError(f"cannot read the file ({_brief(error)})", file=uri, remedy="check the path") from None
 
 
 def read_bytes(uri: str) -> bytes:
     """All bytes of `uri`."""
-    with open_input(uri) as stream:
+    with open_input(uri, buffer=CHUNK) as stream:
         return bytes(stream.read())
 
 
@@ -188,17 +198,9 @@ def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary
     os.unlink(local)
 
 
-def _put(
-    filesystem: pafs.FileSystem | Hdfs, path: str, chunks: Iterable[bytes | memoryview], temporary: str | None
-) -> None:
-    """Upload to a store: objects appear on close (S3, GCS), files of HDFS by a rename."""
-    if isinstance(filesystem, Hdfs):
-        folder = path.rpartition("/")[0] if temporary is None else _resolve(temporary)[1]
-        filesystem.publish(path, chunks, f"{folder}/.{basename(path)}.{uuid.uuid4().hex}.tmp")
-        return
-    with filesystem.open_output_stream(path, compression=None) as stream:
-        for chunk in chunks:
-            stream.write(chunk)
+def _put(filesystem: Hdfs | Store, path: str, chunks: Iterable[bytes | memoryview], temporary: str | None) -> None:
+    folder = path.rpartition("/")[0] if temporary is None else _resolve(temporary)[1]
+    filesystem.publish(path, chunks, f"{folder}/.{basename(path)}.{uuid.uuid4().hex}.tmp")
 
 
 def _parent(path: str) -> str:
@@ -234,9 +236,7 @@ def list_files(root: str) -> list[str]:
 def remove_tree(root: str) -> None:
     """Delete the directory `root` and all below it, if it exists."""
     filesystem, path = _resolve(root)
-    if isinstance(filesystem, pafs.GcsFileSystem):  # its delete_dir fails where the directory has no marker object
-        filesystem.delete_dir_contents(path, missing_dir_ok=True)
-    elif filesystem.get_file_info(path).type == pafs.FileType.Directory:
+    if filesystem.get_file_info(path).type == pafs.FileType.Directory:
         filesystem.delete_dir(path)
 
 
@@ -285,7 +285,7 @@ def _glob_regex(pattern: str) -> str:
 def digest(uri: str) -> str:
     """xxh3-64 of the whole file, hex."""
     state = xxhash.xxh3_64()
-    with open_input(uri) as stream:
+    with open_input(uri, buffer=CHUNK) as stream:
         while block := stream.read(CHUNK):
             state.update(block)
     return state.hexdigest()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import queue
 import re
 import threading
@@ -24,10 +23,9 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from dataprep import remote_file
 from schemas.errors import InputError, StorageError
 
-BUFFER = 256 << 10
-"""Bytes fetched at least: each request to a DataNode costs about 0.4 ms; images in a tar are smaller than this."""
 PATIENCE_S = 600.0
 """Longest wait for one answer; beyond it, the client starts anew: another NameNode may be active by then."""
 REMEDY = "name the NameNode (hdfs://host:8020/path), or set HADOOP_CONF_DIR to the folder of hdfs-site.xml"
@@ -73,11 +71,20 @@ class Hdfs:
                 return []
             raise StorageError("the directory changed while it was listed", file=self._uri + path) from None
 
-    def open_input_file(self, path: str) -> pa.PythonFile:
+    def open_input_file(self, path: str, buffer: int = 0) -> pa.PythonFile:
         """A seekable stream; what fails after opening is a StorageError, never an OSError: the file is not damaged."""
         with self._asking(path):
             reader = _in_time(lambda: self._client.read(path))
-            return pa.PythonFile(io.BufferedReader(_Raw(self, path, reader), BUFFER), mode="r")
+            length = len(reader)
+
+        def read_at(position: int, wanted: int) -> bytes:
+            with self._asking(path, missing=False):
+                data: bytes = _in_time(lambda: reader.read_range(position, wanted))
+                if len(data) != wanted:
+                    raise OSError(f"{len(data)} of {wanted} bytes came")
+                return data
+
+        return remote_file.stream(read_at, length, buffer)  # the client's own cursor panics beyond the end
 
     def publish(self, path: str, chunks: Iterable[bytes | memoryview], unfinished: str) -> None:
         """Write `chunks` to the path `unfinished`, then rename it to `path`, which it replaces: one NameNode operation.
@@ -126,40 +133,6 @@ class Hdfs:
             raise StorageError(_brief(error), file=self._uri + path) from None
         except Exception as error:  # OSError for a server that is gone, RuntimeError for what a server answers
             raise StorageError(_brief(error), file=self._uri + path) from None
-
-
-class _Raw(io.RawIOBase):
-    """Unbuffered reads by position: the client's own cursor panics beyond the end of a file."""
-
-    def __init__(self, filesystem: Hdfs, path: str, reader: Any) -> None:
-        self._filesystem, self._path, self._reader = filesystem, path, reader
-        self._length, self._position = len(reader), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
-        self._position = max(0, origin + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._length - self._position)
-        if wanted <= 0:
-            return 0
-        with self._filesystem._asking(self._path, missing=False):
-            data = _in_time(lambda: self._reader.read_range(self._position, wanted))
-            if len(data) != wanted:
-                raise OSError(f"{len(data)} of {wanted} bytes came")
-        buffer[:wanted] = data
-        self._position += wanted
-        return wanted
 
 
 def _in_time(call: Callable[[], T]) -> T:

@@ -11,6 +11,8 @@ from dataprep import files
 
 BLOCK = 1 << 20
 """Decompressed bytes read at a time: few enough to be still in a core's cache when they are parsed."""
+AHEAD = 4 << 20
+"""Bytes fetched from a server at a time: a codec reads 64 KiB, and every answer takes its time."""
 BROKEN = (OSError, pa.ArrowException)
 """What a damaged or truncated stream raises."""
 _CODECS = {".zst": "zstd", ".zstd": "zstd", ".gz": "gzip"}
@@ -65,7 +67,7 @@ def _salvage(uri: str, codec: str | None, position: int) -> bytes:
 
 
 def _open(uri: str, codec: str | None) -> pa.NativeFile:
-    raw = files.open_input(uri)
+    raw = files.open_input(uri, buffer=AHEAD)
     if codec and not raw.size():
         raise OSError(f"an empty file is no {codec} stream")
     return pa.CompressedInputStream(raw, codec) if codec else raw

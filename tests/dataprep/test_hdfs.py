@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +22,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep import files, hdfs
-from dataprep.hdfs import BUFFER, Hdfs, _brief, _Raw
+from dataprep.hdfs import Hdfs, _brief
 from dataprep.plan import TEMPORARY
 from dataprep.progress import Tally
+from dataprep.remote_file import BUFFER
 from dataprep.tasks import PAUSES_S, Receipt, Scratch, Task, _partition
 from dataprep.text.config import TextJob
 from dataprep.text.read import documents
@@ -113,8 +115,9 @@ def test_storage_that_fails_is_not_a_damaged_file(
     job = TextJob.model_validate({**settings, "unreadable": "reject"})
 
     def read(good: int) -> int:
-        raw = _Raw(Hdfs(nobody.removeprefix("hdfs://")), f"/{name}", Breaks(data, good))
-        monkeypatch.setattr(files, "open_input", lambda _: pa.PythonFile(raw, mode="r"))
+        filesystem = Hdfs(nobody.removeprefix("hdfs://"))
+        filesystem._client = SimpleNamespace(read=lambda _: Breaks(data, good))
+        monkeypatch.setattr(files, "open_input", lambda _, buffer=0: filesystem.open_input_file(f"/{name}", buffer))
         return len(list(documents(job.inputs[0], job)))
 
     assert read(len(data)) == 2000
