@@ -29,7 +29,9 @@ def positions(points: Points | None, start: int, stop: int, scale: Scale) -> lis
         found.add(at)
     if points.every is not None:
         every = scale.samples(points.every, length)
-        if every < 1 or length // every > MAX_POINTS:
+        if every < 1:
+            raise UnfitError("every", f"{points.every} comes to no sample of the phase's {length:,}", "make it longer")
+        if length // every > MAX_POINTS:
             raise UnfitError("every", f"{points.every} gives more than {MAX_POINTS:,} points", "make it longer")
         found.update(range(every, length, every))
     ends = {(start + at) // batch * batch for at in found}

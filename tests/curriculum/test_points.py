@@ -25,3 +25,12 @@ def test_points() -> None:
 def test_points_outside(keys: dict[str, object]) -> None:
     with pytest.raises(UnfitError):
         points(**keys)
+
+
+def test_too_short_a_distance_and_too_many_points_are_told_apart() -> None:
+    with pytest.raises(UnfitError) as short:
+        points(every="0.1%")
+    assert short.value.problem == "0.1% comes to no sample of the phase's 100"
+    with pytest.raises(UnfitError) as many:
+        positions(Points.model_validate({"every": "1 samples"}), 0, 20_000, SCALE)
+    assert "more than 10,000 points" in many.value.problem
