@@ -104,6 +104,8 @@ def _chain(path: Path, below: tuple[Path, ...]) -> tuple[yaml.MappingNode, tuple
     node = yaml_file.compose_node(path)
     if not isinstance(node, yaml.MappingNode):
         raise InputError("expected a mapping at the top", file=path, line=1, remedy="write 'key: value' lines")
+    node = _flat(node)
+    assert isinstance(node, yaml.MappingNode)
     base = _get(node, "extends")
     if base is None:
         return node, (path,)
@@ -118,6 +120,29 @@ def _chain(path: Path, below: tuple[Path, ...]) -> tuple[yaml.MappingNode, tuple
         _refuse(base, f"{target} does not exist", "extends", "the path is relative to the file that names it")
     parent, files = _chain(target, (*below, path))
     return _merge_curricula(parent, node), (path, *files)
+
+
+def _flat(node: yaml.Node) -> yaml.Node:
+    """The node with YAML's merge keys (`<<: *defaults`) written out, so that `extends` changes what they hold, too."""
+    if isinstance(node, yaml.SequenceNode):
+        items = [_flat(child) for child in node.value]
+        return yaml.SequenceNode(node.tag, items, node.start_mark, node.end_mark, node.flow_style)
+    if not isinstance(node, yaml.MappingNode):
+        return node
+    own = [(key, _flat(value)) for key, value in node.value]
+    pairs = [(key, value) for key, value in own if not _merges(key, value)]
+    names = {str(key.value) for key, _ in pairs}
+    for key, value in own:
+        for one in (value.value if isinstance(value, yaml.SequenceNode) else [value]) if _merges(key, value) else ():
+            pairs += [(inner, held) for inner, held in one.value if str(inner.value) not in names]
+            names |= {str(inner.value) for inner, _ in one.value}
+    return yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
+
+
+def _merges(key: yaml.Node, value: yaml.Node) -> bool:
+    """Whether a pair is a merge; one of anything but mappings is left for the constructor to refuse."""
+    held = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    return key.tag == "tag:yaml.org,2002:merge" and all(isinstance(one, yaml.MappingNode) for one in held)
 
 
 def _merge_curricula(base: yaml.MappingNode, change: yaml.MappingNode) -> yaml.MappingNode:

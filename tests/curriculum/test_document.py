@@ -103,3 +103,17 @@ def test_a_key_that_stands_twice_once_filled_in(tmp_path: Path) -> None:
 def test_a_null_that_removes_nothing_is_not_dropped(tmp_path: Path) -> None:
     write(tmp_path, a="rate: {floor: 1}\n", b="extends: a.yaml\nrate: {flor: null}\n")
     assert data(tmp_path / "b.yaml") == {"rate": {"floor": 1, "flor": None}}
+
+
+def test_merge_keys_change_an_extended_file_too(tmp_path: Path) -> None:
+    """Left as they are, the base's own keys would win over what the changing file merges."""
+    write(
+        tmp_path,
+        a="rate: {peak: 3, floor: 1}\nmore: {<<: [{x: 1, y: 1}, {x: 2, z: 2}], y: 3}\n",
+        b="extends: a.yaml\nrate: {<<: {peak: 1}}\nmore: {x: null}\n",
+        c="more: {<<: 3}\n",
+    )
+    assert data(tmp_path / "a.yaml") == {"rate": {"peak": 3, "floor": 1}, "more": {"x": 1, "y": 3, "z": 2}}
+    assert data(tmp_path / "b.yaml") == {"rate": {"peak": 1, "floor": 1}, "more": {"y": 3, "z": 2}}
+    with pytest.raises(InputError, match=r"c\.yaml:1: not plain data: expected a mapping"):
+        data(tmp_path / "c.yaml")
