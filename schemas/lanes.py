@@ -5,9 +5,11 @@ A *lane* is a slice over all steps. Here every draw of a source is given its lan
 ordinal are counted, both in closed form, so that `schemas.deal` can send a lane's draws to a lane's own shards.
 
 In a phase of constant shares, the place of draw o is where the line x * share + offset passes o + 1. With one or two
-sources that is the exact place (their mix is this very line, see `schemas.mixing`); with more it is the place to within
-the error of the mix, so that some draws of a neighbour count as a lane's own. In a ramp, lanes take turns. None of this
-can touch exactness: any rule would do, for `schemas.deal` makes a permutation of whatever is counted here.
+sources that is the exact place (their mix is this very line, see `schemas.mixing`), but for a draw that a phase before
+left due by exactly half: it comes first in its phase, and counts as of the place before. With more sources it is the
+place to within the error of the mix, so that some draws of a neighbour count as a lane's own. In a ramp, lanes take
+turns. None of this can touch exactness: any rule would do, for `schemas.deal` makes a permutation of whatever is
+counted here.
 
 The lanes of a draw follow from the shares and the counts before it alone, not from where a phase begins or ends.
 """
