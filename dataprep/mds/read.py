@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -84,9 +85,14 @@ def _value(encoding: str, data: bytes) -> Any:
     dtype, _, shape = rest.partition(":")
     if shape:
         return np.frombuffer(data, dtype).reshape([int(side) for side in shape.split(",")]).copy()
+    if not data:
+        raise ValueError("an array without its shape")
     dimensions, width = data[0] >> 2, 1 << (data[0] & 3)
     sides = np.frombuffer(data, f"<u{width}", dimensions, 1).tolist()
-    return np.frombuffer(data, dtype, offset=1 + dimensions * width).reshape(sides).copy()
+    values = np.frombuffer(data, dtype, offset=1 + dimensions * width)
+    if math.prod(sides) != len(values):  # a side may be too large for numpy to be asked
+        raise ValueError("an array of another shape than it says")
+    return values.reshape(sides).copy()
 
 
 def fixed_column(raw: bytes, entry: ShardEntry, name: str) -> Iterator[npt.NDArray[Any]]:
