@@ -1,4 +1,4 @@
-"""A curriculum file as a tree that remembers where every value was written: `extends:` and `${name}` are settled here.
+"""A curriculum file as a tree that remembers where every value was written: `extends:` and `${...}` are settled here.
 
 Both work on YAML nodes instead of on the data, so an error found much later (shares that do not sum, a learning rate
 that ends early) still names the file and line that its author can mend, whichever file of the chain that is.
@@ -15,6 +15,7 @@ from typing import NoReturn, TypeVar
 import yaml
 from pydantic import BaseModel
 
+from curriculum.arithmetic import UnsolvedError, evaluate, is_name
 from schemas import yaml_file
 from schemas.errors import InputError
 
@@ -204,7 +205,10 @@ def _fill_scalar(node: yaml.ScalarNode, values: Mapping[str, yaml.Node], depth: 
         return node
     whole = _REFERENCE.fullmatch(node.value)
     if whole and whole[1] is not None:
-        return _moved(_fill(_value(whole[1], node, values), values, depth + 1), node)
+        if whole[1] in values or is_name(whole[1]):
+            return _moved(_fill(_value(whole[1], node, values), values, depth + 1), node)
+        result = _worked_out(whole[1], node, values, depth)
+        return yaml.ScalarNode(yaml_file.implicit_tag(result), result, node.start_mark, node.end_mark)
     text = "".join(_pieces(node, values, depth))
     plain = node.style is None  # a quoted text stays a text; a plain one is read anew: ${n}B, ${n}
     tag = yaml_file.implicit_tag(text) if plain else node.tag
@@ -219,11 +223,25 @@ def _pieces(node: yaml.ScalarNode, values: Mapping[str, yaml.Node], depth: int) 
         if match[1] is None:
             yield "${"
             continue
-        value = _fill(_value(match[1], node, values), values, depth + 1)
-        if not isinstance(value, yaml.ScalarNode):
-            _refuse(node, f"parameter '{match[1]}' is not a single value", None, "use it alone, as key: ${...}")
-        yield value.value
+        name = match[1] in values or is_name(match[1])
+        yield _text(match[1], node, values, depth) if name else _worked_out(match[1], node, values, depth)
     yield node.value[last:]
+
+
+def _text(name: str, node: yaml.ScalarNode, values: Mapping[str, yaml.Node], depth: int) -> str:
+    """The value of a parameter that is a single one."""
+    value = _fill(_value(name, node, values), values, depth + 1)
+    if not isinstance(value, yaml.ScalarNode):
+        _refuse(node, f"parameter '{name}' is not a single value", None, "use it alone, as key: ${...}")
+    return str(value.value)
+
+
+def _worked_out(expression: str, node: yaml.ScalarNode, values: Mapping[str, yaml.Node], depth: int) -> str:
+    """The value of an expression over parameters."""
+    try:
+        return evaluate(expression, lambda name: _text(name, node, values, depth))
+    except UnsolvedError as error:
+        _refuse(node, error.problem, None, error.remedy)
 
 
 def _value(name: str, node: yaml.Node, values: Mapping[str, yaml.Node]) -> yaml.Node:

@@ -51,6 +51,25 @@ def test_parameters_keep_their_kind(tmp_path: Path) -> None:
     }
 
 
+def test_arithmetic_over_parameters(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        a='parameters: {total: 1T, vision: 10B, share: 10%, rest: "${1 - share}", n: 3, a-b: 5}\n'
+        'until: ${total - vision * rest / share}\nshare: "${vision / total}"\nrest: "${rest}"\nbatch: ${n * 2}\n'
+        'path: "d/${n + 1}/x"\nname: "${a-b}"\nlater: "$${n * 2}"\n',
+    )
+    assert data(tmp_path / "a.yaml") == {
+        "until": 910_000_000_000,
+        "share": 0.01,
+        "rest": "90%",
+        "batch": 6,
+        "path": "d/4/x",
+        "name": 5,
+        "later": "${n * 2}",
+    }
+    assert data(tmp_path / "a.yaml", share="50%")["until"] == 990_000_000_000  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -64,6 +83,11 @@ def test_parameters_keep_their_kind(tmp_path: Path) -> None:
         ({"a": 'parameters: {n: [1]}\nx: "a${n}"'}, "parameter 'n' is not a single value"),
         ({"a": "parameters: 3\nx: 1"}, "expected names and default values"),
         ({"a": "extends: b.yaml\nphases: {r: {}}", "b": "phases: [{name: p}]"}, "no phase 'r'; its phases: p"),
+        ({"a": "parameters: {n: 1}\nx: ${n * m}"}, "a.yaml:2: unknown parameter 'm'; declare it under 'parameters'"),
+        ({"a": "parameters: {n: 1}\nx: ${n - 2}"}, "a.yaml:2: 'n - 2' comes to -1, less than nothing (n = 1); change"),
+        ({"a": "parameters: {n: 1}\nx: ${n / 0}"}, "a.yaml:2: cannot work out 'n / 0': it divides by zero; use names"),
+        ({"a": "parameters: {n: [1]}\nx: ${n + 1}"}, "a.yaml:2: parameter 'n' is not a single value"),
+        ({"a": "parameters: {n: '${n + 1}'}\nx: ${n}"}, "refer to each other in a circle"),
         ({"a": "- 1"}, "expected a mapping"),
     ],
 )
