@@ -7,7 +7,6 @@ whose sums are checked, and publishing index and manifest last.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from dataprep import files, geometry, plan, publish
 from dataprep import tokenizer as tokenizers
 from dataprep.banned import Ban
 from dataprep.image import ImageLimits
+from dataprep.output_version import OUTPUT_VERSION, package_versions
 from dataprep.packing import DEFAULT_BUFFER
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, Task, Work, run_tasks
@@ -35,7 +35,6 @@ _CHECKED = 64
 """Texts of a task on which gigatoken is compared with tokenizers, about."""
 _MANY = 100
 """Windows below which a share of padding says little: the last one of each task is half empty."""
-_PACKAGES = ("gigatoken", "numpy", "pillow", "pyspark", "simplejpeg", "tokenizers")
 
 
 class Geometry(Strict):
@@ -161,16 +160,8 @@ def run(
         config=job.plan_config(),
         tokenizer=spec.tokenizer.identity.digest,
         seed=job.seed,
-        code=plan.code_version(
-            f"dataprep.{kind}",
-            "dataprep.banned",
-            "dataprep.image",
-            "dataprep.jpeg",
-            "dataprep.origins",
-            "dataprep.packing",
-            "dataprep.windows",
-            "dataprep.webdataset",
-        ),
+        output_version=OUTPUT_VERSION[kind],
+        packages=package_versions(kind),
     )
     state = plan.begin(out, identity)
     if state == "finished":
@@ -230,7 +221,7 @@ def _manifest(
             for s in receipt["shards"]
         ],
         licences=job.licences,
-        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+        packages=identity.packages,
         warnings=sorted(warnings),
     )
 

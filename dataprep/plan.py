@@ -3,21 +3,22 @@
 The plan holds everything that decides the output's bytes and nothing else (no paths of outputs, no cluster sizes).
 It is written to `OUT/.switchpoint/plan.json` before any work. A later run compares: the same plan goes on where the
 last run stopped; a different one is refused with a diff, since its tasks' receipts would vouch for other bytes.
+
+Of a finished dataset nothing is made any more, so there the output version and the packages may have moved on.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 from pyspark.sql import SparkSession
 
 from dataprep import files
+from dataprep.output_version import JobKind
 from schemas.errors import InputError, StorageError
 from schemas.manifest import MANIFEST_NAME, InputFile
 from schemas.strict import Strict
@@ -27,41 +28,32 @@ STAGING = ".switchpoint"
 TEMPORARY = f"{STAGING}/tmp"
 """Files in the making, where the dataset is on local disk or HDFS: the same file system, so publishing is a rename."""
 PLAN_NAME = "plan.json"
-VERSION = "0.1.0"
+_UNNAMED = 0
+"""Output version of plans of schema 1, which hold a digest of source text (`code`) in place of it."""
 
 
 class Plan(Strict):
     """All that decides a dataset's bytes."""
 
-    kind: str
-    """Which job: text, pairs, conversations, download."""
+    version: Literal[2] = 2
+    """Schema of this file."""
+    kind: JobKind
+    """Which job."""
     inputs: list[InputFile]
     config: dict[str, JsonValue]
     """The job's settings that influence bytes (not `out`, not resources)."""
     tokenizer: str | None = None
     """`TokenizerIdentity.digest`."""
     seed: int = 0
-    code: str
-    """From `code_version`."""
+    output_version: int = Field(ge=0)
+    """The job's `OUTPUT_VERSION`."""
+    packages: dict[str, str]
+    """From `package_versions`."""
 
     @property
     def hash(self) -> str:
         """sha256 of the plan's canonical JSON, first 32 hex digits."""
         return hashlib.sha256(files.to_json(self.model_dump(mode="json"))).hexdigest()[:32]
-
-
-def code_version(*packages: str) -> str:
-    """Version of the code that makes the bytes: the release plus a digest of `packages` and of dataprep's core.
-
-    Args:
-        packages: dotted names of packages or modules beside the core (`dataprep.text`).
-    """
-    state = hashlib.sha256()
-    for name in sorted({"dataprep.mds", "dataprep.tokenizer", *packages}):
-        path = Path(importlib.import_module(name).__file__ or "")
-        for source in sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]:
-            state.update(name.encode() + source.name.encode() + source.read_bytes())
-    return f"{VERSION}+{state.hexdigest()[:12]}"
 
 
 def describe_inputs(spark: SparkSession, paths: Iterable[str], *, sampled: bool = False) -> list[InputFile]:
@@ -87,8 +79,13 @@ def _describe(path: str, *, sampled: bool) -> dict[str, Any] | str:
         return error.problem
 
 
-def begin(out: str, plan: Plan, *, write: bool = True) -> Literal["new", "resumed", "finished"]:
+def begin(
+    out: str, plan: Plan, *, write: bool = True, finished: bool | None = None
+) -> Literal["new", "resumed", "finished"]:
     """Claim the directory `out` for `plan`; without `write`, only say what would happen.
+
+    Args:
+        finished: whether all work of a run is done; by default, whether the manifest is there.
 
     Returns:
         new: nothing was there; resumed: a run of the same plan did not finish; finished: the dataset is complete.
@@ -105,10 +102,11 @@ def begin(out: str, plan: Plan, *, write: bool = True) -> Literal["new", "resume
         if write:
             files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
         return "new"
-    try:
-        earlier = Plan.model_validate(files.read_json(path))
-    except ValidationError as error:
-        raise InputError(f"damaged plan ({error.error_count()} errors)", file=path, remedy="remove `out`") from None
+    earlier = read(path)
+    if finished is None:
+        finished = files.exists(files.join(out, MANIFEST_NAME))
+    if finished:  # nothing is made any more, whatever would make it
+        earlier = earlier.model_copy(update={"output_version": plan.output_version, "packages": plan.packages})
     if earlier.hash != plan.hash and files.list_files(out) == [path]:  # a mistake was mended before any work
         if write:
             files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
@@ -116,13 +114,49 @@ def begin(out: str, plan: Plan, *, write: bool = True) -> Literal["new", "resume
     if earlier.hash != plan.hash:
         changes = " | ".join(difference(earlier, plan))
         raise InputError(
-            f"it was begun with a different plan: {changes}", file=out, remedy="use another `out`, or remove this one"
+            f"it was begun with a different plan: {changes}", file=out, remedy=_remedy(earlier, plan, finished)
         )
-    return "finished" if files.exists(files.join(out, MANIFEST_NAME)) else "resumed"
+    return "finished" if finished else "resumed"
+
+
+def read(path: str) -> Plan:
+    """Read the plan file `path`, of schema 1 or 2.
+
+    Raises:
+        InputError: it is damaged, or of a later schema.
+    """
+    found = files.read_json(path)
+    schema = found.get("version", 1) if isinstance(found, dict) else None
+    if isinstance(schema, int) and schema > 2:
+        raise InputError(
+            f"a plan of schema {schema}; this release reads 1 and 2",
+            file=path,
+            field="version",
+            remedy="use the release that wrote it, or a later one",
+        )
+    if schema == 1 and isinstance(found.pop("code", None), str):
+        found |= {"output_version": _UNNAMED, "packages": {}}
+    try:
+        return Plan.model_validate(found)
+    except ValidationError as error:
+        raise InputError(f"damaged plan ({error.error_count()} errors)", file=path, remedy="remove `out`") from None
+
+
+def _remedy(earlier: Plan, now: Plan, finished: bool) -> str:
+    """What to do about a plan that differs."""
+    anew = "use another `out`, or remove this one"
+    if finished:
+        return anew
+    if earlier.output_version != now.output_version:
+        return f"finish it with the release that began it, {anew}"
+    return f"install those versions to finish it, {anew}" if earlier.packages != now.packages else anew
 
 
 def difference(earlier: Plan, now: Plan) -> list[str]:
-    """Every field that differs, as `field: earlier -> now`; at most five inputs are listed by name."""
+    """Every field that differs, as `field: earlier -> now`; at most five inputs are listed by name.
+
+    Of a plan that names no output version, the packages are not known either: only the version is said to differ.
+    """
     lines = []
     old_inputs, new_inputs = ({one.path: one for one in plan.inputs} for plan in (earlier, now))
     lines += _shortened([f"input {path}: removed" for path in old_inputs.keys() - new_inputs.keys()])
@@ -132,6 +166,8 @@ def difference(earlier: Plan, now: Plan) -> list[str]:
     if not lines and earlier.inputs != now.inputs:
         lines.append("inputs: order changed")
     old, new = (plan.model_dump(mode="json", exclude={"inputs"}) for plan in (earlier, now))
+    if old["output_version"] == _UNNAMED != new["output_version"]:
+        del old["output_version"], old["packages"], new["packages"]
     return lines + list(_changed(old, new, ""))
 
 

@@ -123,8 +123,8 @@ class Manifest(Strict):
     version: Literal[1] = 1
     kind: Literal["text", "pairs", "conversations"]
     plan: str
-    """Hash of inputs, config, tokenizer, seed and code version: equal plans give byte-identical datasets (as published,
-    before any of `removals`)."""
+    """Hash of inputs, config, tokenizer, seed, output version and packages: equal plans give byte-identical datasets
+    (as published, before any of `removals`)."""
     seed: int
     seq_len: int = Field(gt=0)
     """Ids in a sample; every sample has exactly this many."""
@@ -139,7 +139,7 @@ class Manifest(Strict):
     shards: list[ShardReceipt]
     licences: list[str] = []
     packages: dict[str, str] = {}
-    """Versions that made the bytes."""
+    """Versions of what made the bytes."""
     warnings: list[str] = []
     """What a user should know and no error told: a slower tokenizer that took over, settings without effect."""
     removals: list[Removal] = []

@@ -25,6 +25,7 @@ from dataprep.download.config import DownloadJob
 from dataprep.download.contact_sheet import contact_sheet
 from dataprep.download.page import html
 from dataprep.download.tally import frequent
+from dataprep.output_version import OUTPUT_VERSION, package_versions
 from dataprep.plan import STAGING
 from dataprep.progress import Progress
 from dataprep.publish import put
@@ -50,11 +51,12 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
         kind="download",
         inputs=described,
         config=job.plan_config(),
-        code=plan.code_version("dataprep.download", "dataprep.image", "dataprep.jpeg", "dataprep.webdataset"),
+        output_version=OUTPUT_VERSION["download"],
+        packages=package_versions("download"),
     )
-    plan.begin(out, identity)
     report = files.join(out, REPORT)
-    if files.exists(report) and (earlier := dict(files.read_json(report)))["rounds"] >= job.rounds:
+    earlier = dict(files.read_json(report)) if files.exists(report) else {}
+    if plan.begin(out, identity, finished=earlier.get("rounds", 0) >= job.rounds) == "finished":
         _sweep(out)
         return earlier
     names = [f"{source}-{number:05}" for number, (source, _) in enumerate(inputs)]

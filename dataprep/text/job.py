@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from importlib.metadata import version
 
 from pyspark.sql import SparkSession
 
 from dataprep import files, publish
-from dataprep.plan import Plan, begin, code_version, describe_inputs
+from dataprep.output_version import OUTPUT_VERSION, package_versions
+from dataprep.plan import Plan, begin, describe_inputs
 from dataprep.progress import Progress
 from dataprep.tasks import Receipt, run_tasks
 from dataprep.text import evaluation, inputs, provenance, report, select, tokenize
@@ -24,8 +24,6 @@ from dataprep.text.windows import TokenStream
 from dataprep.tokenizer import TokenizerSpec, load
 from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest, Rows, ShardReceipt, TokenCounts
-
-_PACKAGES = ("gigatoken", "numpy", "pyarrow", "pyspark", "tokenizers", "zstandard")
 
 
 def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) -> Manifest:
@@ -119,7 +117,8 @@ def plan_job(spark: SparkSession, job: TextJob, spec: TokenizerSpec) -> Plan:
         config=job.plan_config() | searched,
         tokenizer=spec.identity.digest,
         seed=job.seed,
-        code=code_version("dataprep.text", "pages", "schemas.permutation"),
+        output_version=OUTPUT_VERSION["text"],
+        packages=package_versions("text"),
     )
 
 
@@ -153,7 +152,7 @@ def _manifest(
         inputs=plan.inputs,
         shards=[ShardReceipt.model_validate(receipt["shard"]) for receipt in written],
         licences=job.licences,
-        packages={name: version(name) for name in _PACKAGES},
+        packages=plan.packages,
         warnings=[
             *(f"{text} ({count} of {len(tokenized)} inputs)" for text, count in sorted(warnings.items())),
             *(evaluation.short(job.decontaminate) if job.decontaminate else []),
