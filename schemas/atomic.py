@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +27,7 @@ def new_directory(path: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        for file in [*partial.rglob("*"), partial]:
-            flush(file)
+        settle(partial)
         if path.exists():
             path.rmdir()
         partial.rename(path)
@@ -43,6 +43,18 @@ def write_text(path: Path, text: str) -> None:
     partial.write_text(text, encoding="utf-8")
     flush(partial)
     partial.replace(path)
+
+
+def settle(folder: Path) -> None:
+    """Give every file in `folder` the mode of a file created there (safetensors writes 0600), and flush all to disk."""
+    probe = folder / ".mode"
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for path in [*folder.rglob("*"), folder]:
+        if path.is_file():
+            path.chmod(mode)
+        flush(path)
 
 
 def flush(path: Path) -> None:

@@ -142,8 +142,7 @@ class CheckpointStore:
             save_file(moments, partial / "optimizer.safetensors")
             (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
             self._schedule.save(partial / SCHEDULE)
-            for file in partial.iterdir():
-                atomic.flush(file)
+            atomic.settle(partial)
             if target.exists():  # the same position again, after a resume from before it
                 shutil.rmtree(target)
             partial.rename(target)

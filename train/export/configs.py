@@ -16,6 +16,7 @@ from train.models.sizes import DecoderConfig, padded_vocabulary
 from train.models.vlm import VisionLanguageModel
 
 FAMILIES: dict[str, type[PretrainedConfig]] = {"llama": LlamaConfig, "qwen3": Qwen3Config}
+ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 REMOTE_MODULE = "modeling_switchpoint"
 
 
@@ -38,6 +39,7 @@ def text_config(decoder: DecoderConfig, tokenizer: TokenizerIdentity, max_length
         bos_token_id=None,
         eos_token_id=tokenizer.end_of_text_id,
         pad_token_id=tokenizer.pad_id,
+        architectures=[ARCHITECTURES[decoder.family]],  # vLLM wants it in a `text_config` too
     )
 
 
@@ -72,6 +74,7 @@ def model_config(model: VisionLanguageModel, tokenizer: TokenizerIdentity, max_l
     found = remote.SwitchpointConfig(vision_config=vision, **common)
     found.auto_map = {
         "AutoConfig": f"{REMOTE_MODULE}.SwitchpointConfig",
+        "AutoModel": f"{REMOTE_MODULE}.SwitchpointModel",
         "AutoModelForImageTextToText": f"{REMOTE_MODULE}.SwitchpointForConditionalGeneration",
         "AutoModelForVision2Seq": f"{REMOTE_MODULE}.SwitchpointForConditionalGeneration",
     }

@@ -17,6 +17,7 @@ from transformers import (
     AutoModel,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    LlavaModel,
     PretrainedConfig,
     SiglipVisionConfig,
     SiglipVisionModel,
@@ -101,12 +102,15 @@ class SwitchpointFusedConfig(PretrainedConfig):
         super().__init__(**kwargs)
 
 
-class _Tower(nn.Module):
-    """A tower under the name that checkpoints give it."""
+def _siglip(config: SiglipVisionConfig) -> nn.Module:
+    """SigLIP without the norm before its pooling head: `SiglipVisionModel.vision_model`, which transformers 5 has not.
 
-    def __init__(self, tower: nn.Module) -> None:
-        super().__init__()
-        self.tower = tower
+    There the model is the transformer itself.
+    """
+    model = SiglipVisionModel(config)
+    inner = getattr(model, "vision_model", model)
+    inner.post_layernorm = nn.Identity()
+    return inner  # type: ignore[no-any-return]
 
 
 class SwitchpointFusedModel(PreTrainedModel):
@@ -117,10 +121,11 @@ class SwitchpointFusedModel(PreTrainedModel):
 
     def __init__(self, config: SwitchpointFusedConfig) -> None:
         super().__init__(config)
-        siglip = SiglipVisionModel(SiglipVisionConfig(**config.siglip))
-        siglip.vision_model.post_layernorm = nn.Identity()  # type: ignore[assignment]
+        siglip = _siglip(SiglipVisionConfig(**config.siglip))
         shape = CONFIG_MAPPING[config.dino["model_type"]](**config.dino)
-        self.siglip, self.dino = _Tower(siglip), _Tower(AutoModel.from_config(shape))
+        # The names that checkpoints give them.
+        self.siglip = nn.ModuleDict({"tower": nn.ModuleDict({"vision_model": siglip})})
+        self.dino = nn.ModuleDict({"tower": AutoModel.from_config(shape)})
         self.skip = 1 + getattr(shape, "num_register_tokens", 0)
         self.post_init()
 
@@ -128,7 +133,8 @@ class SwitchpointFusedModel(PreTrainedModel):
         """Nothing: weights come from the file."""
 
     def forward(self, pixel_values: torch.Tensor, **kwargs: Any) -> BaseModelOutput:
-        first = self.siglip.tower(pixel_values=pixel_values).last_hidden_state
+        siglip: Any = self.siglip["tower"]
+        first = siglip["vision_model"](pixel_values=pixel_values).last_hidden_state
         # Back to bytes, exactly, and on to the other tower's own scale, by the arithmetic of training.
         scaled = ((pixel_values.float() + 1.0) * 127.5).round() / 255.0
         mean, std = scaled.new_tensor(_IMAGENET_MEAN), scaled.new_tensor(_IMAGENET_STD)
@@ -137,7 +143,7 @@ class SwitchpointFusedModel(PreTrainedModel):
             scaled = nn.functional.interpolate(
                 scaled, (side, side), mode="bicubic", antialias=True, align_corners=False
             )
-        second = self.dino.tower(pixel_values=scaled.to(pixel_values.dtype)).last_hidden_state[:, self.skip :]
+        second = self.dino["tower"](pixel_values=scaled.to(pixel_values.dtype)).last_hidden_state[:, self.skip :]
         features: Any = torch.cat((first, second), dim=-1)
         return BaseModelOutput(last_hidden_state=features, hidden_states=(features,))
 
@@ -146,6 +152,13 @@ class SwitchpointConfig(LlavaConfig):
     """Llava's config under a name of its own."""
 
     model_type = "switchpoint"
+
+
+class SwitchpointModel(LlavaModel):
+    """The same without a language-model head."""
+
+    config_class = SwitchpointConfig
+    base_model_prefix = "model"  # of its tensors in a file of the whole model
 
 
 class SwitchpointForConditionalGeneration(LlavaForConditionalGeneration):

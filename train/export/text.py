@@ -46,10 +46,10 @@ def hf_tokenizer(file: Path, identity: TokenizerIdentity, max_length: int, *, im
         clean_up_tokenization_spaces=False,
         model_max_length=max_length,
         model_input_names=["input_ids", "attention_mask"],
+        padding_side="left",  # generation starts at the prompt's end; an argument, since attributes are not saved
     )
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(identity.end_of_text_id)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(identity.pad_id)
-    tokenizer.padding_side = "left"  # so that generation starts at the prompt's end
     if images:
         tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]})
         if (got := tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)) != identity.image_id:

@@ -72,6 +72,8 @@ def export(
     )
     text = hf_tokenizer(file, saved.tokenizer, sequence_length(loaded), images=geometry is not None)
     with atomic.new_directory(out) as partial:
+        if is_remote:  # or transformers 4 writes Llava's old names, which version 5 maps back for Llava alone
+            model._checkpoint_conversion_mapping = {}
         model.save_pretrained(partial)
         (text if geometry is None else processor(text, geometry)).save_pretrained(partial)
         if is_remote:
