@@ -23,7 +23,7 @@ WORKDIR /opt/switchpoint
 # Packages first: they change less often than the code, and the layer is some GB.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN python3.12 -m venv "$VIRTUAL_ENV" \
-    && mkdir dataprep curriculum train schemas demo pages \
+    && mkdir dataprep curriculum train schemas common demo \
     && pip install --no-cache-dir -c constraints.txt -e '.[spark,train]'
 
 COPY . .

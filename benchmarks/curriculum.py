@@ -30,10 +30,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from curriculum.amounts import parse_amount  # noqa: E402
-from schemas.learning_rate import Piece  # noqa: E402
+from curriculum.language.amounts import parse_amount  # noqa: E402
 from schemas.manifest import TokenCounts, TokenizerIdentity  # noqa: E402
-from schemas.mixing import SHARE_UNIT  # noqa: E402
+from schemas.order.learning_rate import Piece  # noqa: E402
+from schemas.order.mixing import SHARE_UNIT  # noqa: E402
 from schemas.schedule import Phase, Schedule, Source  # noqa: E402
 
 SEQ_LEN, BATCH, SHARD = 2048, 64, 16384

@@ -91,15 +91,15 @@ def imported(statement: str) -> float:
 
 def ours(folder: Path, urls: list[str]) -> float:
     """CPU seconds of one shard task."""
-    from dataprep.download import metadata, shard
+    from dataprep.download import join, shard
     from dataprep.download.config import DownloadJob
     from dataprep.download.extract import SCHEMA
-    from dataprep.tasks import Scratch
+    from dataprep.engine.tasks import Scratch
 
     settings = {"metadata": "unused", "out": str(folder), "threads": THREADS, "host_connections": None}
     job = DownloadJob.model_validate({**settings, "allow_addresses": ["127.0.0.1"]})
     rows = [{"uid": f"{n:032x}", "url": url, "caption": "a photo of a house"} for n, url in enumerate(urls)]
-    source = folder / metadata.shard_file(0)
+    source = folder / join.shard_file(0)
     source.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), source)
     scratch = folder / "scratch"

@@ -3,7 +3,8 @@
     python benchmarks/lanes.py
 
 Prints a Markdown table. Draws one pass over the largest source and gives every position to its node by the loader's own
-rule (`train.loader.work.Share`: a step's positions rank after rank). Nothing is read; the figures do not depend on the
+rule (`train.loader.rank_share.Share`: a step's positions rank after rank). Nothing is read; the figures do not depend
+on the
 machine.
 """
 
@@ -18,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.curriculum import schedule  # noqa: E402
-from schemas.mixing import SHARE_UNIT  # noqa: E402
+from schemas.order.mixing import SHARE_UNIT  # noqa: E402
 from schemas.schedule import Schedule  # noqa: E402
-from train.loader.work import Share  # noqa: E402
+from train.loader.rank_share import Share  # noqa: E402
 
 SHARD, SHARDS = 512, 4096
 RANKS = 8

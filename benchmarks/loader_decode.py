@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.loader_sides import table
 from benchmarks.windows import jpeg
-from train.loader.decode import decode_image
+from train.loader.rows.decode import decode_image
 
 SHAPES = [(400, 300, 224), (640, 480, 224), (512, 384, 384), (1024, 768, 384)]
 """Width, height, side of the encoder's square."""

@@ -18,9 +18,9 @@ from streaming import StreamingDataset
 from benchmarks.loader_sides import WINDOWS, Decoding, stock_batches, table
 from benchmarks.windows import ALL
 from schemas.schedule import Schedule
-from train.loader.collate import collate
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
+from train.loader.rows.collate import collate
 
 RUNS = 3
 

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader
 
 from benchmarks.windows import Windows, tokenizer_of
 from schemas.manifest import ImageGeometry
-from train.loader.collate import collate
-from train.loader.decode import decode_row
+from train.loader.rows.collate import collate
+from train.loader.rows.decode import decode_row
 
 ROOT = Path(__file__).resolve().parents[1]
 WINDOWS = Windows(2048, tokenizer_of(50_277), ImageGeometry(size=224, patch=16, tokens=196))

@@ -59,7 +59,7 @@ def about(options: argparse.Namespace, pictures: list[bytes]) -> dict[str, Any]:
 
 def write_tars(folder: Path, pictures: list[bytes], images: int) -> None:
     """Tars as the download job writes them, 1,250 pairs each."""
-    from dataprep.webdataset import write_tar
+    from dataprep.tar.read import write_tar
 
     folder.mkdir(parents=True)
     texts = captions(images)
@@ -92,11 +92,11 @@ def packing(work: Path, tokenizer: str) -> dict[str, Any]:
     Beside each run stands what Pillow alone takes to decode the same pictures fully, as training would: the yardstick
     for a machine whose speed varies.
     """
-    from dataprep.multimodal import task_spec
+    from dataprep.engine.tasks import Scratch
+    from dataprep.image_text.run import task_spec
     from dataprep.pairs.config import PairsJob
     from dataprep.pairs.task import work as pack
-    from dataprep.tasks import Scratch
-    from dataprep.webdataset import samples
+    from dataprep.tar.read import samples
 
     tars = sorted((work / "images").glob("*.tar"))
     found: dict[str, Any] = {}
@@ -135,7 +135,7 @@ def packing(work: Path, tokenizer: str) -> dict[str, Any]:
 
 def geometries() -> list[dict[str, Any]]:
     """Padding, and the packer's own speed, for usual encoders and sequence lengths on 20,000 captions."""
-    from dataprep.packing import pack
+    from dataprep.image_text.packing import pack
 
     draw = np.random.default_rng(1)
     texts = np.clip(draw.lognormal(2.7, 0.7, 20_000), 1, 300).astype(int).tolist()

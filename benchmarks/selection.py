@@ -27,10 +27,10 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import text_corpus  # noqa: E402 (the path comes first)
 
-from dataprep.tasks import Scratch  # noqa: E402
-from dataprep.text import evaluation, survey  # noqa: E402
+from dataprep.engine.tasks import Scratch  # noqa: E402
 from dataprep.text.config import TextJob  # noqa: E402
 from dataprep.text.inputs import Input  # noqa: E402
+from dataprep.text.selection import evaluation_sets, survey  # noqa: E402
 
 RUNS = 3
 PEER = """
@@ -86,7 +86,7 @@ def measure(folder: Path, size: int, datasketch: str | None) -> str:
 
     for name, rule in rules.items():
         job = TextJob.model_validate({"inputs": str(path), "out": str(folder / "out"), "tokenizer": "none", **rule})
-        search = evaluation.publish(job.decontaminate, job.out) if job.decontaminate else None
+        search = evaluation_sets.publish(job.decontaminate, job.out) if job.decontaminate else None
         seconds = []
         for _ in range(RUNS + 1):  # the first is for tables and caches
             began = time.process_time()

@@ -38,12 +38,12 @@ import torch  # noqa: E402
 from benchmarks.windows import ALL, Windows, tokenizer_of  # noqa: E402
 from schemas.manifest import ImageGeometry  # noqa: E402
 from schemas.schedule import Schedule  # noqa: E402
-from train.cost import H100_BF16, training_flops  # noqa: E402
-from train.loader.batch import Batch  # noqa: E402
-from train.loader.collate import collate  # noqa: E402
-from train.loader.decode import Row  # noqa: E402
-from train.models.encoder_config import EncoderConfig  # noqa: E402
-from train.models.sizes import SIZES, DecoderConfig, padded_vocabulary  # noqa: E402
+from train.config.decoder_config import SIZES, DecoderConfig, padded_vocabulary  # noqa: E402
+from train.config.encoder_config import EncoderConfig  # noqa: E402
+from train.loader.rows.batch import Batch  # noqa: E402
+from train.loader.rows.collate import collate  # noqa: E402
+from train.loader.rows.decode import Row  # noqa: E402
+from train.models.cost import H100_BF16, training_flops  # noqa: E402
 from train.models.vlm import VisionLanguageModel  # noqa: E402
 
 SMALL = DecoderConfig(family="llama", width=256, layers=4, heads=4, kv_heads=4, head_width=64, mlp_width=768)

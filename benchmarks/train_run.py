@@ -34,9 +34,9 @@ from benchmarks.windows import ALL, Windows, tokenizer_of  # noqa: E402
 from schemas import run_log  # noqa: E402
 from schemas.manifest import ImageGeometry  # noqa: E402
 from schemas.schedule import Schedule, Source  # noqa: E402
-from train.config import RunConfig  # noqa: E402
-from train.cost import H100_BF16, training_flops  # noqa: E402
-from train.models.sizes import SIZES, padded_vocabulary  # noqa: E402
+from train.config.decoder_config import SIZES, padded_vocabulary  # noqa: E402
+from train.config.run_config import RunConfig  # noqa: E402
+from train.models.cost import H100_BF16, training_flops  # noqa: E402
 
 WARM = 5
 """First steps that are left out: kernels are compiled and memory is found in them."""
@@ -78,7 +78,7 @@ class Profile(Callback):
 def one(args: argparse.Namespace, folder: Path, sources: list[Source], windows: Windows, share: float) -> str:
     """Train with `share` of image windows; returns the table's row."""
     from train.callbacks.checkpointing import Checkpointing
-    from train.trainer import build_trainer, choose_device
+    from train.run.trainer import build_trainer, choose_device
 
     image = round(share * ALL)
     used = [(s, part) for s, part in zip(sources, (ALL - image, image), strict=True) if part]

@@ -18,8 +18,8 @@ import xxhash
 from PIL import Image
 from streaming import MDSWriter
 
-from schemas.learning_rate import Piece
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
+from schemas.order.learning_rate import Piece
 from schemas.schedule import Phase, Schedule, Source
 
 ALL = 1_000_000_000

@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from schemas.commands import command_line
-from schemas.errors import InputError, exit_code
+from common.command_line import command_line
+from common.errors import InputError, exit_code
 
 COMMANDS = ["compile", "check", "plot", "explain", "diff", "amend", "sweep", "report", "json-schema"]
 ABOUT = "Compile, check and explain curricula: which data, in what ratio, from which token on."

@@ -15,7 +15,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Literal
 
-from curriculum.amounts import parse_amount
+from curriculum.language.amounts import parse_amount
 
 _NAME = r"[A-Za-z_]\w*"
 _UNITS = r"%|(?:tokens?|steps?|samples?)(?!\w)"

@@ -14,17 +14,20 @@ import datetime
 import sys
 from collections.abc import Callable
 
-from dataprep import files, origins, publish, verify
+from common import yaml_file
+from common.errors import exit_code
+from dataprep import verify
 from dataprep.conversations import estimate as conversations_estimate
 from dataprep.conversations.config import ConversationsJob
+from dataprep.engine import commit
 from dataprep.pairs import estimate as pairs_estimate
 from dataprep.pairs.config import PairsJob
+from dataprep.provenance import row_parts, why
+from dataprep.storage import files
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
-from dataprep.text import estimate, why
+from dataprep.text import estimate
 from dataprep.text.config import TextJob
-from schemas import yaml_file
-from schemas.errors import exit_code
 
 
 def main(arguments: list[str]) -> int:
@@ -136,7 +139,7 @@ def _verify(dataset: str) -> int:
 
 def _why(dataset: str, sample: int) -> None:
     if verify.load_manifest(files.absolute(dataset)).kind != "text":
-        for row in origins.why(dataset, sample):
+        for row in row_parts.why(dataset, sample):
             start, length = row.pop("start"), row.pop("tokens")
             known = "  ".join(f"{name}={value}" for name, value in row.items() if value is not None)
             print(f"ids {start}-{start + length - 1}: {known}")
@@ -148,7 +151,7 @@ def _why(dataset: str, sample: int) -> None:
 
 def _sweep(dataset: str) -> None:
     verify.load_manifest(files.absolute(dataset))
-    removed = publish.sweep(files.absolute(dataset))
+    removed = commit.sweep(files.absolute(dataset))
     print(f"{dataset}: {len(removed)} files removed")
 
 

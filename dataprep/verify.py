@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from dataprep import files, redo
+from common.errors import InputError
+from dataprep.engine import journal
+from dataprep.engine.commit import INDEX_NAME
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.mds.layout import Layout
-from dataprep.publish import INDEX_NAME
-from schemas.errors import InputError
+from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, Manifest, ShardReceipt, TokenizerIdentity
 
 
@@ -60,7 +61,7 @@ def verify(dataset: str) -> tuple[Manifest, list[str]]:
     """
     root = files.absolute(dataset)
     manifest = load_manifest(root)
-    if redo.pending(root):
+    if journal.pending(root):
         return manifest, [f"{root}: a takedown was interrupted; finish it: python -m dataprep remove {dataset}"]
     entries, problems = _index(root, manifest)
     if problems:

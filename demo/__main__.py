@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.errors import InputError, exit_code
 from demo import pipeline, report
 from demo.stages import ROOT, stages
-from schemas.errors import InputError, exit_code
 
 EXIT_NOT_BETTER = 3
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from common.html.figure import COLOURS
 from demo.verdict import interval
-from pages.figure import COLOURS
 from schemas.run_log import Scores, Step
 from schemas.schedule import Schedule
 

@@ -19,11 +19,11 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from common import atomic_files
+from common.errors import InputError
+from common.file_lock import exclusive
 from demo import processes
 from demo.stages import ROOT, Stage, stamp
-from schemas import atomic
-from schemas.errors import InputError
-from schemas.exclusive import exclusive
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -75,7 +75,7 @@ def _through(work: Path, stages: Sequence[Stage]) -> bool:
         if status != 0:
             console.print(f"[red]stage '{stage.name}' ended with status {status}[/red]; mend it, start again to go on")
             return False
-        atomic.write_text(done, f"{before} {time.monotonic() - begun:.1f}\n")
+        atomic_files.write_text(done, f"{before} {time.monotonic() - begun:.1f}\n")
         console.print(f"{title}: {time.monotonic() - begun:.0f} s")
     console.print(f"all stages done after {time.monotonic() - started:.0f} s in this run")
     return True

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from common import atomic_files
+from common.errors import InputError
+from common.html import page
+from common.html.figure import svg
 from demo import figures
 from demo.verdict import Verdict, compare, interval
-from pages import page
-from pages.figure import svg
-from schemas import atomic
-from schemas.errors import InputError
 from schemas.manifest import Manifest
 from schemas.run_log import Scores, Step, Tally, steps
 from schemas.schedule import Schedule
@@ -52,7 +52,7 @@ def write(work: Path, console: Console) -> bool:
     """
     found = gather(work)
     target = work / "report.html"
-    atomic.write_text(target, render(found))
+    atomic_files.write_text(target, render(found))
     for title, (header, rows) in tables(found).items():
         shown = Table(*header, title=title, title_justify="left", box=None, pad_edge=False)
         for column in shown.columns[1:]:

@@ -12,12 +12,13 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from schemas.errors import InputError
-from schemas.strict import Strict
+from common.errors import InputError
+from schemas.strict_model import Strict
 
 MANIFEST_NAME = "manifest.json"
 JOURNAL_NAME = ".switchpoint/redo.json"
-"""Below a dataset's root while files of it are being replaced (`dataprep.redo`); readers wait until it is gone."""
+"""Below a dataset's root while files of it are being replaced (`dataprep.engine.journal`); readers wait until it is
+gone."""
 
 
 class TokenizerIdentity(Strict):

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import TokenizerIdentity
-from schemas.strict import Strict
+from schemas.strict_model import Strict
 
 RESULTS_NAME = "results.json"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from schemas.errors import InputError
-from schemas.strict import Strict
+from common.errors import InputError
+from schemas.strict_model import Strict
 
 
 class Step(Strict):

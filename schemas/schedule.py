@@ -18,17 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
-from schemas.deal import Deal
-from schemas.errors import InputError
-from schemas.lanes import LaneCounts
-from schemas.learning_rate import Piece, rate_at
+from common.errors import InputError
 from schemas.manifest import ImageGeometry, TokenCounts, TokenizerIdentity
-from schemas.mixing import SHARE_UNIT, SourceIds
-from schemas.pass_order import PassOrder, pass_order
-from schemas.past import past
-from schemas.ramp import Shape
-from schemas.strict import Strict
-from schemas.timeline import Segment, Timeline
+from schemas.order.history import past
+from schemas.order.lane_counts import LaneCounts
+from schemas.order.lane_order import Deal
+from schemas.order.learning_rate import Piece, rate_at
+from schemas.order.mixing import SHARE_UNIT, SourceIds
+from schemas.order.pass_order import PassOrder, pass_order
+from schemas.order.ramp import Shape
+from schemas.order.timeline import Segment, Timeline
+from schemas.strict_model import Strict
 
 _CHUNK = 1 << 16
 """Positions worked out at a time: arrays of this length stay in the processor's cache."""
@@ -182,7 +182,7 @@ class Schedule(Strict):
         return {source.name: float(value) for source, value in zip(self.sources, due, strict=True)}
 
     def error_bound(self) -> float:
-        """Proven bound on |counts - targets|, in samples, over every source and prefix (`schemas.mixing`)."""
+        """Proven bound on |counts - targets|, in samples, over every source and prefix (`schemas.order.mixing`)."""
         return float(self._timeline.error_bound())
 
     def samples(self, start: int, stop: int) -> tuple[SourceIds, NDArray[np.int64]]:

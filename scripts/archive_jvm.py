@@ -25,7 +25,7 @@ def main(archive: str) -> None:
     from pyspark.sql import Window
     from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
-    from dataprep import spark as sessions
+    from dataprep.engine import spark_session as sessions
 
     def same(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from batches

@@ -66,7 +66,7 @@ def test_a_second_demo_reuses_everything_and_writes_the_same_report(finished_dem
 
 def test_the_test_command_runs_tests() -> None:
     assert blocks()[1].strip() == "make test"
-    done = run("make test", ARGS="-q -n 0 tests/schemas/test_permutation.py")
+    done = run("make test", ARGS="-q -n 0 tests/schemas/order/test_permutation.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\d+ passed", done.stdout)
 

@@ -6,16 +6,16 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from curriculum.document import Template
-from curriculum.language import Curriculum
-from curriculum.sweep.language import Sweep
+from common import yaml_file
+from curriculum.language.curriculum_file import Curriculum
+from curriculum.language.sweep_file import Sweep
+from curriculum.language.template import Template
 from dataprep.conversations.config import ConversationsJob
 from dataprep.download.config import DownloadJob
 from dataprep.pairs.config import PairsJob
 from dataprep.text.config import TextJob
 from demo.world.world import Options
-from schemas import yaml_file
-from train.config import RunConfig
+from train.config.run_config import RunConfig
 
 ROOT = Path(__file__).parents[1]
 JOBS = {"text": TextJob, "download": DownloadJob, "pairs": PairsJob, "conversations": ConversationsJob}

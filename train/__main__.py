@@ -9,8 +9,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from schemas.commands import command_line
-from schemas.errors import exit_code
+from common.command_line import command_line
+from common.errors import exit_code
 
 COMMANDS = {
     "audit": "audit",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from schemas.errors import InputError
+    from common.errors import InputError
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -38,19 +38,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parse(arguments)
-    from schemas.errors import EXIT_BAD_INPUT, InputError  # the path is settled, and --help answered, before these
+    from common.errors import EXIT_BAD_INPUT, InputError  # the path is settled, and --help answered, before these
 
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     try:
-        from train.config import read_run
+        from train.config.run_config import read_run
 
         run, schedule = read_run(options.run)
     except InputError as error:  # known before Composer has been imported, which takes ten times as long
         return _told(error, EXIT_BAD_INPUT, first)
 
-    from train.callbacks.leaving import EXIT_ASKED_TO_LEAVE, AskedToLeave
-    from train.launch import launch
-    from train.loader.failure import SourceError, reports
+    from train.callbacks.graceful_stop import EXIT_ASKED_TO_LEAVE, AskedToLeave
+    from train.loader.errors import SourceError, reports
+    from train.run.launch import launch
 
     try:
         launch(run, schedule)

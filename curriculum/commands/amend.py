@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from curriculum.amendment import amend
 from curriculum.commands.arguments import add_curriculum, position, read_document
-from curriculum.compiler import compile_curriculum
-from curriculum.report import phase_table
-from schemas.compare import compare
+from curriculum.compiler.amend import amend
+from curriculum.compiler.compile_curriculum import compile_curriculum
+from curriculum.views.tables import phase_table
 from schemas.schedule import Schedule
+from schemas.schedule_diff import compare
 
 HELP = "give a running schedule a new future from a position on; its past is proven equal"
 EXAMPLE = """\

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import yaml
 
-from curriculum.amounts import parse_amount
-from curriculum.compiler import compile_curriculum
-from curriculum.document import Document, Template, setting
-from curriculum.layout import nearest
-from schemas.errors import InputError
+from common.errors import InputError
+from curriculum.compiler.compile_curriculum import compile_curriculum
+from curriculum.compiler.layout import nearest
+from curriculum.language.amounts import parse_amount
+from curriculum.language.template import Document, Template, setting
 from schemas.schedule import Schedule
 
 

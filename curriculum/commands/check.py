@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from common.errors import InputError
 from curriculum.commands.arguments import add_curriculum, positive, read_document, whole
-from curriculum.compiler import Compiled, compile_curriculum
-from curriculum.report import amount, number, percent, phase_table, table
-from curriculum.supply import UNITS, cost, realised, uses
-from schemas.errors import InputError
+from curriculum.compiler.compile_curriculum import Compiled, compile_curriculum
+from curriculum.views.supply import UNITS, cost, realised, uses
+from curriculum.views.tables import amount, number, percent, phase_table, table
 
 HELP = "check the supply before launch: passes, where sources run out, realised shares, hours and cost"
 EXAMPLE = """\

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from curriculum.commands.arguments import add_curriculum, read_document
-from curriculum.compiler import compile_curriculum
-from curriculum.lock import check_lock, lock_path, write_lock
-from curriculum.report import report
+from curriculum.compiler.compile_curriculum import compile_curriculum
+from curriculum.compiler.lock_file import check_lock, lock_path, write_lock
+from curriculum.views.tables import report
 
 HELP = "turn a curriculum into a schedule that the trainer reads"
 EXAMPLE = """\

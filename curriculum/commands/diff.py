@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from curriculum.commands.arguments import add_schedule, read_schedule
-from curriculum.report import amount, mix, phase_table, table
-from schemas.compare import compare
+from curriculum.views.tables import amount, mix, phase_table, table
 from schemas.schedule import Schedule
+from schemas.schedule_diff import compare
 
 HELP = "find the first position where two schedules part, and show what changes after"
 EXAMPLE = """\

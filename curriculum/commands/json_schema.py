@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from curriculum.json_schema import json_schema
+from curriculum.language.json_schema import json_schema
 
 HELP = "print the curriculum language as JSON Schema, for editors"
 EXAMPLE = """\

@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw and write."""
-    from curriculum.figure import save  # matplotlib takes a second to import
+    from curriculum.views.plot import save  # matplotlib takes a second to import
 
     save(read_schedule(args.schedule, args.settings), args.output)
     print(f"wrote {args.output}")

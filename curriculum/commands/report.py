@@ -32,11 +32,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, analyse, draw, say the verdicts."""
-    from curriculum.study.analysis import analyse
-    from curriculum.study.orderings import orderings
-    from curriculum.study.page import NO_SIGNAL, no_signal, remarks, summary, write
-    from curriculum.study.runs import read
-    from curriculum.study.sharing import sharing
+    from curriculum.sweep_report.analysis import analyse
+    from curriculum.sweep_report.page import NO_SIGNAL, no_signal, remarks, summary, write
+    from curriculum.sweep_report.paper_findings import orderings
+    from curriculum.sweep_report.read_runs import read
+    from curriculum.sweep_report.shared_trunks import sharing
 
     sweep = read(args.sweep)
     shared = sharing(sweep, read(args.alone) if args.alone else None)

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.errors import InputError
 from curriculum.commands.arguments import add_settings, settings
-from curriculum.datasets import Shelf
-from curriculum.document import Template
-from curriculum.sweep import launch
+from curriculum.compiler.datasets import Shelf
+from curriculum.language.template import Template
+from curriculum.sweep import launch_files
 from curriculum.sweep.expand import Run, expand
 from curriculum.sweep.summary import as_json, drawn, sentence
 from curriculum.sweep.tree import tree
-from schemas.errors import InputError
 
 HELP = "expand a sweep, share trunks, and write a tree of runs with launch files"
 EXAMPLE = """\
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         print(picture)
     print(sentence(runs, nodes))
     if args.out is not None:
-        launch.write(nodes, as_json(runs, nodes), picture, args.out)
+        launch_files.write(nodes, as_json(runs, nodes), picture, args.out)
         print(f"wrote {args.out}")
     return 0
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import yaml
 
-from curriculum.compiler import Compiled, compile_curriculum
-from curriculum.datasets import Shelf
-from curriculum.document import Document, Template
-from curriculum.sweep.language import Sweep, Throughput
-from schemas import yaml_file
-from schemas.errors import InputError
+from common import yaml_file
+from common.errors import InputError
+from curriculum.compiler.compile_curriculum import Compiled, compile_curriculum
+from curriculum.compiler.datasets import Shelf
+from curriculum.language.sweep_file import Sweep, Throughput
+from curriculum.language.template import Document, Template
 from schemas.schedule import Schedule
 
 MAX_RUNS = 20_000

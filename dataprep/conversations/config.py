@@ -6,9 +6,9 @@ from typing import Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from dataprep.banned import Banned
-from dataprep.multimodal import MultimodalJob
-from schemas.strict import OneOrMany
+from dataprep.image_text.banned import Banned
+from dataprep.image_text.run import MultimodalJob
+from schemas.strict_model import OneOrMany
 
 
 class ConversationsJob(MultimodalJob):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 
-from dataprep import files, multimodal
 from dataprep.conversations.config import ConversationsJob
-from dataprep.conversations.read import spans
+from dataprep.conversations.json_array import spans
 from dataprep.conversations.task import conversation_items, judge_rows
-from dataprep.forecast import Sample, lines
-from dataprep.rejects import Rejects
+from dataprep.engine.rejects import Rejects
+from dataprep.image_text import run
+from dataprep.image_text.forecast import Sample, lines
+from dataprep.storage import files
 
 RUNS = 10
 RUN_ROWS = 100
@@ -22,7 +23,7 @@ def describe(job: ConversationsJob) -> str:
         InputError: a missing or damaged input, or an unusable tokenizer.
     """
     paths = files.expand(job.inputs)
-    spec = multimodal.task_spec(job, masked=True)
+    spec = run.task_spec(job, masked=True)
     cut = []
     for path in paths:
         with files.open_input(path) as stream:

@@ -8,15 +8,16 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from dataprep import files, multimodal
-from dataprep.banned import Ban
 from dataprep.conversations.config import ConversationsJob
-from dataprep.conversations.read import Span, spans
+from dataprep.conversations.json_array import Span, spans
 from dataprep.conversations.task import work
-from dataprep.multimodal import Outcome
-from dataprep.plan import describe_inputs
-from dataprep.progress import Progress
-from dataprep.tasks import Task
+from dataprep.engine.plan import describe_inputs
+from dataprep.engine.progress import Progress
+from dataprep.engine.tasks import Task
+from dataprep.image_text import run as multimodal
+from dataprep.image_text.banned import Ban
+from dataprep.image_text.run import Outcome
+from dataprep.storage import files
 
 
 def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = None) -> Outcome:

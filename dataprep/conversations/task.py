@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from dataprep import files
+from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
-from dataprep.conversations.read import Span, elements
+from dataprep.conversations.json_array import Span, elements
 from dataprep.conversations.template import Conversation, conversation, image_path
-from dataprep.image import inspect
-from dataprep.multimodal import TaskSpec, encode_all
-from dataprep.rejects import RejectError, Rejects, part_file
-from dataprep.tasks import Receipt, Scratch
-from dataprep.windows import Item, write
-from schemas.errors import InputError
+from dataprep.engine.rejects import RejectError, Rejects, part_file
+from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.image_text.run import TaskSpec, encode_all
+from dataprep.image_text.write_windows import Item, write
+from dataprep.images.inspect import inspect
+from dataprep.storage import files
 
 
 class Picture(NamedTuple):

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dataprep.rejects import RejectError
+from dataprep.engine.rejects import RejectError
 
 MARKER = "<image>"
 PROMPT = "USER: {question}\nASSISTANT:"

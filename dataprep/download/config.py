@@ -7,9 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from dataprep.download.policy import FetchPolicy
-from dataprep.image import ImageLimits
-from schemas.strict import OneOrMany, Strict
+from dataprep.download.client.fetch_limits import FetchPolicy
+from dataprep.images.inspect import ImageLimits
+from schemas.strict_model import OneOrMany, Strict
 
 _NOT_IDENTITY = {
     *("out", "metadata", "dr", "input_digest", "threads", "host_connections", "host_rate", "host_failures", "rounds"),

@@ -19,10 +19,10 @@ import orjson
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from dataprep import files
-from dataprep.download.tally import host_of
-from dataprep.image import ImageError, ImageLimits, inspect
-from dataprep.webdataset import samples
+from dataprep.download.counts import host_of
+from dataprep.images.inspect import ImageError, ImageLimits, inspect
+from dataprep.storage import files
+from dataprep.tar.read import samples
 
 TARS, PICTURES, SIDE = 8, 24, 144
 _DECODERS = ("JPEG", "PNG", "WEBP", "GIF")

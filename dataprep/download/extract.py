@@ -16,11 +16,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep import files
-from dataprep.download.account import Reason
-from dataprep.tasks import Receipt, Scratch
-from dataprep.webdataset import Member, samples
-from schemas.errors import InputError
+from common.errors import InputError
+from dataprep.download.client.reasons import Reason
+from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.storage import files
+from dataprep.tar.read import Member, samples
 
 Source = Literal["metadata", "dr"]
 SCHEMA = pa.schema(

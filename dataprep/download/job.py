@@ -18,18 +18,19 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from dataprep import files, plan
-from dataprep.download import extract, metadata, shard
-from dataprep.download.account import REASONS
+from dataprep.download import extract, join, shard
+from dataprep.download.client.reasons import REASONS
 from dataprep.download.config import DownloadJob
 from dataprep.download.contact_sheet import contact_sheet
+from dataprep.download.counts import frequent
 from dataprep.download.page import html
-from dataprep.download.tally import frequent
-from dataprep.output_version import OUTPUT_VERSION, package_versions
-from dataprep.plan import STAGING
-from dataprep.progress import Progress
-from dataprep.publish import put
-from dataprep.tasks import Receipt, Task, receipts_of, run_tasks
+from dataprep.engine import plan
+from dataprep.engine.commit import put
+from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
+from dataprep.engine.plan import STAGING
+from dataprep.engine.progress import Progress
+from dataprep.engine.tasks import Receipt, Task, receipts_of, run_tasks
+from dataprep.storage import files
 
 REPORT = "download.json"
 PAGE = "download.html"
@@ -68,7 +69,7 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
     sides = [
         [one for (kind, _), one in zip(inputs, extracted, strict=True) if kind == side] for side in ("metadata", "dr")
     ]
-    joined = metadata.join(spark, out, sides, job.rows_per_shard, progress)
+    joined = join.join(spark, out, sides, job.rows_per_shard, progress)
     rounds = _fetch(spark, job, joined["shards"], out, progress)
     result = make_report(identity, extracted, joined, rounds, job.rounds)
     tars = [one["name"] for one in result["files"] if one["name"].endswith(".tar")]
@@ -200,7 +201,7 @@ def _sweep(out: str) -> None:
     """Remove what a finished download needs no more; plan and receipts stay, for a later run with more rounds."""
     for name in ("extracted", "tmp"):
         files.remove_tree(files.join(out, STAGING, name))
-    for uri in files.list_files(files.join(out, STAGING, metadata.STAGE)):
+    for uri in files.list_files(files.join(out, STAGING, join.STAGE)):
         if uri.endswith(".parquet"):
             files.remove(uri)
 

@@ -1,7 +1,7 @@
 """`download.html`: what came of the URLs, for a person: reasons, hosts, hashes, sizes, and a contact sheet.
 
 One file, nothing fetched: it is opened from a cluster's storage, next to the tars. All that strangers chose (hosts,
-captions) is escaped by `pages`.
+captions) is escaped by `common.html`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dataprep.download.account import TRANSIENT
+from common.html.page import gallery, heading, note, page, table, verdict
+from dataprep.download.client.reasons import TRANSIENT
 from dataprep.download.config import DownloadJob
 from dataprep.download.contact_sheet import Thumbnail
-from dataprep.download.tally import KILOBYTES, SIDES, intervals
-from pages.page import gallery, heading, note, page, table, verdict
+from dataprep.download.counts import KILOBYTES, SIDES, intervals
 
 HOSTS = 50
 

@@ -20,17 +20,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep import files
-from dataprep.download.account import TRANSIENT, Reason
+from dataprep.download.client.address_guard import AddressGuard
+from dataprep.download.client.fetch import Fetcher
+from dataprep.download.client.reasons import TRANSIENT, Reason
 from dataprep.download.config import DownloadJob
-from dataprep.download.engine import Failure, Outcome, Picture, Spool, fetch_into
+from dataprep.download.counts import counts
 from dataprep.download.extract import SCHEMA
-from dataprep.download.fetch import Fetcher
-from dataprep.download.guard import AddressGuard
-from dataprep.download.metadata import shard_file
-from dataprep.download.tally import counts
-from dataprep.tasks import Receipt, Scratch
-from dataprep.webdataset import write_tar
+from dataprep.download.fetch_pool import Failure, Outcome, Picture, Spool, fetch_into
+from dataprep.download.join import shard_file
+from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.storage import files
+from dataprep.tar.read import write_tar
 
 _RESULT = [
     ("key", pa.string()),

@@ -20,7 +20,7 @@ import zstandard
 
 from dataprep.mds.index import ShardEntry, shard_basename
 from dataprep.mds.layout import HASH, Layout
-from dataprep.write_behind import WriteBehind
+from dataprep.storage.disk_writer import WriteBehind
 
 MAX_BYTES = (1 << 32) - 1
 """Offsets are uint32."""

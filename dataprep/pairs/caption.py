@@ -13,8 +13,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dataprep.rejects import RejectError
-from schemas.strict import Strict
+from dataprep.engine.rejects import RejectError
+from schemas.strict_model import Strict
 
 Source = Literal["web", "synthetic"]
 

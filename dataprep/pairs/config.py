@@ -6,10 +6,10 @@ from typing import Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from dataprep.banned import Banned
-from dataprep.multimodal import MultimodalJob
+from dataprep.image_text.banned import Banned
+from dataprep.image_text.run import MultimodalJob
 from dataprep.pairs.caption import CaptionPolicy
-from schemas.strict import OneOrMany, Strict
+from schemas.strict_model import OneOrMany, Strict
 
 DATACOMP_FIELDS = (
     "clip_b32_similarity_score double, clip_l14_similarity_score double, original_width bigint, "

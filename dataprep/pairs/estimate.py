@@ -6,13 +6,14 @@ import itertools
 import time
 from dataclasses import replace
 
-from dataprep import files, multimodal
-from dataprep.banned import Ban
-from dataprep.forecast import Sample, lines
+from dataprep.engine.rejects import RejectError, Rejects
+from dataprep.image_text import run
+from dataprep.image_text.banned import Ban
+from dataprep.image_text.forecast import Sample, lines
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.read import read_rows
 from dataprep.pairs.task import judge, pair_items
-from dataprep.rejects import RejectError, Rejects
+from dataprep.storage import files
 from schemas.manifest import InputFile
 
 TARS = 8
@@ -29,7 +30,7 @@ def describe(job: PairsJob) -> str:
     paths = files.expand(job.inputs)
     sizes = [files.size(path) for path in paths]
     lists = {reason: [_input(path) for path in files.expand(listed)] for reason, listed in job.lists.items()}
-    spec = replace(multimodal.task_spec(job, masked=False), ban=Ban.of(lists, job.banned.hosts))
+    spec = replace(run.task_spec(job, masked=False), ban=Ban.of(lists, job.banned.hosts))
     chosen = paths[:: -(-len(paths) // TARS)]
     sample, looked_at = Sample(), 0
     for path in chosen:
@@ -45,7 +46,7 @@ def _input(path: str) -> InputFile:
     return InputFile(path=path, bytes=files.size(path), digest=files.digest(path))
 
 
-def _look(path: str, rows: int, spec: multimodal.TaskSpec, sample: Sample) -> int:
+def _look(path: str, rows: int, spec: run.TaskSpec, sample: Sample) -> int:
     """Add the first `rows` rows of a tar to `sample`; bytes of the tar that they take."""
     began, refused, chosen, end = time.process_time(), Rejects(), [], 0
     with files.open_input(path) as tar:

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from dataprep import files, geometry, multimodal
-from dataprep.banned import Ban
-from dataprep.multimodal import Outcome
-from dataprep.pairs import select, unique
+from dataprep.engine.plan import describe_inputs
+from dataprep.engine.progress import Progress
+from dataprep.engine.tasks import Task
+from dataprep.image_text import padding_advice
+from dataprep.image_text import run as multimodal
+from dataprep.image_text.banned import Ban
+from dataprep.image_text.run import Outcome
+from dataprep.pairs import repeated_uids
 from dataprep.pairs.config import PairsJob
+from dataprep.pairs.selection import select
 from dataprep.pairs.task import work
-from dataprep.plan import describe_inputs
-from dataprep.progress import Progress
-from dataprep.tasks import Task
+from dataprep.storage import files
 
 
 def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) -> Outcome:
@@ -47,7 +50,7 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
 
 
 def _repeats(spark: SparkSession, parts: int, out: str) -> list[str]:
-    found = unique.repeated(spark, out, parts)
+    found = repeated_uids.repeated(spark, out, parts)
     return [f"{found:,} uids occur in more than one tar; `deduplicate: true` keeps the first"] if found else []
 
 
@@ -57,7 +60,7 @@ def describe(job: PairsJob) -> str:
     for listed in job.lists.values():
         files.expand(listed)
     spec = multimodal.task_spec(job, masked=False)
-    warning = geometry.advice(spec.image_tokens, job.seq_len)
+    warning = padding_advice.advice(spec.image_tokens, job.seq_len)
     return (
         f"pairs: {len(paths):,} tars -> {job.out}\n"
         f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; captions: {job.captions.use}\n"

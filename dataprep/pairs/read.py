@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from dataprep.rejects import RejectError, Rejects
-from dataprep.webdataset import Member, Sample, samples
+from dataprep.engine.rejects import RejectError, Rejects
+from dataprep.tar.read import Member, Sample, samples
 
 IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "jfif", "img")
 MAX_TEXT_BYTES = 1 << 20

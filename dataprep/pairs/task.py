@@ -13,17 +13,17 @@ from typing import BinaryIO
 
 import numpy as np
 
-from dataprep import files
-from dataprep.image import ImageInfo, inspect
-from dataprep.multimodal import TaskSpec, encode_all
-from dataprep.pairs import decision
+from dataprep.engine.rejects import RejectError, Rejects, part_file
+from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.image_text.run import TaskSpec, encode_all
+from dataprep.image_text.write_windows import Item, write
+from dataprep.images.inspect import ImageInfo, inspect
+from dataprep.pairs import left_out
 from dataprep.pairs.caption import Caption, choose
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.read import PairRow, read_rows
-from dataprep.rejects import RejectError, Rejects, part_file
-from dataprep.tasks import Receipt, Scratch
-from dataprep.webdataset import Member
-from dataprep.windows import Item, write
+from dataprep.storage import files
+from dataprep.tar.read import Member
 
 _NEAR = 4096
 """Bytes that are read at a time while rows are looked for: headers, json and txt of a pair lie side by side."""
@@ -35,7 +35,7 @@ def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Pack a tar."""
     number, path = payload
     refused = Rejects()
-    out_of_it = decision.dropped(scratch.out, number) if spec.job.selects else {}
+    out_of_it = left_out.dropped(scratch.out, number) if spec.job.selects else {}
     with files.open_input(path) as tar:
         near = io.BufferedReader(tar, _NEAR)
         rows = sorted(enumerate(read_rows(near, path, refused)), key=lambda placed: placed[1].uid)

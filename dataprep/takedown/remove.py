@@ -6,7 +6,8 @@ rows followed by padding is what every window is, so readers need no second rule
 stay inside a row, what a model sees of the other rows is what it saw before. The manifest's
 `removals` say what has left, and keep the `content` digest that schedules name the dataset by.
 
-Only the shards (and provenance parts) with removed rows are written again. All of it is one change (`dataprep.redo`):
+Only the shards (and provenance parts) with removed rows are written again. All of it is one change
+(`dataprep.engine.journal`):
 a kill at any moment leaves the dataset as it was or as it shall be, once `remove` has been started again.
 """
 
@@ -17,12 +18,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dataprep import files, origins, publish, redo
+from common.errors import InputError
+from dataprep.engine import commit, journal
 from dataprep.mds.index import ShardEntry, index_json
+from dataprep.provenance import row_parts
+from dataprep.storage import files
 from dataprep.takedown.request import Gone, Request, find
 from dataprep.takedown.rewrite import rewrite
 from dataprep.verify import load_manifest
-from schemas.errors import InputError
 from schemas.manifest import MANIFEST_NAME, Manifest, Removal, ShardReceipt
 
 FOLDER = "removed"
@@ -51,7 +54,7 @@ def remove(dataset: str, request: Request, *, date: str, note: str = "", dry_run
         InputError: no finished dataset of images, one without the provenance that the request needs, or damage.
     """
     out = files.absolute(dataset)
-    with redo.alone(out):
+    with journal.alone(out):
         manifest = load_manifest(out)
         if manifest.kind == "text":
             raise InputError(
@@ -61,16 +64,16 @@ def remove(dataset: str, request: Request, *, date: str, note: str = "", dry_run
             raise InputError(
                 "conversations carry no URLs", file=dataset, remedy="name them by --uid, which is their id"
             )
-        if dry_run and redo.pending(out):
+        if dry_run and journal.pending(out):
             raise InputError(
                 "a takedown was interrupted", file=dataset, remedy="finish it: python -m dataprep remove DIR"
             )
-        if not dry_run and redo.finish(out):
+        if not dry_run and journal.finish(out):
             manifest = load_manifest(out)
         gone = find(out, manifest, request) if request else []
         if dry_run or not gone:
             return Outcome(manifest, gone, [name for name, _, _ in _by_shard(manifest, gone)])
-        publish.sweep(out)
+        commit.sweep(out)
         return _remove(out, manifest, gone, request, date, note)
 
 
@@ -81,7 +84,7 @@ def _by_shard(manifest: Manifest, gone: Iterable[Gone]) -> Iterator[tuple[str, i
         of_task[one.task].append(one)
     first: dict[int, int] = defaultdict(int)
     for shard in manifest.shards:
-        task = origins.task_of(shard.name)
+        task = row_parts.task_of(shard.name)
         start = first[task]
         first[task] = start + shard.samples
         here: dict[int, list[Gone]] = defaultdict(list)
@@ -93,15 +96,15 @@ def _by_shard(manifest: Manifest, gone: Iterable[Gone]) -> Iterator[tuple[str, i
 
 
 def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, date: str, note: str) -> Outcome:
-    change = redo.Change(out)
-    entries: list[ShardEntry] = files.read_json(files.join(out, publish.INDEX_NAME))["shards"]
+    change = journal.Change(out)
+    entries: list[ShardEntry] = files.read_json(files.join(out, commit.INDEX_NAME))["shards"]
     number_of = {shard.name: number for number, shard in enumerate(manifest.shards)}
     receipts = list(manifest.shards)
-    parts = {task: origins.read_part(out, task) for task in sorted({one.task for one in gone})}
+    parts = {task: row_parts.read_part(out, task) for task in sorted({one.task for one in gone})}
     changed = []
     for name, first, here in _by_shard(manifest, gone):
         number = number_of[name]
-        shard = rewrite(out, name, entries[number], here, parts[origins.task_of(name)], first, manifest)
+        shard = rewrite(out, name, entries[number], here, parts[row_parts.task_of(name)], first, manifest)
         change.put(name, shard.data)
         entries[number] = shard.entry
         receipts[number] = ShardReceipt(
@@ -109,12 +112,12 @@ def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, da
         )
         changed.append(name)
     for task, table in parts.items():
-        left = origins.without(table, {one.row for one in gone if one.task == task})
-        change.put(origins.part_file(task), origins.part_bytes(left))
+        left = row_parts.without(table, {one.row for one in gone if one.task == task})
+        change.put(row_parts.part_file(task), row_parts.part_bytes(left))
     after = _account(manifest, gone, receipts, request, date, note, len(changed))
     _record(change, after.removals[-1], request, gone)
-    change.put(publish.INDEX_NAME, index_json(entries))
-    change.put(MANIFEST_NAME, publish.manifest_json(after))
+    change.put(commit.INDEX_NAME, index_json(entries))
+    change.put(MANIFEST_NAME, commit.manifest_json(after))
     change.commit()
     return Outcome(after, gone, changed)
 
@@ -162,7 +165,7 @@ def _account(
     return Manifest.model_validate(manifest.model_dump() | changed)
 
 
-def _record(change: redo.Change, removal: Removal, request: Request, gone: list[Gone]) -> None:
+def _record(change: journal.Change, removal: Removal, request: Request, gone: list[Gone]) -> None:
     """What was asked, and which rows left: for the audit, and as a list that a new dataset's `banned:` takes."""
     uids = sorted({one.uid for one in gone})
     asked = {"uids": sorted(request.uids), "urls": sorted(request.urls), "hosts": sorted(request.hosts)}

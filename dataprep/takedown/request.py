@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep import origins
+from dataprep.provenance import row_parts
 from schemas.manifest import Manifest
 
 _THREADS = 8
@@ -74,13 +74,13 @@ def on_host(url: str, hosts: Iterable[str]) -> bool:
 
 def find(out: str, manifest: Manifest, request: Request) -> list[Gone]:
     """The rows that `request` names, in the dataset's order."""
-    tasks = sorted({origins.task_of(shard.name) for shard in manifest.shards})
+    tasks = sorted({row_parts.task_of(shard.name) for shard in manifest.shards})
     with ThreadPoolExecutor(_THREADS) as pool:
         return [one for found in pool.map(functools.partial(_find, out, request), tasks) for one in found]
 
 
 def _find(out: str, request: Request, task: int) -> list[Gone]:
-    table = origins.read_part(out, task)
+    table = row_parts.read_part(out, task)
     rows = request.rows_of(table)
     ids = "uid" if "uid" in table.column_names else "id"
     named = table.take(pa.array(rows, pa.int64()))

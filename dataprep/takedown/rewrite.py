@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dataprep import files
+from common.errors import InputError
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import Shard, join_samples
+from dataprep.storage import files
 from dataprep.takedown.request import Gone
-from schemas.errors import InputError
 from schemas.manifest import Manifest, TokenizerIdentity
 
 

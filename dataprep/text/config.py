@@ -7,8 +7,8 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from dataprep.tokenizer import END_OF_TEXT, PAD
-from schemas.strict import OneOrMany, Strict
+from dataprep.tokens.tokenizer import END_OF_TEXT, PAD
+from schemas.strict_model import OneOrMany, Strict
 
 DCLM_FIELDS = (
     "url string, language_id_whole_page_fasttext struct<en: double>, previous_word_count bigint, "
@@ -21,7 +21,7 @@ _NO_EFFECT_ON_BYTES = {"inputs", "input_list", "out", "input_digest"}
 
 
 class NearDuplicates(Strict):
-    """How alike two documents must be for one to stand for both (see `dataprep.text.minhash`)."""
+    """How alike two documents must be for one to stand for both (see `dataprep.text.selection.minhash`)."""
 
     ngram: int = Field(default=5, ge=1, le=100)
     """Words in an n-gram; documents are compared by the n-grams that they share."""

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import xxhash
 
-from dataprep import files
-from dataprep.text import evaluation, inputs, minhash
+from dataprep.storage import files
+from dataprep.text import inputs
 from dataprep.text.config import TextJob
 from dataprep.text.read import Document, Reject, documents
-from dataprep.tokenizer import encoder, load
+from dataprep.text.selection import evaluation_sets, minhash
+from dataprep.tokens.tokenizer import encoder, load
 
 SHARE = 1000
 MIN_BYTES = 8 << 20
@@ -66,7 +67,7 @@ def estimate(job: TextJob) -> Estimate:
     reading = coding = choosing = 0.0
     encode, warning = None, None
     with tempfile.TemporaryDirectory() as folder:
-        search = evaluation.publish(job.decontaminate, folder) if job.decontaminate else None
+        search = evaluation_sets.publish(job.decontaminate, folder) if job.decontaminate else None
         for uri in chosen:
             length = min(files.size(uri), budget)
             began = time.process_time()
@@ -131,19 +132,19 @@ def _lines(job: TextJob, found: Estimate) -> Iterator[str]:
     choose = f" and {_hours(found.choose_hours)} to choose documents" if job.selects else ""
     yield f"about {_hours(found.read_hours)} to tokenize{choose}, on cores like this one"
     if job.decontaminate:
-        yield from (f"warning: {warning}" for warning in evaluation.short(job.decontaminate))
+        yield from (f"warning: {warning}" for warning in evaluation_sets.short(job.decontaminate))
     if found.warning:
         yield f"warning: {found.warning}: tokenizers does the work, about ten times slower"
 
 
-def _choose(texts: list[str], job: TextJob, search: evaluation.Search | None) -> None:
+def _choose(texts: list[str], job: TextJob, search: evaluation_sets.Search | None) -> None:
     """The work of the survey on `texts`."""
     for text in texts:
         xxhash.xxh3_128_digest(text.encode())
     if near := job.near_duplicates:
         minhash.bands(texts, n=near.ngram, bands=near.bands, rows=near.rows)
     if search:
-        evaluation.matches(texts, search)
+        evaluation_sets.matches(texts, search)
 
 
 def _size(count: int) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from dataprep import files
-from dataprep.tasks import Task
+from common.errors import InputError
+from dataprep.engine.tasks import Task
+from dataprep.storage import files
 from dataprep.text.config import TextJob
-from schemas.errors import InputError
 
 _THREADS = 32
 """Look-ups in flight: an object store answers each in tens of milliseconds."""

@@ -2,7 +2,7 @@
 
     inputs --(a task per file)--> token files --(a task per shard)--> MDS shards --> report, index.json, manifest.json
 
-Both stages go through receipts (`dataprep.tasks`), so the job may be killed at any moment and run again.
+Both stages go through receipts (`dataprep.engine.tasks`), so the job may be killed at any moment and run again.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from collections import Counter
 
 from pyspark.sql import SparkSession
 
-from dataprep import files, publish
-from dataprep.output_version import OUTPUT_VERSION, package_versions
-from dataprep.plan import Plan, begin, describe_inputs
-from dataprep.progress import Progress
-from dataprep.tasks import Receipt, run_tasks
-from dataprep.text import evaluation, inputs, provenance, report, select, tokenize
+from common.errors import InputError
+from dataprep.engine import commit
+from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
+from dataprep.engine.plan import Plan, begin, describe_inputs
+from dataprep.engine.progress import Progress
+from dataprep.engine.tasks import Receipt, run_tasks
+from dataprep.provenance import token_parts
+from dataprep.storage import files
+from dataprep.text import inputs, report, tokenize
 from dataprep.text.config import TextJob
+from dataprep.text.selection import evaluation_sets, select
 from dataprep.text.shards import SplitShards, plan_shards, run_shards
-from dataprep.text.windows import TokenStream
-from dataprep.tokenizer import TokenizerSpec, load
-from schemas.errors import InputError
+from dataprep.text.token_stream import TokenStream
+from dataprep.tokens.tokenizer import TokenizerSpec, load
 from schemas.manifest import MANIFEST_NAME, Manifest, Rows, ShardReceipt, TokenCounts
 
 
@@ -40,7 +43,7 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
     if job.selects:
         select.check(spark, job)
     if begin(out, plan) == "finished":
-        publish.sweep(out)
+        commit.sweep(out)
         return Manifest.model_validate(files.read_json(files.join(out, MANIFEST_NAME)))
 
     lap("plan")
@@ -65,12 +68,12 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         written = run_shards(spark, shards, out, progress)
         lap("shards")
         committed[split] = manifest = _manifest(plan, job, spec, shards, tokenized, written)
-        index = provenance.index(split, job.seq_len, shards.windows.key, uris, tokenized)
-        publish.put(out, provenance.index_file(split), index)
+        index = token_parts.index(split, job.seq_len, shards.windows.key, uris, tokenized)
+        commit.put(out, token_parts.index_file(split), index)
         if split == "train":
-            publish.put(out, report.NAME, report.html(job, spec, committed, shards, tokenized, out))
-        publish.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written])
-    publish.sweep(out)
+            commit.put(out, report.NAME, report.html(job, spec, committed, shards, tokenized, out))
+        commit.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written])
+    commit.sweep(out)
     lap("commit")
     return committed["train"]
 
@@ -110,7 +113,7 @@ def plan_job(spark: SparkSession, job: TextJob, spec: TokenizerSpec) -> Plan:
         InputError: a pattern that matches nothing, or a file that cannot be read.
     """
     uris = inputs.expand(job)
-    searched = {"evaluation_files": evaluation.describe(job.decontaminate)} if job.decontaminate else {}
+    searched = {"evaluation_files": evaluation_sets.describe(job.decontaminate)} if job.decontaminate else {}
     return Plan(
         kind="text",
         inputs=describe_inputs(spark, uris, sampled=job.input_digest == "sampled"),
@@ -155,7 +158,7 @@ def _manifest(
         packages=plan.packages,
         warnings=[
             *(f"{text} ({count} of {len(tokenized)} inputs)" for text, count in sorted(warnings.items())),
-            *(evaluation.short(job.decontaminate) if job.decontaminate else []),
+            *(evaluation_sets.short(job.decontaminate) if job.decontaminate else []),
         ],
     )
 

@@ -15,10 +15,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep import files
+from common.errors import InputError
+from dataprep.storage import files
+from dataprep.storage.lines import BROKEN, lines
 from dataprep.text.config import TextJob
-from dataprep.text.lines import BROKEN, lines
-from schemas.errors import InputError
 
 PARQUET_ROWS = 1024
 """Rows of a Parquet file decoded at a time."""

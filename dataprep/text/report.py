@@ -16,15 +16,16 @@ import numpy as np
 import orjson
 import pyarrow.parquet as pq
 
-from dataprep import files
-from dataprep.tasks import Receipt
-from dataprep.text import lengths, select, tokenize
+from common.html import page
+from common.html.bar_chart import bars
+from dataprep.engine.tasks import Receipt
+from dataprep.provenance.why import why
+from dataprep.storage import files
+from dataprep.text import length_bins, tokenize
 from dataprep.text.config import TextJob
+from dataprep.text.selection import select
 from dataprep.text.shards import SplitShards
-from dataprep.text.why import why
-from dataprep.tokenizer import TokenizerSpec, reference
-from pages import page
-from pages.bars import bars
+from dataprep.tokens.tokenizer import TokenizerSpec, reference
 from schemas.manifest import Manifest
 
 NAME = "report.html"
@@ -103,7 +104,7 @@ def _ways(train: Manifest) -> Iterator[list[str]]:
 
 def _spread(counts: list[int]) -> str:
     def at(share: float) -> str:
-        low, high = lengths.quantile(counts, share)
+        low, high = length_bins.quantile(counts, share)
         return f"{low:,} to {high - 1:,}"
 
     return (
@@ -115,7 +116,7 @@ def _spread(counts: list[int]) -> str:
 def _histogram(counts: list[int]) -> str:
     used = np.flatnonzero(counts)
     low, high = int(used[0]), int(used[-1]) + 1
-    labels = [f"{edge:,}" if edge < 10_000 else f"{edge // 1000:,}k" for edge in lengths.EDGES[low:high].tolist()]
+    labels = [f"{edge:,}" if edge < 10_000 else f"{edge // 1000:,}k" for edge in length_bins.EDGES[low:high].tolist()]
     return bars(labels, counts[low:high], unit="documents")
 
 

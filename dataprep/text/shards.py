@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from pyspark.sql import SparkSession
 
-from dataprep import files
+from dataprep.engine.progress import Progress
+from dataprep.engine.tasks import Receipt, Scratch, Task, run_tasks
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import write_rows
-from dataprep.progress import Progress
-from dataprep.tasks import Receipt, Scratch, Task, run_tasks
-from dataprep.text import exchange
+from dataprep.storage import files
+from dataprep.text import window_shuffle
 from dataprep.text.config import TextJob
-from dataprep.text.windows import Reader, TokenStream, Windows, shard_bounds, shuffle_key
-from dataprep.tokenizer import TokenizerSpec
+from dataprep.text.token_stream import Reader, TokenStream, Windows, shard_bounds, shuffle_key
+from dataprep.tokens.tokenizer import TokenizerSpec
 from schemas.manifest import ShardReceipt
 
 PIECE_BYTES = 1 << 20
@@ -68,7 +68,7 @@ def run_shards(spark: SparkSession, shards: SplitShards, out: str, progress: Pro
     """Write the shards of a split that have no receipt yet; the receipts of all, in order."""
     exchanged = shards.windows.key is not None and not files.is_local(out)
     work = functools.partial(write_matrix if exchanged else write_shard, shards=shards)
-    deliver = functools.partial(exchange.deliver, windows=shards.windows) if exchanged else None
+    deliver = functools.partial(window_shuffle.deliver, windows=shards.windows) if exchanged else None
     tasks = shards.tasks()
     return run_tasks(spark, tasks, work, out=out, stage=shards.stage, progress=progress, deliver=deliver)
 

@@ -16,15 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from dataprep import files
-from dataprep.plan import STAGING
-from dataprep.tasks import Receipt, Scratch
-from dataprep.text import provenance, select
+from dataprep.engine.plan import STAGING
+from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.provenance import token_parts
+from dataprep.storage import files
 from dataprep.text.config import TextJob
 from dataprep.text.inputs import Input
-from dataprep.text.lengths import EDGES, counted
+from dataprep.text.length_bins import EDGES, counted
 from dataprep.text.read import Document, Reject, at, documents
-from dataprep.tokenizer import Encode, TokenizerSpec, encoder
+from dataprep.text.selection import select
+from dataprep.tokens.tokenizer import Encode, TokenizerSpec, encoder
 
 STAGE = "tokenize"
 BATCH = 4 << 20
@@ -123,7 +124,7 @@ class _Sink:
         self.ids_path, self.provenance_path = scratch.path(f"{split}.bin"), scratch.path(f"{split}.parquet")
         self.ids: BinaryIO = stack.enter_context(self.ids_path.open("wb", buffering=0))
         self.digest = xxhash.xxh3_64()
-        self.provenance = stack.enter_context(provenance.Writer(self.provenance_path, job.provenance))
+        self.provenance = stack.enter_context(token_parts.Writer(self.provenance_path, job.provenance))
 
     def add(self, chosen: list[Document], encode: Encode) -> None:
         ids, lengths = encode([row.text for row in chosen])
@@ -138,7 +139,7 @@ class _Sink:
     def publish(self) -> None:
         name = token_file(self.split, self.payload.number)
         self.scratch.publish_intermediate(self.ids_path, name, self.digest.hexdigest())
-        self.scratch.publish(self.provenance_path, provenance.part_file(self.split, self.payload.number))
+        self.scratch.publish(self.provenance_path, token_parts.part_file(self.split, self.payload.number))
 
 
 def terminated(

@@ -14,10 +14,10 @@ import shlex
 import sys
 from pathlib import Path
 
+from common.errors import InputError, exit_code
 from demo import pipeline
 from demo.stages import ROOT
 from demo.study.stages import FOLDER, Options, stages
-from schemas.errors import InputError, exit_code
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from common.errors import InputError, exit_code
 from demo.world.build import build
 from demo.world.world import Options
-from schemas.errors import InputError, exit_code
 
 _DESCRIPTION = """\
 Make a small world of coloured shapes in the file formats of the real releases:

@@ -14,10 +14,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.errors import InputError
 from demo.world import datacomp, dclm, held_out, llava, tokenizer
 from demo.world.server import HOST
 from demo.world.world import WORLD_NAME, Counts, Options, World
-from schemas.errors import InputError
 
 _TOKENIZER_DOCUMENTS = 3000
 

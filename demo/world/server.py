@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from common.errors import InputError, exit_code
 from demo.world.world import Defect, World
-from schemas.errors import InputError, exit_code
 
 HOST = "127.0.0.1"
 SLOW_SECONDS = 1.0

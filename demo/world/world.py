@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from schemas.errors import InputError
-from schemas.strict import Strict
+from common.errors import InputError
+from schemas.strict_model import Strict
 
 WORLD_NAME = "world.json"
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from curriculum.compiler import compile_curriculum
-from curriculum.document import Template
+from curriculum.compiler.compile_curriculum import compile_curriculum
+from curriculum.language.template import Template
 
 GUIDE = Path(__file__).parents[2] / "docs" / "curriculum.md"
 SMALLER = {"4.3T": "4.3M", "28B": "280K", "5000 steps": "5 steps", "global_batch: 256": "global_batch: 32"}

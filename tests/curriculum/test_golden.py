@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curriculum.compiler import compile_curriculum
-from curriculum.document import Template
+from curriculum.compiler.compile_curriculum import compile_curriculum
+from curriculum.language.template import Template
 from schemas.schedule import Schedule
 from tests.curriculum.conftest import manifest
 

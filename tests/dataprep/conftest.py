@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from dataprep import files
-from dataprep.spark import session
-from dataprep.tokenizer import TokenizerSpec, load
+from dataprep.engine.spark_session import session
+from dataprep.storage import files
+from dataprep.tokens.tokenizer import TokenizerSpec, load
 from tests.dataprep.hadoop import Hadoop, running
 
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -10,14 +10,14 @@ import pytest
 import zstandard
 from pyspark.sql import SparkSession
 
+from common.errors import InputError
 from dataprep.__main__ import main
+from dataprep.engine.plan import TEMPORARY
 from dataprep.mds import read
-from dataprep.plan import TEMPORARY
+from dataprep.provenance.why import why
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
-from dataprep.text.why import why
-from dataprep.tokenizer import TokenizerSpec, encoder
-from schemas.errors import InputError
+from dataprep.tokens.tokenizer import TokenizerSpec, encoder
 
 SEQ_LEN = 64
 

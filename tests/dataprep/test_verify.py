@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from dataprep.mds.index import index_json
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import Shard, encode_samples
 from dataprep.verify import verify
-from schemas.errors import InputError
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
 
 TOKENIZER = TokenizerIdentity(digest="d", vocabulary_size=100, end_of_text_id=0, pad_id=1, image_id=100)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
+from common.file_lock import exclusive
 from demo import pipeline
 from demo.stages import Stage
-from schemas.errors import InputError
-from schemas.exclusive import exclusive
 
 
 def stage(name: str, code: str = "", also: str = "") -> Stage:

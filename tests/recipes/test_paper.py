@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from curriculum.compiler import compile_curriculum
-from curriculum.datasets import Shelf
-from curriculum.document import Template, setting
+from curriculum.compiler.compile_curriculum import compile_curriculum
+from curriculum.compiler.datasets import Shelf
+from curriculum.language.template import Template, setting
 from curriculum.sweep.expand import expand
 from curriculum.sweep.summary import with_sharing, without_sharing
 from curriculum.sweep.tree import tree
-from train.config import RunConfig
+from train.config.run_config import RunConfig
 
 PAPER = Path(__file__).parents[2] / "recipes" / "paper"
 SEQ_LEN = 2048

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import Manifest
 
 SOUND: dict[str, Any] = {

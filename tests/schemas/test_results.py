@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import TokenizerIdentity
 from schemas.results import Model, Prediction, Results, TaskResult, TaskSummary, load_task
 

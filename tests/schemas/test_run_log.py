@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.run_log import Scores, Step, Tally, steps
 
 

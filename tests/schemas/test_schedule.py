@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import InputError
-from schemas.learning_rate import Piece
+from common.errors import InputError
 from schemas.manifest import TokenCounts, TokenizerIdentity
-from schemas.mixing import SHARE_UNIT
+from schemas.order.learning_rate import Piece
+from schemas.order.mixing import SHARE_UNIT
 from schemas.schedule import Phase, Schedule, Source
 
 TOKENIZER = TokenizerIdentity(digest="d" * 64, vocabulary_size=1000, end_of_text_id=0, pad_id=1, image_id=1000)

@@ -20,7 +20,7 @@ def test_sparks_jvm_maps_the_archive() -> None:
     assert NAMED is not None
     script = (
         "from pathlib import Path\n"
-        "from dataprep.spark import session\n"
+        "from dataprep.engine.spark_session import session\n"
         "spark = session('test', {'spark.master': 'local[1]'})\n"
         "pid = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()\n"
         "print(Path(f'/proc/{pid}/maps').read_text())\n"

@@ -14,9 +14,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from schemas.manifest import TokenizerIdentity
 from schemas.schedule import Schedule
 from tests.train import synthetic
-from train.checkpoint import CheckpointStore
-from train.config import RunConfig
-from train.trainer import build_model
+from train.checkpoint.save import CheckpointStore
+from train.config.run_config import RunConfig
+from train.run.trainer import build_model
 
 SHAPE = {"width": 128, "layers": 2, "heads": 4, "kv_heads": 2, "head_width": 32, "mlp_width": 192}
 PATCH = {"kind": "patch", "width": 32, "layers": 1, "heads": 2}

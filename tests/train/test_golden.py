@@ -21,8 +21,8 @@ from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
 from tests.train import ranks, synthetic
-from train.config import RunConfig
-from train.launch import fit
+from train.config.run_config import RunConfig
+from train.run.launch import fit
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")
 TOLERANCE = 1e-3

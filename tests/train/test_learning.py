@@ -25,14 +25,14 @@ from demo.world.captions import synthetic as captions_of
 from demo.world.questions import WORDINGS
 from demo.world.render import encode, render
 from demo.world.scene import Scene, draw, stream
-from schemas.learning_rate import Piece
 from schemas.manifest import ImageGeometry, Manifest, TokenizerIdentity
+from schemas.order.learning_rate import Piece
 from schemas.run_log import steps
 from schemas.schedule import Phase, Schedule
 from tests.train import ranks, synthetic
-from train.config import RunConfig
+from train.config.run_config import RunConfig
 from train.evaluation.evaluate import evaluate
-from train.launch import fit
+from train.run.launch import fit
 
 SEQ_LEN = 64
 GEOMETRY = ImageGeometry(size=32, patch=16, tokens=4)

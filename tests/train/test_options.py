@@ -2,10 +2,10 @@
 
 import torch
 
+from train.config.decoder_config import DecoderConfig
 from train.models.attention import document_mask
 from train.models.decoder import Decoder
-from train.models.documents import document_ids, positions
-from train.models.sizes import DecoderConfig
+from train.models.document_positions import document_ids, positions
 
 
 def gradients(change) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

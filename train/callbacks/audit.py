@@ -11,8 +11,8 @@ from composer.core import Callback, State
 from composer.loggers import Logger
 
 from schemas.schedule import Schedule
-from train.callbacks.record import StepRecord
-from train.loader import digest
+from train.audit import sample_digest
+from train.callbacks.step_facts import StepRecord
 
 
 class AuditError(RuntimeError):
@@ -33,7 +33,7 @@ class Audit(Callback):
         where = f"step {int(state.timestamp.batch) + 1}, from sample {record.start:,}"
         if drawn != due:
             raise AuditError(f"{where}: drew {drawn}, the schedule says {due}")
-        if record.digest != digest.due(self.schedule, record.start, stop):
+        if record.digest != sample_digest.due(self.schedule, record.start, stop):
             raise AuditError(
                 f"{where}: the counts of each source are right, but not the samples or their places; "
                 "training data must not change or move under a run"

@@ -1,7 +1,8 @@
 """When to save: every so many steps, at every switch point and where the schedule asks, at the end, when asked to go.
 
 Checkpoints at switch points stay: they are what branches start from. Of the interval's, the newest few are kept. Copies
-to a remote are made meanwhile (`train.uploads`); only the run's end waits for them, and only for a while.
+to a remote are made meanwhile (`train.checkpoint.upload_queue`); only the run's end waits for them, and only for a
+while.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.schedule import Schedule
-from train.callbacks.leaving import AskedToLeave
-from train.callbacks.record import StepRecord
-from train.checkpoint import CheckpointStore, NotSavedError
-from train.config import CheckpointConfig
-from train.loader.digest import text
-from train.uploads import Uploads
+from train.audit.sample_digest import text
+from train.callbacks.graceful_stop import AskedToLeave
+from train.callbacks.step_facts import StepRecord
+from train.checkpoint.save import CheckpointStore, NotSavedError
+from train.checkpoint.upload_queue import Uploads
+from train.config.run_config import CheckpointConfig
 
 TURN = 30.0
 """Seconds that ranks wait for rank 0's uploads before they hear from it: far below their collectives' time-out."""

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from schemas.schedule import Schedule
-from train.callbacks.record import StepRecord
+from train.callbacks.step_facts import StepRecord
+from train.models.sharding import whole
 from train.models.vlm import VisionLanguageModel
-from train.parallel import whole
 
 IMAGE_SIDE = ("encoder", "projector")
 

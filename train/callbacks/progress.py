@@ -12,8 +12,8 @@ from composer.loggers import Logger
 from composer.utils import dist
 
 from schemas.run_log import Step
-from train.callbacks.metrics import Metrics
-from train.cost import H100_BF16
+from train.callbacks.metrics_log import Metrics
+from train.models.cost import H100_BF16
 
 
 class Progress(Callback):

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from common.errors import InputError
 from schemas import run_log
-from schemas.errors import InputError
 from schemas.schedule import Schedule
-from train.loader.proof import Finding, of_checkpoint, of_log
+from train.audit.run_audit import Finding, of_checkpoint, of_log
 
 HELP = "prove what a run saw: every sample, against its schedule"
 EXAMPLE = """\
@@ -37,14 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Audit and print; returns the exit status."""
-    from train import checkpoint  # torch takes seconds, and --help none
-    from train.callbacks.metrics import METRICS_NAME
+    from train.callbacks.metrics_log import METRICS_NAME
+    from train.checkpoint import save  # torch takes seconds, and --help none
 
     log = options.what if options.what.suffix == ".jsonl" else options.what / METRICS_NAME
     carried = _checkpoint(options.what.parent if options.what.is_file() else options.what, required=not log.is_file())
     schedule = Schedule.load(options.schedule) if options.schedule else None
     if schedule is None and carried is not None:
-        schedule = checkpoint.schedule_of(carried)
+        schedule = save.schedule_of(carried)
     if schedule is None:
         raise InputError("carries no schedule", file=options.what, remedy="name it: --schedule schedule.json")
     status = 0
@@ -56,10 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _checkpoint(path: Path, *, required: bool) -> Path | None:
-    from train import checkpoint
+    from train.checkpoint import save
 
     try:
-        return checkpoint.find(path)
+        return save.find(path)
     except InputError:
         if required:
             raise
@@ -67,9 +67,9 @@ def _checkpoint(path: Path, *, required: bool) -> Path | None:
 
 
 def _audit_checkpoint(path: Path, schedule: Schedule) -> int:
-    from train import checkpoint
+    from train.checkpoint import save
 
-    saved = checkpoint.read(path)
+    saved = save.read(path)
     progress = _progress(saved.position)
     return _report(
         path, schedule, of_checkpoint(schedule, saved.position, saved.past, saved.samples, saved.drawn, progress)

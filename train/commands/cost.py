@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from schemas.errors import InputError
+from common.errors import InputError
 
 HELP = "operations and GPU memory of a model, by arithmetic: which micro-batch, how many GPUs, how many days"
 EXAMPLE = """\
@@ -32,8 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each size."""
-    from train.cost import H100_BF16, memory, training_flops
-    from train.models.sizes import SIZES, decoder_of
+    from train.config.decoder_config import SIZES, decoder_of
+    from train.models.cost import H100_BF16, memory, training_flops
 
     for name in ("length", "vocabulary", "microbatch", "shards", "gpus", "tokens", "mfu"):
         if getattr(args, name) <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from schemas.errors import InputError
+from common.errors import InputError
 
 HELP = "score a checkpoint or an export: the paper's tasks from official files, text tasks, held-out loss"
 EXAMPLE = """\
@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     if not (args.tasks or args.text or args.loss):
         raise InputError("nothing to evaluate", remedy="give --tasks, --text, --loss or --questions")
     from train.evaluation.predict import Settings
-    from train.evaluation.run import evaluate_tasks, write_results
-    from train.evaluation.subject import open_subject
+    from train.evaluation.scored_model import open_subject
+    from train.evaluation.task_runner import evaluate_tasks, write_results
     from train.evaluation.tasks import task_named
 
     tasks = [pair(text, args.data) for text in args.tasks]
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
                 held_out_loss(args.model, name, dataset, args.output, batch_size=args.batch_size, limit=args.limit)
             )
     if args.text:
-        from train.evaluation.text_tasks import evaluate_text
+        from train.evaluation.lm_eval_tasks import evaluate_text
 
         found += evaluate_text(
             subject, args.text, args.output,

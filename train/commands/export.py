@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export and say as what."""
-    from train.export.write import export
+    from train.export.export_folder import export
 
     told = export(args.checkpoint, args.out, tokenizer=args.tokenizer, decoder_only=args.decoder_only, dtype=args.dtype)
     print(f"{args.out}: {told.architecture}, {told.dtype}, at sample {told.position:,}")

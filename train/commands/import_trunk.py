@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import and say where to."""
-    from train.export.trunk import import_trunk
+    from train.export.import_folder import import_trunk
 
     print(f"wrote {import_trunk(args.model, args.run_file)}")
     return 0

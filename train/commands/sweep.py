@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from schemas.errors import InputError
+from common.errors import InputError
 
 HELP = "train every stretch of a sweep on this machine, trunks before branches, and score its runs"
 EXAMPLE = """\
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Work through the sweep."""
     from train.commands.evaluate import pair
     from train.evaluation.tasks import task_named
-    from train.sweep import Scoring, work
+    from train.sweep.worker_pool import Scoring, work
 
     for name in ("workers", "threads", "limit"):
         if getattr(args, name) is not None and getattr(args, name) < 1:

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from schemas import atomic
-from schemas.errors import InputError
+from common import atomic_files
+from common.errors import InputError
 from schemas.run_log import Answer, Scores, Tally
-from train import checkpoint
+from train.checkpoint import save
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import PromptEncoder
 from train.evaluation.questions import Question, load_questions
-from train.loader.decode import DamagedRowError, decode_image
+from train.loader.rows.decode import DamagedRowError, decode_image
 from train.models.vlm import VisionLanguageModel
-from train.tokenizer import tokenizer_of
+from train.tokenizer_check import tokenizer_of
 
 
 def evaluate(
@@ -31,11 +31,11 @@ def evaluate(
     Raises:
         InputError: checkpoint, tokenizer, questions or an image cannot be used.
     """
-    found = checkpoint.find(path)
-    saved = checkpoint.read(found)
+    found = save.find(path)
+    saved = save.read(found)
     file = tokenizer_of(tokenizer, saved.run.tokenizer, saved.tokenizer)
     model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)
-    checkpoint.load_weights(found, model)
+    save.load_weights(found, model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     questions = load_questions(questions_file)
@@ -105,7 +105,7 @@ def tally(group: Outcomes) -> Tally:
 
 def write(scores: Scores, path: Path) -> None:
     """Write scores as JSON, whole or not at all."""
-    atomic.write_text(path, scores.model_dump_json(indent=1) + "\n")
+    atomic_files.write_text(path, scores.model_dump_json(indent=1) + "\n")
 
 
 def read_image(path: Path, size: int) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.evaluation.subject import Subject
+from train.evaluation.scored_model import Subject
 
 
 class Stem(NamedTuple):

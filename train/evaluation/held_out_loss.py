@@ -1,6 +1,6 @@
 """Held-out loss of a source: mean cross-entropy over the loss-bearing tokens of an MDS dataset, as training counts it.
 
-Rows, masks and losses are training's own (`train.held_out`, the checkpoint's model), so the figure continues the
+Rows, masks and losses are training's own (`train.loader.held_out`, the checkpoint's model), so the figure continues the
 training curves. It needs a checkpoint: an export does not know about packed documents.
 """
 
@@ -12,15 +12,15 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from schemas import atomic
-from schemas.errors import InputError
+from common import atomic_files
+from common.errors import InputError
 from schemas.results import Prediction, TaskResult, TaskSummary
-from train.evaluation.files import digest
-from train.evaluation.run import identity_of, kept, standard_error, summary_of
-from train.evaluation.subject import weights_digest
-from train.export.build import load
-from train.held_out import HeldOut, row_losses
-from train.loader.batch import Batch
+from train.evaluation.official_files import digest
+from train.evaluation.scored_model import weights_digest
+from train.evaluation.task_runner import identity_of, kept, standard_error, summary_of
+from train.export.hugging_face_model import load
+from train.loader.held_out import HeldOut, row_losses
+from train.loader.rows.batch import Batch
 
 
 def held_out_loss(
@@ -72,5 +72,5 @@ def held_out_loss(
         predictions=predictions,
     )
     out.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(out / f"{task}.json", result.model_dump_json(indent=1) + "\n")
+    atomic_files.write_text(out / f"{task}.json", result.model_dump_json(indent=1) + "\n")
     return summary_of(result)

@@ -10,7 +10,7 @@ import pickletools
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import InputError
+from common.errors import InputError
 
 _MARK = object()
 _PUSHED: dict[str, Any] = {

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from train.evaluation.evaluate import read_image
 from train.evaluation.generation import Stem, answer, batches
-from train.evaluation.item import Item
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import Prompt
-from train.evaluation.subject import Subject
+from train.evaluation.scored_model import Subject
+from train.evaluation.task import Item
 
 _EVERY_S = 10.0
 

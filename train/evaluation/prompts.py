@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from train.evaluation.questions import Question
-from train.tokenizer import checked_tokenizer
+from train.tokenizer_check import checked_tokenizer
 
 
 class Prompt(NamedTuple):

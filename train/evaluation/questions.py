@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from schemas.errors import InputError
+from common.errors import InputError
 
 
 class Question(BaseModel):

@@ -11,11 +11,11 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from train.loader.batch import Batch
-from train.loader.collate import collate
 from train.loader.dataset import ScheduleDataset
-from train.loader.decode import Row
-from train.loader.failure import Failure, SourceError
+from train.loader.errors import Failure, SourceError
+from train.loader.rows.batch import Batch
+from train.loader.rows.collate import collate
+from train.loader.rows.decode import Row
 
 
 class ScheduleLoader(DataLoader[Batch]):

@@ -35,19 +35,19 @@ from streaming.base.shared.prefix import _get_path
 from streaming.base.world import World
 from torch.utils.data import get_worker_info
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.schedule import Schedule
-from train.loader.agreement import on_each_node, own_prefix
-from train.loader.decode import DamagedRowError, Row, decode_row
-from train.loader.failure import Failure, SourceError
-from train.loader.fetch import Patience
+from train.checkpoint.history_check import check_past
+from train.loader.cache.cache_folder import Slot
+from train.loader.cache.download import Patience
+from train.loader.errors import Failure, SourceError
 from train.loader.look_ahead import LookAhead
-from train.loader.resume import check_past
+from train.loader.node_agreement import on_each_node, own_prefix
+from train.loader.rank_share import LazyWork, SampleIds, Share
+from train.loader.rows.decode import DamagedRowError, Row, decode_row
 from train.loader.shard_cache import Shards, check_limit
-from train.loader.shards import ShardSearch
-from train.loader.slot import Slot
-from train.loader.sources import Site, open_streams, survey
-from train.loader.work import LazyWork, SampleIds, Share
+from train.loader.shard_search import ShardSearch
+from train.loader.sources.open_sources import Site, open_streams, survey
 
 log = logging.getLogger(__name__)
 AHEAD = 64

@@ -23,10 +23,10 @@ from filelock import FileLock
 from streaming import StreamingDataset
 from streaming.base.constant import TICK
 
-from schemas.errors import InputError
-from train.loader.failure import SourceError
-from train.loader.stream import SourceStream
-from train.loader.table import Shard
+from common.errors import InputError
+from train.loader.errors import SourceError
+from train.loader.sources.shard_table import Shard
+from train.loader.sources.source_stream import SourceStream
 
 _LEAST = 4
 """A cache limit must have room for so many of the largest shards."""

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from train.config.decoder_config import DecoderConfig
 from train.models.attention import Mask, attend
 from train.models.rope import RotaryPositions, rotate
-from train.models.sizes import DecoderConfig
 
 INITIAL_STD = 0.02
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from schemas.manifest import ImageGeometry
-from train.models.encoder_config import EncoderConfig
+from train.config.encoder_config import EncoderConfig
 from train.models.towers import Shapes, SiglipDinoEncoder, SiglipEncoder, expect_tokens, normalise
 
 

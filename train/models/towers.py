@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import ImageGeometry
-from train.models.encoder_config import EncoderConfig
+from train.config.encoder_config import EncoderConfig
 
 Shapes = Mapping[str, dict[str, Any]]
 """Hugging Face's config of each tower (`siglip`, `dino`), as `encoder.shapes` gives them."""

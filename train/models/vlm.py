@@ -16,16 +16,16 @@ from composer.models import ComposerModel
 from torch import Tensor, nn
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
-from train.loader.batch import Batch
+from train.config.decoder_config import DecoderConfig, padded_vocabulary
+from train.config.encoder_config import EncoderConfig
+from train.config.model_config import ModelConfig
+from train.loader.rows.batch import Batch
 from train.models.attention import document_mask
 from train.models.decoder import INITIAL_STD, Decoder
-from train.models.documents import document_ids, positions
+from train.models.document_positions import document_ids, positions
 from train.models.encoder import build_encoder
-from train.models.encoder_config import EncoderConfig
 from train.models.loss import cross_entropy
-from train.models.model_config import ModelConfig
 from train.models.projector import Projector
-from train.models.sizes import DecoderConfig, padded_vocabulary
 from train.models.towers import Shapes
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from curriculum.__main__ import main
 from curriculum.commands.arguments import position, positive, read_schedule, settings, whole
-from schemas.errors import InputError
 from schemas.schedule import Schedule
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from curriculum.__main__ import main
-from curriculum.json_schema import json_schema
+from curriculum.language.json_schema import json_schema
 
 
 def test_prints_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from curriculum.__main__ import main
-from tests.curriculum.study.conftest import swept
+from tests.curriculum.sweep_report.conftest import swept
 
 __all__ = ["swept"]
 

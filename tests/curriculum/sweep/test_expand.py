@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from curriculum.document import Template
+from common.errors import InputError
+from curriculum.language.template import Template
 from curriculum.sweep.expand import expand
-from schemas.errors import InputError
 from tests.curriculum.sweep.conftest import RUN, SWEEP
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curriculum.document import Template
+from curriculum.language.template import Template
 from curriculum.sweep.expand import expand
 from curriculum.sweep.summary import as_json, drawn, sentence, with_sharing, without_sharing
 from curriculum.sweep.tree import tree

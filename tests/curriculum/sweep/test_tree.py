@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curriculum.document import Template
+from curriculum.language.template import Template
 from curriculum.sweep.expand import Run, expand
 from curriculum.sweep.tree import Node, tree
 from tests.curriculum.sweep.conftest import SWEEP

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.estimate import RUN_ROWS, describe
-from schemas.errors import InputError
 
 
 def job(folder: Path, tokenizer_dir: Path, rows: list[dict[str, Any]]) -> ConversationsJob:

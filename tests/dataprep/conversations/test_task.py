@@ -12,14 +12,14 @@ import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataprep import files
+from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
-from dataprep.conversations.read import spans
+from dataprep.conversations.json_array import spans
 from dataprep.conversations.task import Picture, conversation_items, judge_rows
-from dataprep.multimodal import TaskSpec, task_spec
-from dataprep.rejects import Rejects
-from dataprep.windows import Item
-from schemas.errors import InputError
+from dataprep.engine.rejects import Rejects
+from dataprep.image_text.run import TaskSpec, task_spec
+from dataprep.image_text.write_windows import Item
+from dataprep.storage import files
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=12)
 

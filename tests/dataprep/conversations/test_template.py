@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.conversations.template import clean, conversation, image_path
-from dataprep.rejects import RejectError
+from dataprep.engine.rejects import RejectError
 
 TEXT = st.text(min_size=1).map(clean).filter(lambda text: text.strip() and "<image>" not in text)
 

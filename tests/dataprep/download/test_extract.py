@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from common.errors import InputError
 from dataprep.download.extract import MAX_MEMBER_BYTES, extract
-from dataprep.tasks import Scratch
-from dataprep.webdataset import write_tar
-from schemas.errors import InputError
+from dataprep.engine.tasks import Scratch
+from dataprep.tar.read import write_tar
 
 
 def rows_of(tmp_path: Path, *members: tuple[str, bytes]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from common.errors import InputError
 from dataprep.download import shard
-from dataprep.download.account import TRANSIENT
+from dataprep.download.client.reasons import TRANSIENT
 from dataprep.download.config import DownloadJob
-from dataprep.download.engine import Spool
 from dataprep.download.extract import SCHEMA
+from dataprep.download.fetch_pool import Spool
 from dataprep.download.job import describe, run
-from dataprep.tasks import Scratch
-from dataprep.webdataset import samples, write_tar
-from schemas.errors import InputError
+from dataprep.engine.tasks import Scratch
+from dataprep.tar.read import samples, write_tar
 from tests.dataprep.download.stranger import HOSTILE
 
 Picture = Callable[..., bytes]

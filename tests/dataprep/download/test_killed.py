@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataprep.download.account import TRANSIENT
-from dataprep.webdataset import samples
+from dataprep.download.client.reasons import TRANSIENT
+from dataprep.tar.read import samples
 from tests.dataprep.download.stranger import HOSTILE, ODD, Stranger, running
 from tests.dataprep.killing import kill_executor, kill_tree, receipts, submit, tree, wait_for, working
 

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep.download.account import TRANSIENT, Reason
+from dataprep.download.client.reasons import TRANSIENT, Reason
 from dataprep.download.config import DownloadJob
-from dataprep.download.engine import Failure
+from dataprep.download.fetch_pool import Failure
 from dataprep.download.shard import RESULT_SCHEMA, _before, _outcome, tar_file
 
 JOB = DownloadJob.model_validate({"metadata": "m", "out": "o"})

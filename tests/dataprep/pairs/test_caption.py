@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dataprep.engine.rejects import RejectError
 from dataprep.pairs.caption import CaptionPolicy, choose, clean
-from dataprep.rejects import RejectError
 
 SAMPLE = CaptionPolicy(use="sample", probabilities={"web": 0.3, "synthetic": 0.7})
 

@@ -14,12 +14,13 @@ import pytest
 import tokenizers
 from pyspark.sql import SparkSession
 
-from dataprep import files, origins
-from dataprep.origins import part_file
+from common.errors import InputError
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import describe, run
-from dataprep.webdataset import write_tar
-from schemas.errors import InputError
+from dataprep.provenance import row_parts
+from dataprep.provenance.row_parts import part_file
+from dataprep.storage import files
+from dataprep.tar.read import write_tar
 from schemas.manifest import Manifest
 
 Picture = Callable[..., bytes]
@@ -143,23 +144,23 @@ def test_provenance_leads_from_a_window_to_its_urls(dataset: Path) -> None:
     assert {row["caption"] for row in rows} == {"web:0"}
     assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows)
     manifest = Manifest.load(dataset)
-    behind = [origins.why(str(dataset), sample) for sample in range(manifest.samples)]
+    behind = [row_parts.why(str(dataset), sample) for sample in range(manifest.samples)]
     assert sum(map(len, behind)) == manifest.rows.written
     assert behind[-1][-1]["uid"] == rows[-1]["uid"]
     assert [row["start"] for row in behind[0]] == sorted(row["start"] for row in behind[0])
     with pytest.raises(InputError, match="no sample"):
-        origins.why(str(dataset), manifest.samples)
+        row_parts.why(str(dataset), manifest.samples)
 
 
 def test_a_job_killed_halfway_ends_with_the_same_bytes(
     spark: SparkSession, dataset: Path, tars: Path, tokenizer_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver dies before the manifest; the second run keeps the first one's receipts and finishes."""
-    from dataprep import multimodal
+    from dataprep.image_text import run as multimodal
 
     job = settings(tars, tmp_path / "out", tokenizer_dir)
     with monkeypatch.context() as patched:
-        patched.setattr(multimodal.publish, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(multimodal.commit, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(spark, job)
     with pytest.raises(InputError, match="not a finished dataset"):
@@ -173,7 +174,7 @@ def test_a_job_killed_halfway_ends_with_the_same_bytes(
 def test_member_order_of_the_input_does_not_matter(
     spark: SparkSession, dataset: Path, tars: Path, tokenizer_dir: Path, tmp_path: Path
 ) -> None:
-    from dataprep.webdataset import samples
+    from dataprep.tar.read import samples
 
     (tmp_path / "in").mkdir()
     data = (tars / "1.tar").read_bytes()
@@ -184,7 +185,7 @@ def test_member_order_of_the_input_does_not_matter(
             write_tar(out, turned)
     done = run(spark, settings(tmp_path / "in", tmp_path / "out", tokenizer_dir))
     assert done.manifest.warnings == ["40 uids occur in more than one tar; `deduplicate: true` keeps the first"]
-    first = origins.SHARDS_PER_TASK
+    first = row_parts.SHARDS_PER_TASK
     shards = sorted(p.name for p in dataset.glob(f"shard.0{first}*.mds"))
     for name in shards:
         assert (tmp_path / "out" / name).read_bytes() == (dataset / name).read_bytes()

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
+from dataprep.tar.read import write_tar
 from dataprep.verify import verify
-from dataprep.webdataset import write_tar
 from tests.dataprep.killing import LIMIT_S, kill_executor, kill_tree, receipts, submit, tree, wait_for, working
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from dataprep.engine.rejects import Rejects
 from dataprep.pairs.read import MAX_TEXT_BYTES, PairRow, read_rows
-from dataprep.rejects import Rejects
-from dataprep.webdataset import write_tar
+from dataprep.tar.read import write_tar
 
 
 def read(*members: tuple[str, bytes]) -> tuple[list[PairRow], Rejects]:

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from dataprep import files, multimodal, origins
-from dataprep.multimodal import task_spec
+from dataprep.image_text import run as multimodal
+from dataprep.image_text.run import task_spec
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
+from dataprep.provenance import row_parts
+from dataprep.storage import files
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
+from dataprep.tar.read import write_tar
 from dataprep.verify import verify
-from dataprep.webdataset import write_tar
 from schemas.manifest import InputFile
 from tests.support import ROOT, command_environment
 
@@ -68,7 +70,7 @@ def test_from_store_to_store_and_a_takedown_there(
         manifest, problems = verify(settings["out"])
         assert problems == []
         assert manifest.rows.rejected == {"banned_uid": 1, "where": 1}
-        assert origins.why(settings["out"], 0)[0]["url"].startswith("http://a.example/")
+        assert row_parts.why(settings["out"], 0)[0]["url"].startswith("http://a.example/")
         before = shards_of(settings["out"])
         remove(settings["out"], Request(uids=frozenset(["0.5", "1.5"])), date="2026-01-02")
         manifest, problems = verify(settings["out"])

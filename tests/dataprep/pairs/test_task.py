@@ -16,14 +16,14 @@ import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataprep import origins
+from common.errors import InputError
+from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.image_text.run import TaskSpec, task_spec
 from dataprep.mds.read import fixed_column
-from dataprep.multimodal import TaskSpec, task_spec
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.task import work
-from dataprep.tasks import Receipt, Scratch
-from dataprep.webdataset import write_tar
-from schemas.errors import InputError
+from dataprep.provenance import row_parts
+from dataprep.tar.read import write_tar
 
 Picture = Callable[..., bytes]
 SPECIAL = ("<|endoftext|>", "<|padding|>", "<image>", "a <|endoftext|><|endoftext|>b <image> <|padding|>c")
@@ -47,7 +47,7 @@ def pack(folder: Path, spec: TaskSpec, members: list[tuple[str, bytes]]) -> tupl
         for shard in receipt["shards"]
         for ids in fixed_column((folder / "out" / shard["name"]).read_bytes(), shard["entry"], "tokens")
     ]
-    table, captions = origins.read_part(str(folder / "out"), 0).to_pylist(), {}
+    table, captions = row_parts.read_part(str(folder / "out"), 0).to_pylist(), {}
     identity = spec.tokenizer.identity
     stacked = np.concatenate([np.empty((0, 128), np.uint16), *windows])
     assert (stacked == identity.end_of_text_id).sum() == (stacked == identity.image_id).sum() // 4 == len(table)
@@ -159,4 +159,4 @@ def test_names_that_are_not_utf8_are_packed(tokenizer_dir: Path, tmp_path: Path,
             tar.addfile(info, io.BytesIO(data))
     receipt = work((0, str(tmp_path / "0.tar")), Scratch(str(tmp_path / "out"), tmp_path), spec_of(tokenizer_dir))
     assert receipt["written"] == 1
-    assert origins.read_part(str(tmp_path / "out"), 0)["uid"].to_pylist() == ["caf\\xe9"]
+    assert row_parts.read_part(str(tmp_path / "out"), 0)["uid"].to_pylist() == ["caf\\xe9"]

@@ -15,16 +15,17 @@ import pytest
 import tokenizers
 from pyspark.sql import SparkSession
 
-from dataprep import origins, publish, redo
+from common.errors import InputError
 from dataprep.__main__ import main
+from dataprep.engine import commit, journal
 from dataprep.mds import read
 from dataprep.mds.layout import Layout
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
+from dataprep.provenance import row_parts
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
 from dataprep.verify import verify
-from schemas.errors import InputError
 from schemas.manifest import Manifest
 from tests.dataprep.takedown.conftest import HOSTS, uid_of
 from tests.support import ROOT
@@ -100,7 +101,7 @@ def test_only_what_was_named_leaves(
     for number, row in enumerate(rows):
         here = pairs_in(row, after, tokenizer_dir)
         found |= here
-        assert [f"caption {int(one['uid'], 16)}" for one in origins.why(str(dataset), number)] == list(here)
+        assert [f"caption {int(one['uid'], 16)}" for one in row_parts.why(str(dataset), number)] == list(here)
         if rows_before:
             earlier = pairs_in(rows_before[number], before, tokenizer_dir)
             gone = {f"caption {n}" for n in range(80) if meant(n)}
@@ -149,15 +150,15 @@ def test_a_dry_run_says_what_would_go(dataset: Path, capsys: pytest.CaptureFixtu
 
 
 def test_two_takedowns_at_once_are_refused(dataset: Path) -> None:
-    with redo.alone(str(dataset)), pytest.raises(InputError, match="another process"):
+    with journal.alone(str(dataset)), pytest.raises(InputError, match="another process"):
         remove(str(dataset), Request(uids=frozenset([uid_of(7)])), date=DATE)
 
 
 def test_an_orphan_sweep_leaves_an_unfinished_takedown_alone(dataset: Path) -> None:
-    change = redo.Change(str(dataset))
+    change = journal.Change(str(dataset))
     change.put("removed/x.txt", b"x")
-    (dataset / redo.JOURNAL).write_text(json.dumps({"files": [["removed/x.txt", change._digests["removed/x.txt"]]]}))
-    assert publish.sweep(str(dataset)) == []
+    (dataset / journal.JOURNAL).write_text(json.dumps({"files": [["removed/x.txt", change._digests["removed/x.txt"]]]}))
+    assert commit.sweep(str(dataset)) == []
     assert "interrupted" in verify(str(dataset))[1][0]
     remove(str(dataset), Request(), date=DATE)
     assert (dataset / "removed/x.txt").read_text() == "x"
@@ -226,7 +227,7 @@ def test_killed_at_any_moment_it_is_as_before_or_done_and_a_second_start_finishe
     seen = set()
     for moment, _ in outcomes[:-1]:
         folder = work / moment
-        if not redo.pending(str(folder)):
+        if not journal.pending(str(folder)):
             state = {name: data for name, data in tree(folder).items() if "/redo/" not in name}
             assert state in (untouched, calm)
             seen.add("new" if state == calm else "old")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataprep import origins
+from dataprep.provenance import row_parts
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
 from schemas.schedule import Schedule
@@ -45,7 +45,7 @@ def test_a_schedule_compiled_before_is_read_after(
     running = iter(ScheduleDataset(schedule, 4, cache="unused"))
     seen = [next(running).tokens for _ in range(5)]  # its index and table of samples are in memory
 
-    victim = origins.why(str(dataset), int(samples[9]))[1]["uid"]
+    victim = row_parts.why(str(dataset), int(samples[9]))[1]["uid"]
     remove(str(dataset), Request(uids=frozenset([victim])), date="2026-01-02")
 
     rest = [row.tokens for row in running]

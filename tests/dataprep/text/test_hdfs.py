@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from streaming import StreamingDataset
 
-from dataprep import files, verify
-from dataprep.plan import STAGING
-from dataprep.tasks import receipts_of
+from dataprep import verify
+from dataprep.engine.plan import STAGING
+from dataprep.engine.tasks import receipts_of
+from dataprep.storage import files
 from tests.dataprep.hadoop import Hadoop
 from tests.dataprep.killing import LIMIT_S, kill_tree, submit, tree, wait_for
 from tests.dataprep.text.test_killed import finish, prepare, settings

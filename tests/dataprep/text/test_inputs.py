@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from common import yaml_file
+from common.errors import InputError
 from dataprep.text.config import TextJob
 from dataprep.text.inputs import expand
-from schemas import yaml_file
-from schemas.errors import InputError
 
 
 @pytest.fixture

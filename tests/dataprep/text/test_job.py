@@ -12,11 +12,11 @@ from pyspark.sql import SparkSession
 from streaming import StreamingDataset
 from streaming.base.util import clean_stale_shared_memory
 
-from dataprep.plan import STAGING
+from common.errors import InputError
+from dataprep.engine.plan import STAGING
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
-from dataprep.tokenizer import TokenizerSpec, encoder
-from schemas.errors import InputError
+from dataprep.tokens.tokenizer import TokenizerSpec, encoder
 from schemas.manifest import Manifest
 
 SEQ_LEN = 32

@@ -10,9 +10,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from dataprep.text.config import TextJob
 from dataprep.text.read import Document, Reject, documents
-from schemas.errors import InputError
 
 ZSTD = zstandard.ZstdCompressor()
 ROW = {"text": "é one", "url": "http://a", "metadata": {"WARC-Record-ID": "<urn:1>", "x": None}}

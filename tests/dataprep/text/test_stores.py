@@ -14,11 +14,12 @@ import pytest
 import zstandard
 from pyspark.sql import SparkSession
 
-from dataprep import files, verify
-from dataprep.plan import STAGING
+from dataprep import verify
+from dataprep.engine.plan import STAGING
+from dataprep.provenance.why import why
+from dataprep.storage import files
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
-from dataprep.text.why import why
 
 BUCKET = "bucket"
 ROOT = Path(__file__).resolve().parents[3]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import exit_code
 from demo.world.__main__ import main
 from demo.world.world import Options, World
-from schemas.errors import exit_code
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

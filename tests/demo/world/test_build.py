@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from demo.world import held_out
 from demo.world.build import build
 from demo.world.world import Options, World
-from schemas.errors import InputError
 
 _ARGUMENTS = ("--documents", "400", "--scenes", "64", "--conversations", "200", "--held-out", "24", "--seed", "11")
 

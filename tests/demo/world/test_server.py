@@ -18,10 +18,10 @@ from urllib.request import urlopen
 import pyarrow.parquet as pq
 import pytest
 
+from common.errors import InputError
 from demo.world.build import build
 from demo.world.server import SLOW_SECONDS, WorldServer, serving
 from demo.world.world import DefectKind, Options, World
-from schemas.errors import InputError
 
 
 @pytest.fixture(scope="module")

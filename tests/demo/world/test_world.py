@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from demo.world.world import WORLD_NAME, Options, World
-from schemas.errors import InputError
 
 
 def test_round_trip(world_root: Path, world: World, options: Options) -> None:

@@ -10,9 +10,9 @@ from schemas.schedule import Schedule
 from tests.train import synthetic
 from train.__main__ import main
 from train.callbacks.audit import AuditError
-from train.config import RunConfig
-from train.launch import fit
+from train.config.run_config import RunConfig
 from train.loader.dataset import ScheduleDataset
+from train.run.launch import fit
 
 MODEL = {
     "decoder": {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24},
@@ -31,7 +31,7 @@ def run_in(folder, schedule: Schedule) -> RunConfig:
 def test_a_run_is_logged_and_proven(tmp_path, monkeypatch, capsys):
     schedule, memory = synthetic.schedule(tmp_path, lengths=(24, 24, 16)), InMemoryLogger()
     run = run_in(tmp_path, schedule)
-    monkeypatch.setattr("train.trainer.build_loggers", lambda config: [memory])
+    monkeypatch.setattr("train.run.trainer.build_loggers", lambda config: [memory])
     fit(run, schedule, DeviceCPU())
 
     last = {name: values[-1][1] for name, values in memory.data.items() if name.startswith("sources/")}

@@ -11,17 +11,17 @@ from composer.core import Timestamp
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import TokenizerIdentity
 from schemas.run_log import Scores
 from tests.train import synthetic
 from train.__main__ import main
-from train.checkpoint import CheckpointStore
-from train.config import RunConfig
+from train.checkpoint.save import CheckpointStore
+from train.config.run_config import RunConfig
 from train.evaluation.evaluate import choose, tally
 from train.evaluation.prompts import PromptEncoder
 from train.evaluation.questions import Question, load_questions
-from train.trainer import build_model
+from train.run.trainer import build_model
 
 SHAPE = {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24}
 

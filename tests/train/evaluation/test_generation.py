@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.train.checkpoints import PATCH, checkpoint
 from train.evaluation.generation import LEAST, Stem, answer, batches, continued
-from train.evaluation.subject import Subject, open_subject
+from train.evaluation.scored_model import Subject, open_subject
 
 
 @given(st.lists(st.integers(1, 5), max_size=30), st.integers(1, 7))

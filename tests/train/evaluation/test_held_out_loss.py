@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import Manifest
 from schemas.results import Results
 from tests.train import synthetic
 from tests.train.checkpoints import PATCH, checkpoint
 from train.__main__ import main
 from train.evaluation.held_out_loss import held_out_loss
-from train.export.build import load
-from train.loader.batch import Batch
-from train.loader.collate import collate
-from train.loader.decode import decode_row
+from train.export.hugging_face_model import load
+from train.loader.rows.batch import Batch
+from train.loader.rows.collate import collate
+from train.loader.rows.decode import decode_row
 
 
 @pytest.fixture

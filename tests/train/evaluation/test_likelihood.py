@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tests.train.synthetic import GEOMETRY, TOKENIZER
+from train.config.model_config import ModelConfig
 from train.evaluation.likelihood import likelihoods, score
 from train.evaluation.prompts import Prompt
-from train.models.model_config import ModelConfig
 from train.models.vlm import VisionLanguageModel
 
 SHAPE = {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import InputError
+from common.errors import InputError
 from train.evaluation import plain_pickle
 
 plain = st.recursive(

@@ -13,18 +13,18 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.schedule import Schedule
 from tests.train.checkpoints import checkpoint
 from tests.train.evaluation import official
-from train import checkpoint as checkpoints
+from train.checkpoint import save as checkpoints
 from train.evaluation.predict import Settings
-from train.evaluation.run import evaluate_tasks
-from train.evaluation.subject import open_subject
-from train.export.build import load
-from train.export.write import export
+from train.evaluation.scored_model import open_subject
+from train.evaluation.task_runner import evaluate_tasks
+from train.export.export_folder import export
+from train.export.hugging_face_model import load
 from train.models.towers import normalise
-from train.trainer import build_model
+from train.run.trainer import build_model
 
 
 def towers(folder: Path) -> dict[str, str]:

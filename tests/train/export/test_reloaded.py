@@ -17,9 +17,9 @@ from PIL import Image
 
 from tests.train.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
 from train.evaluation.generation import Stem, answer
-from train.evaluation.subject import open_subject
-from train.export.write import export
-from train.loader.decode import decode_image
+from train.evaluation.scored_model import open_subject
+from train.export.export_folder import export
+from train.loader.rows.decode import decode_image
 from train.models.towers import normalise
 
 STRANGER = Path(__file__).with_name("stranger.py")

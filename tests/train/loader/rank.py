@@ -17,13 +17,13 @@ from typing import Any
 import torch.distributed as dist
 import xxhash
 
-from schemas.errors import EXIT_BAD_INPUT, InputError
+from common.errors import EXIT_BAD_INPUT, InputError
 from schemas.schedule import Schedule
-from train.loader.batch import Batch
+from train.loader.cache.download import Patience
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
-from train.loader.failure import ended_by_another, reports
-from train.loader.fetch import Patience
+from train.loader.errors import ended_by_another, reports
+from train.loader.rows.batch import Batch
 
 
 def facts(batch: Batch) -> list[list[Any]]:
@@ -60,7 +60,7 @@ def read(plan: dict[str, Any], case: dict[str, Any]) -> None:
             log.flush()
             try:
                 dist.barrier()
-            except RuntimeError:  # as `train.launch` does
+            except RuntimeError:  # as `train.run.launch` does
                 if dataset.failed_elsewhere():
                     raise ended_by_another() from None
                 raise

@@ -8,7 +8,7 @@ from streaming.base.world import World
 
 from schemas.schedule import Phase, Schedule, Source
 from tests.train import synthetic
-from train.loader.work import Share
+from train.loader.rank_share import Share
 
 ALL = 1_000_000_000
 

@@ -5,10 +5,10 @@ import pytest
 from streaming.base.world import World
 from torch.utils.data import DataLoader
 
-from schemas.errors import InputError
+from common.errors import InputError
 from tests.train import synthetic
-from train.loader.collate import collate
 from train.loader.dataset import ScheduleDataset
+from train.loader.rows.collate import collate
 
 
 @pytest.fixture(scope="module")

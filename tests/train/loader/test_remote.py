@@ -9,15 +9,15 @@ import pytest
 import xxhash
 from streaming.base.world import World
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import Manifest, Removal
 from schemas.schedule import Schedule
 from tests.train import synthetic
 from tests.train.loader.object_server import ObjectServer
+from train.loader.cache.download import Patience
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
-from train.loader.failure import SourceError
-from train.loader.fetch import Patience
+from train.loader.errors import SourceError
 
 KINDS = ("text", "pairs", "conversations")
 QUICK = Patience(total=20, first=0.01, longest=0.05)

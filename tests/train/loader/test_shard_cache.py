@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import Manifest, Rows, TokenCounts
 from schemas.schedule import Schedule
 from tests.train import synthetic
@@ -16,7 +16,7 @@ from tests.train.loader.jobs import whole_run
 from tests.train.loader.rank import facts
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
-from train.loader.failure import SourceError
+from train.loader.errors import SourceError
 
 SAMPLES = {"text": 240, "pairs": 40, "conversations": 40}
 SHARD = 1 << 12

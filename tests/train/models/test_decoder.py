@@ -5,10 +5,10 @@ import torch
 from transformers import LlamaForCausalLM, Qwen3ForCausalLM
 
 from tests.train.models.hugging_face import text_config
+from train.config.decoder_config import SIZES, DecoderConfig
 from train.models.attention import document_mask
 from train.models.decoder import Decoder
-from train.models.documents import document_ids, positions
-from train.models.sizes import SIZES, DecoderConfig
+from train.models.document_positions import document_ids, positions
 
 VOCABULARY, END = 96, 3
 

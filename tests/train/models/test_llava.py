@@ -6,8 +6,8 @@ from transformers import LlavaConfig, LlavaForConditionalGeneration, SiglipVisio
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from tests.train.models.hugging_face import text_config
-from train.models.encoder_config import EncoderConfig
-from train.models.sizes import DecoderConfig
+from train.config.decoder_config import DecoderConfig
+from train.config.encoder_config import EncoderConfig
 from train.models.vlm import VisionLanguageModel
 
 TOKENIZER = TokenizerIdentity(digest="t", vocabulary_size=60, end_of_text_id=0, pad_id=1, image_id=60)

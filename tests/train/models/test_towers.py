@@ -15,10 +15,10 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from schemas.errors import InputError
+from common.errors import InputError
 from schemas.manifest import ImageGeometry
+from train.config.encoder_config import EncoderConfig
 from train.models.encoder import build_encoder
-from train.models.encoder_config import EncoderConfig
 
 GEOMETRY = ImageGeometry(size=16, patch=8, tokens=4)
 SMALL = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
-from train.loader.batch import IGNORED, split_batch, tokens_in_batch
-from train.loader.collate import collate
-from train.loader.decode import Row
-from train.models.encoder_config import EncoderConfig
-from train.models.sizes import DecoderConfig
+from train.config.decoder_config import DecoderConfig
+from train.config.encoder_config import EncoderConfig
+from train.loader.rows.batch import IGNORED, split_batch, tokens_in_batch
+from train.loader.rows.collate import collate
+from train.loader.rows.decode import Row
 from train.models.vlm import VisionLanguageModel
 
 TOKENIZER = TokenizerIdentity(digest="t", vocabulary_size=60, end_of_text_id=0, pad_id=1, image_id=60)

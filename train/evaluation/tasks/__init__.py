@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.errors import InputError
-from train.evaluation.item import Task
+from common.errors import InputError
+from train.evaluation.task import Task
 from train.evaluation.tasks import gqa, ocid_ref, pope, questions, refcoco, textvqa, vizwiz, vqav2
 
 TASKS: dict[str, Task] = {

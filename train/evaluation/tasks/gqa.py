@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import InputError
-from train.evaluation import files
-from train.evaluation.item import Item, Scored
+from common.errors import InputError
+from train.evaluation import official_files
+from train.evaluation.task import Item, Scored
 
 
 def plain(answer: str) -> str:
@@ -27,8 +27,8 @@ class Gqa(Scored):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""
-        path = files.only(folder, "*questions.json")
-        data = files.read_json(path)
+        path = official_files.only(folder, "*questions.json")
+        data = official_files.read_json(path)
         if not isinstance(data, dict) or not data or not all(isinstance(row, dict) for row in data.values()):
             raise InputError("not an object of questions by id", file=path, remedy="use the official file")
         items = []
@@ -37,13 +37,13 @@ class Gqa(Scored):
             if not row.get("isBalanced", True):
                 continue
             types = row.get("types")
-            name = f"{files.field(row, 'imageId', path, what, (str, int))}.jpg"
+            name = f"{official_files.field(row, 'imageId', path, what, (str, int))}.jpg"
             items.append(
                 Item(
                     id=qid,
-                    question=files.field(row, "question", path, what),
-                    target=files.field(row, "answer", path, f"{what} (of a split without answers?)"),
-                    image=files.image(folder, name, "images"),
+                    question=official_files.field(row, "question", path, what),
+                    target=official_files.field(row, "answer", path, f"{what} (of a split without answers?)"),
+                    image=official_files.image(folder, name, "images"),
                     group=str(types.get("structural", "")) if isinstance(types, dict) else "",
                 )
             )

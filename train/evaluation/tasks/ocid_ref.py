@@ -13,12 +13,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from schemas.errors import InputError
-from train.evaluation import files
-from train.evaluation.item import Item
+from common.errors import InputError
+from train.evaluation import official_files
 from train.evaluation.metrics.boxes import Box
+from train.evaluation.task import Item
 from train.evaluation.tasks.refcoco import PROMPT, Boxes
-from train.loader.decode import FORMATS
+from train.loader.rows.decode import FORMATS
 
 _CLUTTER = ((9, "minimum clutter"), (16, "medium clutter"), (20, "maximum clutter"))
 """The last take of each degree of clutter."""
@@ -30,26 +30,26 @@ class OcidRef(Boxes):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""
-        path = files.only(folder, "*expressions.json")
-        data = files.read_json(path)
+        path = official_files.only(folder, "*expressions.json")
+        data = official_files.read_json(path)
         if not isinstance(data, dict) or not data or not all(isinstance(row, dict) for row in data.values()):
             raise InputError("not an object of expressions by id", file=path, remedy="use the official file")
         sizes: dict[Path, tuple[int, int]] = {}
         items = []
         for number, row in data.items():
             what = f"expression {number}"
-            picture = files.image(folder, files.field(row, "scene_path", path, what), "", "images")
+            picture = official_files.image(folder, official_files.field(row, "scene_path", path, what), "", "images")
             if picture not in sizes:
                 sizes[picture] = _size(picture)
             width, height = sizes[picture]
-            written = files.field(row, "bbox", path, what, (str, list))
+            written = official_files.field(row, "bbox", path, what, (str, list))
             with contextlib.suppress(ValueError):
                 written = json.loads(written) if isinstance(written, str) else written
-            x1, y1, x2, y2 = files.four(written, path, what)
-            take = files.field({"take_id": 0, **row}, "take_id", path, what, int)
+            x1, y1, x2, y2 = official_files.four(written, path, what)
+            take = official_files.field({"take_id": 0, **row}, "take_id", path, what, int)
             group = next((name for last, name in _CLUTTER if take <= last), _CLUTTER[-1][1])
             box = Box(x1 / width, y1 / height, x2 / width, y2 / height)
-            question = PROMPT.format(files.field(row, "sentence", path, what))
+            question = PROMPT.format(official_files.field(row, "sentence", path, what))
             items.append(Item(number, question, box, picture, group=group))
         return items, [path]
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import InputError
-from train.evaluation import files
-from train.evaluation.item import Item, Scored
+from common.errors import InputError
+from train.evaluation import official_files
 from train.evaluation.metrics import yes_no
+from train.evaluation.task import Item, Scored
 
 SPLITS = ("random", "popular", "adversarial")
 
@@ -26,9 +26,11 @@ class Pope(Scored):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """Items split by split, in the files' order."""
-        found = {split: files.only(folder, f"*pope_{split}.json") for split in SPLITS if _exists(folder, split)}
+        found = {
+            split: official_files.only(folder, f"*pope_{split}.json") for split in SPLITS if _exists(folder, split)
+        }
         if not found:
-            files.only(folder, "*pope_random.json")
+            official_files.only(folder, "*pope_random.json")
         items = []
         for split, path in found.items():
             for number, line in enumerate(path.read_bytes().splitlines(), 1):
@@ -36,7 +38,7 @@ class Pope(Scored):
                     items.append(_item(folder, split, path, number, line))
         if not items:
             raise InputError("no questions", file=next(iter(found.values())), remedy="use the official file")
-        files.unique((item.id for item in items), folder)
+        official_files.unique((item.id for item in items), folder)
         return items, list(found.values())
 
     def score(self, item: Item, prediction: str) -> float:
@@ -65,11 +67,11 @@ def _item(folder: Path, split: str, path: Path, number: int, line: bytes) -> Ite
         problem = f"not a POPE question ({error})"
         raise InputError(problem, file=path, line=number, remedy="use the official file") from None
     what = f"line {number}"
-    question_id = files.field(row, "question_id", path, what, (int, str))
-    name, text, label = (files.field(row, key, path, what) for key in ("image", "text", "label"))
+    question_id = official_files.field(row, "question_id", path, what, (int, str))
+    name, text, label = (official_files.field(row, key, path, what) for key in ("image", "text", "label"))
     if label not in ("yes", "no"):
         raise InputError(f"{label!r} is neither yes nor no", file=path, line=number, field="label")
-    picture = files.image(folder, name, "val2014", "images")
+    picture = official_files.image(folder, name, "val2014", "images")
     return Item(f"{split}-{question_id}", text, label, picture, choices=("yes", "no"), group=split)
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.evaluation import files
-from train.evaluation.item import Item, Scored
+from train.evaluation import official_files
 from train.evaluation.questions import load_questions
+from train.evaluation.task import Item, Scored
 
 
 @dataclass(frozen=True)
@@ -19,19 +19,19 @@ class Questions(Scored):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""
-        path = files.only(folder, "questions.json")
+        path = official_files.only(folder, "questions.json")
         items = [
             Item(
                 id=str(question.question_id),
                 question=question.question,
                 target=question.answer,
-                image=files.image(folder, question.image, "") if question.image else None,
+                image=official_files.image(folder, question.image, "") if question.image else None,
                 choices=tuple(question.choices),
                 group=question.kind,
             )
             for question in load_questions(path)
         ]
-        files.unique((item.id for item in items), path)
+        official_files.unique((item.id for item in items), path)
         return items, [path]
 
     def score(self, item: Item, prediction: str) -> float:

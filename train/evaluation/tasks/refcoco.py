@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import InputError
-from train.evaluation import files, plain_pickle
-from train.evaluation.item import Item, Scored
+from common.errors import InputError
+from train.evaluation import official_files, plain_pickle
 from train.evaluation.metrics.boxes import iou, of_corner_and_size, parse
+from train.evaluation.task import Item, Scored
 
 SPLITS = ("val", "testA", "testB")
 PROMPT = "Please provide the bounding box coordinate of the region this sentence describes: {}"
@@ -48,41 +48,46 @@ class RefCoco(Boxes):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """An item for each sentence of each reference, in the file's order."""
-        refs_file, instances_file = files.only(folder, "refs*.p"), files.only(folder, "instances.json")
-        refs = files.rows(plain_pickle.load(refs_file), refs_file)
-        instances = files.read_json(instances_file)
+        refs_file, instances_file = (
+            official_files.only(folder, "refs*.p"),
+            official_files.only(folder, "instances.json"),
+        )
+        refs = official_files.rows(plain_pickle.load(refs_file), refs_file)
+        instances = official_files.read_json(instances_file)
         images, annotations = (
-            {files.field(row, "id", instances_file, f"a row of {part}", int): row
-             for row in files.rows(instances, instances_file, part)}
+            {official_files.field(row, "id", instances_file, f"a row of {part}", int): row
+             for row in official_files.rows(instances, instances_file, part)}
             for part in ("images", "annotations")
         )  # fmt: skip
         items = []
         for ref in refs:
             if ref.get("split") not in SPLITS:
                 continue
-            what = f"reference {files.field(ref, 'ref_id', refs_file, 'a reference', int)}"
-            annotation = annotations.get(files.field(ref, "ann_id", refs_file, what, int))
-            image = images.get(files.field(ref, "image_id", refs_file, what, int))
+            what = f"reference {official_files.field(ref, 'ref_id', refs_file, 'a reference', int)}"
+            annotation = annotations.get(official_files.field(ref, "ann_id", refs_file, what, int))
+            image = images.get(official_files.field(ref, "image_id", refs_file, what, int))
             if annotation is None or image is None:
                 part = "annotation" if annotation is None else "image"
                 problem = f"{what} names an {part} that is not in {instances_file.name}"
                 raise InputError(problem, file=refs_file, remedy="use files of one release")
-            name = files.field(image, "file_name", instances_file, f"the image of {what}")
-            picture = files.image(folder, name, "train2014", "images")
+            name = official_files.field(image, "file_name", instances_file, f"the image of {what}")
+            picture = official_files.image(folder, name, "train2014", "images")
             width, height = (
-                files.field(image, side, instances_file, f"image {name}", int) for side in ("width", "height")
+                official_files.field(image, side, instances_file, f"image {name}", int) for side in ("width", "height")
             )
             if width < 1 or height < 1:
                 raise InputError(f"image {name} of {width} x {height} pixels", file=instances_file)
-            corner_and_size = files.field(annotation, "bbox", instances_file, f"the annotation of {what}", list)
-            box = of_corner_and_size(files.four(corner_and_size, instances_file, what), width, height)
-            for sentence in files.field(ref, "sentences", refs_file, what, list):
-                number = f"{ref['ref_id']}-{files.field(sentence, 'sent_id', refs_file, what, int)}"
-                question = PROMPT.format(files.field(sentence, "sent", refs_file, what))
+            corner_and_size = official_files.field(
+                annotation, "bbox", instances_file, f"the annotation of {what}", list
+            )
+            box = of_corner_and_size(official_files.four(corner_and_size, instances_file, what), width, height)
+            for sentence in official_files.field(ref, "sentences", refs_file, what, list):
+                number = f"{ref['ref_id']}-{official_files.field(sentence, 'sent_id', refs_file, what, int)}"
+                question = PROMPT.format(official_files.field(sentence, "sent", refs_file, what))
                 items.append(Item(number, question, box, picture, group=ref["split"]))
         if not items:
             raise InputError(f"no reference of the splits {', '.join(SPLITS)}", file=refs_file)
-        files.unique((item.id for item in items), refs_file)
+        official_files.unique((item.id for item in items), refs_file)
         return items, [refs_file, instances_file]
 
 

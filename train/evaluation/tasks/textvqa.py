@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.evaluation import files
-from train.evaluation.item import Item, Scored
+from train.evaluation import official_files
 from train.evaluation.metrics.vqa import soft_accuracy
+from train.evaluation.task import Item, Scored
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,21 @@ class TextVqa(Scored):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""
-        path = files.only(folder, "TextVQA*.json")
+        path = official_files.only(folder, "TextVQA*.json")
         items = []
-        for number, row in enumerate(files.rows(files.read_json(path), path, "data")):
-            question_id = files.field(row, "question_id", path, f"row {number}", (int, str))
+        for number, row in enumerate(official_files.rows(official_files.read_json(path), path, "data")):
+            question_id = official_files.field(row, "question_id", path, f"row {number}", (int, str))
             what = f"question {question_id}"
-            name = f"{files.field(row, 'image_id', path, what, (str, int))}.jpg"
+            name = f"{official_files.field(row, 'image_id', path, what, (str, int))}.jpg"
             items.append(
                 Item(
                     id=str(question_id),
-                    question=files.field(row, "question", path, what),
-                    target=files.people(row, path, what),
-                    image=files.image(folder, name, "train_images", "images"),
+                    question=official_files.field(row, "question", path, what),
+                    target=official_files.people(row, path, what),
+                    image=official_files.image(folder, name, "train_images", "images"),
                 )
             )
-        files.unique((item.id for item in items), path)
+        official_files.unique((item.id for item in items), path)
         return items, [path]
 
     def score(self, item: Item, prediction: str) -> float:

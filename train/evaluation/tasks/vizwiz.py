@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.evaluation import files
-from train.evaluation.item import SHORT, Item, Scored
+from train.evaluation import official_files
 from train.evaluation.metrics.vqa import soft_accuracy
+from train.evaluation.task import SHORT, Item, Scored
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,21 @@ class VizWiz(Scored):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order; the image's name is the id."""
-        path = files.only(folder, "*.json")
+        path = official_files.only(folder, "*.json")
         items = []
-        for number, row in enumerate(files.rows(files.read_json(path), path)):
-            name = files.field(row, "image", path, f"row {number}")
+        for number, row in enumerate(official_files.rows(official_files.read_json(path), path)):
+            name = official_files.field(row, "image", path, f"row {number}")
             what = f"the question on {name}"
             items.append(
                 Item(
                     id=name,
-                    question=files.field(row, "question", path, what),
-                    target=files.people(row, path, what),
-                    image=files.image(folder, name, path.stem, "images"),
+                    question=official_files.field(row, "question", path, what),
+                    target=official_files.people(row, path, what),
+                    image=official_files.image(folder, name, path.stem, "images"),
                     group="answerable" if row.get("answerable", 1) else "unanswerable",
                 )
             )
-        files.unique((item.id for item in items), path)
+        official_files.unique((item.id for item in items), path)
         return items, [path]
 
     def score(self, item: Item, prediction: str) -> float:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import InputError
-from train.evaluation import files
-from train.evaluation.item import Item, Scored
+from common.errors import InputError
+from train.evaluation import official_files
 from train.evaluation.metrics.vqa import soft_accuracy
+from train.evaluation.task import Item, Scored
 
 SUBTYPE = "val2014"
 
@@ -24,19 +24,24 @@ class Vqav2(Scored):
 
     def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
         """Items in the order of the questions file."""
-        questions_file, answers_file = files.only(folder, "*questions.json"), files.only(folder, "*annotations.json")
-        data = files.read_json(questions_file)
-        questions = files.rows(data, questions_file, "questions")
-        annotations = files.rows(files.read_json(answers_file), answers_file, "annotations")
+        questions_file, answers_file = (
+            official_files.only(folder, "*questions.json"),
+            official_files.only(folder, "*annotations.json"),
+        )
+        data = official_files.read_json(questions_file)
+        questions = official_files.rows(data, questions_file, "questions")
+        annotations = official_files.rows(official_files.read_json(answers_file), answers_file, "annotations")
         for file, found in ((questions_file, questions), (answers_file, annotations)):
-            files.unique((files.field(row, "question_id", file, "a row", (int, str)) for row in found), file)
+            official_files.unique(
+                (official_files.field(row, "question_id", file, "a row", (int, str)) for row in found), file
+            )
         by_id = {row["question_id"]: row for row in annotations}
-        files.matched({row["question_id"] for row in questions}, set(by_id), questions_file, answers_file)
+        official_files.matched({row["question_id"] for row in questions}, set(by_id), questions_file, answers_file)
         subtype = str(data.get("data_subtype") or SUBTYPE)
         items = []
         for row in questions:
             what = f"question {row['question_id']}"
-            image_id = files.field(row, "image_id", questions_file, what, int)
+            image_id = official_files.field(row, "image_id", questions_file, what, int)
             annotation = by_id[row["question_id"]]
             if annotation.get("image_id", image_id) != image_id:
                 problem = f"{what} is about image {image_id}, its answers about {annotation['image_id']}"
@@ -45,9 +50,9 @@ class Vqav2(Scored):
             items.append(
                 Item(
                     id=str(row["question_id"]),
-                    question=files.field(row, "question", questions_file, what),
-                    target=files.people(annotation, answers_file, what),
-                    image=files.image(folder, name, subtype, "images"),
+                    question=official_files.field(row, "question", questions_file, what),
+                    target=official_files.people(annotation, answers_file, what),
+                    image=official_files.image(folder, name, subtype, "images"),
                     group=str(annotation.get("answer_type", "")),
                 )
             )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import InputError
+from common.errors import InputError
 from tests.train.evaluation import official
 from train.evaluation.plain_pickle import load
 from train.evaluation.tasks import TASKS

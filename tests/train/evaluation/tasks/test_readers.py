@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import InputError
+from common.errors import InputError
 from tests.train.evaluation import official
 from train.evaluation.metrics.boxes import Box
 from train.evaluation.tasks import TASKS, task_named

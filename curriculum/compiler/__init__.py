@@ -1,0 +1,1 @@
+"""A curriculum file becomes a schedule."""

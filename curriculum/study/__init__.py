@@ -1,1 +1,0 @@
-"""A finished sweep as the paper's figures: stable scores, orderings, realised mixes."""

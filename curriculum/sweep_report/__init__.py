@@ -1,0 +1,1 @@
+"""A scored sweep becomes figures and findings."""

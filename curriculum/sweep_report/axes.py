@@ -1,0 +1,92 @@
+"""What a sweep varied, as the axes of figures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from curriculum.language.amounts import parse_share
+
+KNOWN = {
+    "switch": "when images come in, % of text pre-training",
+    "image_share": "image-caption share of the image-text phase, % of tokens",
+    "instruction_share": "instruction share of the image-text phase, % of tokens",
+    "epochs": "epochs of fine-tuning",
+    "frozen": "parts that are frozen",
+    "encoder": "image encoder",
+    "vision": "data, packed for the encoder",
+    "pairs": "image-caption data",
+}
+"""Parameters that the paper swept, and what to write below the axis."""
+
+
+PERCENT = ("switch", "image_share", "instruction_share")
+"""Parameters whose label, and the paper's findings, count in percent."""
+FOLLOWS = {"encoder": "vision"}
+"""What has to change with a parameter and is no choice of its own: which data, packed for the encoder's geometry."""
+
+GIVES_WAY = {"instruction_share": "image_share"}
+"""What pays for a parameter where it has one value for each of its values: instruction data takes images' place."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter with more than one value."""
+
+    name: str
+    values: list[str]
+    """As texts, in order."""
+    numeric: bool
+
+    @property
+    def in_known_unit(self) -> bool:
+        """Whether the values are in the unit that is known for the parameter: a switch may be written in tokens."""
+        return self.name not in PERCENT or all(value.endswith("%") for value in self.values)
+
+    @property
+    def label(self) -> str:
+        """Below the axis."""
+        return KNOWN.get(self.name, self.name) if self.in_known_unit else self.name
+
+    def place(self, value: str) -> float:
+        """Where a value stands on the axis."""
+        return number(value) if self.numeric else float(self.values.index(value))  # type: ignore[return-value]
+
+
+def text(settings: dict[str, Any], name: str) -> str:
+    """A parameter's value as text, shares as percentages; "default" where a run does not set it."""
+    if name not in settings:
+        return "default"
+    value = settings[name]
+    if name.endswith("_share"):
+        with contextlib.suppress(ValueError):
+            share = parse_share(value)
+            return share if isinstance(share, str) else f"{float(100 * share):g}%"
+    if isinstance(value, dict) and "kind" in value:
+        return str(value["kind"])
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "nothing"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def number(value: str) -> float | None:
+    """`20%` is 20; None for what is no number."""
+    try:
+        return float(value.strip().removesuffix("%"))
+    except ValueError:
+        return None
+
+
+def axes(settings: Sequence[dict[str, Any]], more: Sequence[str] = ()) -> list[Axis]:
+    """The known (and named) parameters that have more than one value."""
+    found = []
+    for name in dict.fromkeys([*KNOWN, *more]):
+        values = {text(one, name) for one in settings}
+        if len(values) > 1:
+            numeric = all(number(value) is not None for value in values)
+            ordered = sorted(values, key=number) if numeric else sorted(values)  # type: ignore[arg-type]
+            found.append(Axis(name, ordered, numeric))
+    return found

@@ -1,0 +1,108 @@
+"""The paper's figures: measures against a swept parameter, with 95 % intervals, a line for each other setting."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from common.html.figure import COLOURS
+from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
+from curriculum.sweep_report.axes import Axis
+from curriculum.sweep_report.stable_score import interval
+
+_LINES = 8
+_PANELS = 12
+
+
+def figure(analysis: Analysis, axis: Axis) -> Figure:
+    """Score against one axis: stable scores and losses first, then single tasks, as many as fit."""
+    shown = _drawable(analysis)[:_PANELS]
+    columns = min(2, len(shown)) or 1
+    rows = max(1, -(-len(shown) // columns))
+    drawing = Figure(figsize=(4.6 * columns, 2.9 * rows), layout="constrained")
+    panels = drawing.subplots(rows, columns, squeeze=False).flatten()
+    for panel, measure in zip(panels, shown, strict=False):
+        _draw(panel, analysis, axis, measure)
+    for panel in panels[len(shown) :]:
+        panel.set_visible(False)
+    return drawing
+
+
+def _drawable(analysis: Analysis) -> list[Measure]:
+    found = [one for one in analysis.measures if not np.isnan(one.values).any()]
+    return sorted(found, key=lambda one: not (one.name.startswith(("stable", LOSS))))
+
+
+def left_out(analysis: Analysis, axis: Axis) -> list[str]:
+    """What `figure` has no room for, or cannot draw, in sentences."""
+    found = []
+    drawable = _drawable(analysis)
+    if more := [one.name for one in drawable[_PANELS:]]:
+        found.append(
+            f"No room for {len(more)} of {len(drawable)} measures; 'Configurations' has them: {', '.join(more)}."
+        )
+    if blank := [one.name for one in analysis.measures if np.isnan(one.values).any()]:
+        found.append(f"No task of it moves above its noise, so it is not drawn: {', '.join(blank)}.")
+    drawn = {number for _, members in lines(analysis, axis) for number in members}
+    if missing := len(analysis.settings) - len(drawn):
+        found.append(
+            f"{missing} of {len(analysis.settings)} configurations are on none of these lines: only the {_LINES} with "
+            "most points are drawn; 'Configurations' has all."
+        )
+    return found
+
+
+def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None:
+    for line, (label, members) in enumerate(lines(analysis, axis)):
+        x, y, below, above = [], [], [], []
+        for value in axis.values:
+            chosen = [n for n in members if analysis.value_of(n, axis) == value]
+            if not chosen:
+                continue
+            mean = float(measure.values[chosen].mean())
+            low, high = interval(measure.draws[chosen].mean(axis=0))
+            x.append(axis.place(value))
+            y.append(mean)
+            below.append(max(0.0, mean - low))
+            above.append(max(0.0, high - mean))
+        colour = COLOURS[line % len(COLOURS)]
+        panel.errorbar(x, y, yerr=[below, above], label=label, color=colour, marker="o", markersize=3.5, capsize=2.5,
+                       linewidth=1.2)  # fmt: skip
+    if measure.higher_is_better:
+        panel.axhline(0, color="#b00020", linewidth=0.8, linestyle="--")
+    ticks = [axis.place(value) for value in axis.values]
+    panel.set_xticks(ticks, axis.values)
+    panel.set_title(measure.name, fontsize=9, loc="left")
+    unit = "0 chance, 1 perfect" if measure.higher_is_better else "nats per token"
+    panel.set_ylabel(unit, fontsize=8)
+    panel.set_xlabel(axis.label, fontsize=8)
+    panel.tick_params(labelsize=8)
+    panel.spines[["top", "right"]].set_visible(False)
+    if len(panel.containers) > 1:
+        panel.legend(fontsize=7)
+
+
+def lines(analysis: Analysis, axis: Axis) -> list[tuple[str, list[int]]]:
+    """(label, configuration numbers): one line for each combination of the other axes.
+
+    Many are one mean over all where each has every value of `axis`; otherwise that mean would compare unlike things,
+    and those that have most values are drawn.
+    """
+    others = analysis.others(axis)
+    found = []
+    for values in product(*(one.values for one in others)):
+        members = analysis.where(lambda _: True)
+        for other, value in zip(others, values, strict=True):
+            members = [n for n in members if analysis.value_of(n, other) == value]
+        if members:
+            found.append((", ".join(f"{o.name} {v}" for o, v in zip(others, values, strict=True)), members))
+    if len(found) > _LINES:
+        points = [len({analysis.value_of(number, axis) for number in members}) for _, members in found]
+        if all(count == len(axis.values) for count in points):
+            return [("mean over the other settings", analysis.where(lambda _: True))]
+        longest = sorted(range(len(found)), key=lambda line: -points[line])[:_LINES]
+        return [found[line] for line in sorted(longest) if points[line] > 1]
+    return found

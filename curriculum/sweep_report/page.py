@@ -1,0 +1,166 @@
+"""The report of a sweep: what was found, the figures, which tasks count, every run and what it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from common import atomic_files
+from common.html import page
+from common.html.figure import svg
+from curriculum.sweep_report.analysis import Analysis
+from curriculum.sweep_report.axes import text
+from curriculum.sweep_report.figures import figure, left_out
+from curriculum.sweep_report.paper_findings import Ordering, orderings, untried
+from curriculum.sweep_report.read_runs import Run
+from curriculum.sweep_report.shared_trunks import Sharing
+from curriculum.sweep_report.stable_score import SIGNAL, interval
+from curriculum.views.tables import amount
+
+_NAMED = 3
+"""Runs that a remark names."""
+
+_TITLES = {
+    "switch": "Score against switch point",
+    "image_share": "Score against image share",
+    "instruction_share": "Score against instruction share",
+    "epochs": "Score against epochs of fine-tuning",
+    "frozen": "Frozen against trained encoder",
+}
+
+
+def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
+    """Write `out` (HTML) and each figure as SVG into `figures/` beside it."""
+    parts: list[str] = [page.verdict(summary(analysis, shared), good=not _missing(analysis))]
+    parts += [page.verdict(one, good=False) for one in remarks(analysis)]
+    tried = orderings(analysis)
+    if no_signal(analysis):
+        parts.append(page.verdict(NO_SIGNAL, good=False))
+    if tried:
+        parts += [page.heading("Do the paper's orderings appear?"), _orderings(tried)]
+    for axis in analysis.axes:
+        drawing = svg(figure(analysis, axis))
+        atomic_files.write_text(out.parent / "figures" / f"{axis.name}.svg", drawing + "\n")
+        parts += [page.heading(_TITLES.get(axis.name, f"Score against {axis.name}")), drawing]
+        parts += [page.note(one) for one in left_out(analysis, axis)]
+    parts += [
+        page.note("Bars are 95 % bootstrap intervals over items and seeds; 0 is chance, the dashed line."),
+        page.heading("Tasks"),
+        _tasks(analysis),
+        page.note(f"A task counts where it moves more than {SIGNAL:g} times its noise between configurations."),
+        page.heading("Configurations"),
+        _configurations(analysis),
+        page.heading("Shared trunks"),
+        page.table(["", "tokens", "time of steps"], shared.rows),
+        page.heading("Runs"),
+        _runs(analysis),
+        page.heading("Realised mix"),
+        _mixes(analysis),
+    ]
+    atomic_files.write_text(out, page.page(f"Sweep {analysis.sweep.folder.name}", parts))
+
+
+NO_SIGNAL = (
+    "No vision task moves above its noise: at this scale the sweep cannot tell its configurations apart, and none of "
+    "the paper's orderings is claimed or denied."
+)
+
+
+def no_signal(analysis: Analysis) -> bool:
+    """Whether there were vision tasks, and none counts."""
+    vision = analysis.measure("stable score, vision")
+    return vision is not None and bool(np.isnan(vision.values).all())
+
+
+def summary(analysis: Analysis, shared: Sharing) -> str:
+    """The report in two sentences."""
+    scored = f"{len(analysis.runs)} of {len(analysis.sweep.runs)} runs scored, {len(analysis.groups)} configurations."
+    return f"{scored} {shared.sentence}"
+
+
+def remarks(analysis: Analysis) -> list[str]:
+    """What the report leaves out although it is there."""
+    found = []
+    for task, names in analysis.uneven.items():
+        who = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        found.append(
+            f"'{task}' is in the table of runs alone: {len(names)} of {len(analysis.runs)} scored runs lack it "
+            f"({who}); score them on it too."
+        )
+    if names := untried(analysis):
+        found.append(
+            f"No finding of the paper is tried on {', '.join(names)}: no measure moves above its noise, or no two "
+            "configurations stand on both sides of one and agree in all other parameters."
+        )
+    if analysis.no_axes:
+        varied, flags = ", ".join(analysis.no_axes), " ".join(f"--axis {name}" for name in analysis.no_axes)
+        found.append(f"Varied, but neither drawn nor in the table of configurations: {varied}; draw with {flags}.")
+    return found
+
+
+def _missing(analysis: Analysis) -> bool:
+    return len(analysis.runs) < len(analysis.sweep.runs)
+
+
+def _orderings(tried: list[Ordering]) -> str:
+    rows = [
+        [one.claim, one.measure, f"{one.difference:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", str(one.pairs),
+         one.verdict]
+        for one in tried
+    ]  # fmt: skip
+    return page.table(["finding", "measured by", "difference", "95 % interval", "comparisons", "at this scale"], rows)
+
+
+def _tasks(analysis: Analysis) -> str:
+    rows = [
+        [one.task, f"{one.movement:.4f}", f"{one.noise:.4f}", "counts" if one.kept else "left out"]
+        for one in analysis.signals
+    ]
+    rows += [[task, "", "", f"left out: {len(names)} runs lack it"] for task, names in analysis.uneven.items()]
+    return page.table(["task", "movement", "noise", "in the stable score"], rows)
+
+
+def _configurations(analysis: Analysis) -> str:
+    names = [axis.name for axis in analysis.axes]
+    rows = []
+    for number, settings in enumerate(analysis.settings):
+        cells = [text(settings, name) for name in names]
+        for measure in analysis.measures:
+            value = float(measure.values[number])
+            if np.isnan(value):
+                cells.append("no signal")
+                continue
+            low, high = interval(measure.draws[number])
+            cells.append(f"{value:.4f} [{low:.4f}, {high:.4f}]")
+        rows.append([*cells[: len(names)], str(len(analysis.groups[number])), *cells[len(names) :]])
+    return page.table([*names, "seeds", *(measure.name for measure in analysis.measures)], rows)
+
+
+def _runs(analysis: Analysis) -> str:
+    tasks = list(dict.fromkeys(task for run in analysis.sweep.runs for task in run.tasks))
+    rows = []
+    for run in analysis.sweep.runs:
+        scores = [f"{run.tasks[task].score:.4f}" if task in run.tasks else "" for task in tasks]
+        rows.append([run.name, _state(run), amount(run.tokens), str(len(run.path)), *scores])
+    return page.table(["run", "state", "tokens", "stretches", *tasks], rows)
+
+
+def _state(run: Run) -> str:
+    if run.results is not None:
+        return "scored"
+    if run.trained:
+        return "trained, not scored"
+    return "training" if run.last is not None else "to come"
+
+
+def _mixes(analysis: Analysis) -> str:
+    sources = list(dict.fromkeys(name for run in analysis.sweep.runs for name in run.mix))
+    rows = []
+    for run in analysis.sweep.runs:
+        cells = []
+        for name in sources:
+            due, counted = run.mix.get(name, (0, 0))
+            cells.append(f"{counted:,}" if due == counted else f"{counted:,} (schedule: {due:,})")
+        rows.append([run.name, *cells])
+    return page.table(["run: samples counted", *sources], rows)

@@ -1,0 +1,152 @@
+"""Do the paper's orderings appear? Each is a difference with an interval, and the interval decides.
+
+Like is compared with like: configurations that agree in every other swept parameter are compared, and the
+differences averaged. A mean over all would mix effects where a sweep varies one thing at a time, as the paper's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
+from curriculum.sweep_report.axes import FOLLOWS, Axis, number, text
+from curriculum.sweep_report.stable_score import interval
+
+_TRIED = ("switch", "image_share", "instruction_share", "epochs", "frozen", "encoder")
+"""Parameters that the findings are about."""
+
+Test = Callable[[str], bool]
+"""Whether a configuration with this value of the parameter belongs to a side."""
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """One of the paper's findings, tried on this sweep."""
+
+    claim: str
+    measure: str
+    difference: float
+    """In favour of the claim if positive."""
+    low: float
+    high: float
+    pairs: int
+    """Settings of the other parameters under which both sides were there."""
+    axis: str
+    """The parameter that the sides differ in."""
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says."""
+        if self.low > 0:
+            return "appears"
+        return "the opposite appears" if self.high < 0 else "undecided"
+
+
+def orderings(analysis: Analysis) -> list[Ordering]:
+    """All findings that this sweep's axes and tasks let one try."""
+    found: list[Ordering | None] = []
+    vision = analysis.measure("stable score, vision")
+    texts = [one for one in analysis.measures if one.name == "stable score, text" or one.name.startswith(LOSS)]
+    some = _among(10, 20)
+    if vision is not None:
+        found += [
+            between(analysis, vision, "images from 80 % on beat images after the end", "switch", _among(80),
+                    _among(100)),
+            between(analysis, vision, "images from the start on hurt vision", "switch", _among(80), _among(0)),
+            between(analysis, vision, "10-20 % of images beat more", "image_share", some, _numeric(lambda x: x > 20)),
+            between(analysis, vision, "10-20 % of images beat fewer", "image_share", some, _numeric(lambda x: x < 10)),
+            between(analysis, vision, "instruction data in pre-training hurts", "instruction_share", _among(0),
+                    _numeric(lambda x: x > 0)),
+            between(analysis, vision, "2-4 epochs of fine-tuning beat one", "epochs", _among(2, 3, 4), _among(1)),
+            between(analysis, vision, "a frozen encoder is better", "frozen", _freezes, _trains),
+            between(analysis, vision, "SigLIP beats a patch projection", "encoder", _siglip, "patch".__eq__),
+        ]  # fmt: skip
+    for one in texts:
+        found += [
+            between(analysis, one, "images from the start on hurt text", "switch", _among(80), _among(0)),
+            between(analysis, one, "more text keeps text scores", "image_share", *_ends(analysis)),
+        ]
+    return [one for one in found if one is not None]
+
+
+def untried(analysis: Analysis) -> list[str]:
+    """Parameters with findings of the paper, varied here, on which none of them could be tried."""
+    tried = {one.axis for one in orderings(analysis)}
+    return [axis.name for axis in analysis.axes if axis.name in _TRIED and axis.name not in tried]
+
+
+def between(analysis: Analysis, measure: Measure, claim: str, name: str, better: Test, worse: Test) -> Ordering | None:
+    """Mean difference between the sides, over all settings of the other axes that have both; None if none has."""
+    axis = next((one for one in analysis.axes if one.name == name), None)
+    if axis is None or not axis.in_known_unit or np.isnan(measure.values).any():
+        return None
+    others = analysis.others(axis)
+    sides: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    for place in range(len(analysis.settings)):
+        pair = sides.setdefault(tuple(analysis.value_of(place, one) for one in others), ([], []))
+        for side, test in zip(pair, (better, worse), strict=True):
+            if test(analysis.value_of(place, axis)):
+                side.append(place)
+    split = [part for pair in sides.values() for part in _alike(analysis, axis, pair)]
+    pairs = [(first, second) for first, second in split if first and second]
+    if not pairs:
+        return None
+    sign = 1.0 if measure.higher_is_better else -1.0
+    difference = np.mean([measure.values[a].mean() - measure.values[b].mean() for a, b in pairs])
+    draws = np.mean([measure.draws[a].mean(axis=0) - measure.draws[b].mean(axis=0) for a, b in pairs], axis=0)
+    return Ordering(claim, measure.name, sign * float(difference), *interval(sign * draws), len(pairs), name)
+
+
+def _alike(analysis: Analysis, axis: Axis, sides: tuple[list[int], list[int]]) -> list[tuple[list[int], list[int]]]:
+    """Both sides cut into parts that agree in the parameters that are no axis, but for those that `axis` decides.
+
+    A parameter that has one value for each of the axis's goes with it (a re-warmed rate with a switch at the end); any
+    other (a learning rate, tried twice) would make the difference one of its own.
+    """
+    members = [*sides[0], *sides[1]]
+    known = {*(one.name for one in analysis.axes), FOLLOWS.get(axis.name, axis.name)}
+    free = []
+    for name in sorted({name for one in members for name in analysis.settings[one]} - known):
+        values = {(analysis.value_of(n, axis), text(analysis.settings[n], name)) for n in members}
+        if len(values) > len({value for value, _ in values}):
+            free.append(name)
+    parts: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    for side, numbers in enumerate(sides):
+        for one in numbers:
+            key = tuple(text(analysis.settings[one], name) for name in free)
+            parts.setdefault(key, ([], []))[side].append(one)
+    return list(parts.values())
+
+
+def _numeric(test: Callable[[float], bool]) -> Test:
+    def passes(value: str) -> bool:
+        found = number(value)
+        return found is not None and test(found)
+
+    return passes
+
+
+def _among(*values: float) -> Test:
+    return _numeric(lambda found: found in values)
+
+
+def _freezes(value: str) -> bool:
+    return "encoder" in value.split("+") or value == "true"
+
+
+def _trains(value: str) -> bool:
+    return not _freezes(value)
+
+
+def _siglip(value: str) -> bool:
+    return value.startswith("siglip")
+
+
+def _ends(analysis: Analysis) -> tuple[Test, Test]:
+    """Smallest and largest image share."""
+    axis = next((one for one in analysis.axes if one.name == "image_share"), None)
+    shares = [found for value in (axis.values if axis else []) if (found := number(value)) is not None]
+    return (_among(min(shares)), _among(max(shares))) if shares else (_among(), _among())

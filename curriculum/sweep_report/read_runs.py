@@ -1,0 +1,172 @@
+"""A sweep's folder read back: every run's settings, scores and counted samples.
+
+`sweep.json` names the runs and the node at which each ends; that node's folder holds `schedule.json`, the trainer's
+`out/metrics.jsonl` and, once it was evaluated, `scores/results.json` with a file for each task beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from common.errors import InputError
+from schemas.results import RESULTS_NAME, Results, TaskSummary, load_task
+from schemas.run_log import Step
+from schemas.schedule import Schedule
+
+SCORES = "scores"
+SEED = "seed"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stretch of training."""
+
+    id: str
+    parent: str | None
+    tokens: int
+    last: Step | None
+    """None before it was trained."""
+    seconds: float
+    """Wall time of its steps."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the sweep, as far as it got."""
+
+    name: str
+    settings: dict[str, Any]
+    schedule: str
+    """Hash of its schedule."""
+    tokens: int
+    folder: Path
+    """Of the node at which it ends."""
+    results: Results | None
+    """None before it was evaluated."""
+    last: Step | None
+    path: tuple[str, ...]
+    """Ids of the nodes that it passes through, first to last."""
+
+    @property
+    def config(self) -> str:
+        """What the run shares with its repetitions: every setting but the seed."""
+        return json.dumps({key: value for key, value in self.settings.items() if key != SEED}, sort_keys=True)
+
+    @property
+    def tasks(self) -> dict[str, TaskSummary]:
+        """Scores by task."""
+        return dict(self.results.tasks) if self.results else {}
+
+    def item_scores(self, task: str) -> dict[str, float]:
+        """Scores of a task's items, by id."""
+        return {one.id: one.score for one in load_task(self.folder / SCORES, task).predictions}
+
+    def item_losses(self, task: str) -> dict[str, tuple[float, int]]:
+        """(nats per token, tokens) of a held-out loss's rows, by id.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        found = load_task(self.folder / SCORES, task).predictions
+        if not all(isinstance(one.target, int) for one in found):
+            file = self.folder / SCORES / f"{task}.json"
+            raise InputError("a row without its number of tokens", file=file, remedy="remove it and evaluate again")
+        return {one.id: (one.score, one.target) for one in found}
+
+    @cached_property
+    def _plan(self) -> Schedule:
+        return Schedule.load(self.folder / "schedule.json")
+
+    @property
+    def trained(self) -> bool:
+        """Whether its last step was taken."""
+        return self.last is not None and self.last.position >= self._plan.total_samples
+
+    @cached_property
+    def mix(self) -> dict[str, tuple[int, int]]:
+        """(samples that the schedule has, samples that were counted) by source; (n, 0) before training."""
+        schedule = self._plan
+        due = schedule.counts(schedule.total_samples if self.last is None else self.last.position)
+        counted = self.last.samples if self.last else {}
+        return {name: (count, counted.get(name, 0)) for name, count in due.items()}
+
+
+@dataclass(frozen=True)
+class SweepRuns:
+    """A sweep's folder."""
+
+    folder: Path
+    runs: list[Run]
+    nodes: list[Node]
+    tokens_with_sharing: int
+    tokens_without: int
+
+    @property
+    def scored(self) -> list[Run]:
+        """Runs that were evaluated."""
+        return [run for run in self.runs if run.results is not None]
+
+
+def read(folder: Path) -> SweepRuns:
+    """Read the sweep at `folder`.
+
+    Raises:
+        InputError: there is none, or something in it is damaged.
+    """
+    file = folder / "sweep.json"
+    try:
+        told = json.loads(file.read_bytes())
+        nodes = {row["id"]: _node(folder, row) for row in told["nodes"]}
+        runs = [_run(folder, row, nodes) for row in told["runs"]]
+        shared, alone = told["with_sharing"]["tokens"], told["without_sharing"]["tokens"]
+    except OSError as error:
+        remedy = "write one with `python -m curriculum sweep SWEEP.yaml -o FOLDER`"
+        raise InputError(f"no sweep here ({error.strerror})", file=file, remedy=remedy) from None
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"damaged sweep ({error!r})", file=file, remedy="write the sweep again") from None
+    return SweepRuns(folder, runs, list(nodes.values()), shared, alone)
+
+
+def _node(folder: Path, row: dict[str, Any]) -> Node:
+    log = folder / "nodes" / row["id"] / "out/metrics.jsonl"
+    last, seconds = _last_and_seconds(log) if log.is_file() else (None, 0.0)
+    return Node(row["id"], row["parent"], row["tokens"], last, seconds)
+
+
+def _last_and_seconds(log: Path) -> tuple[Step | None, float]:
+    """The last step of a run's log, and the seconds of all: a long log is not validated line by line."""
+    seconds, line = 0.0, b""
+    with log.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                seconds += orjson.loads(line)["seconds"]
+            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                raise InputError(f"not a step record ({error})", file=log, line=number) from None
+    return (Step.model_validate_json(line) if line else None), seconds
+
+
+def _run(folder: Path, row: dict[str, Any], nodes: dict[str, Node]) -> Run:
+    place = folder / "nodes" / row["node"]
+    scores = place / SCORES
+    results = Results.load(scores) if (scores / RESULTS_NAME).is_file() else None
+    if results is not None and results.model.schedule != row["schedule"]:
+        raise InputError(
+            f"scores of another schedule ({results.model.schedule[:12]}) than the run's, {row['schedule'][:12]}",
+            file=scores / RESULTS_NAME,
+            remedy="remove this folder and evaluate again",
+        )
+    path: list[str] = []
+    at: str | None = row["node"]
+    while at is not None:
+        path.insert(0, at)
+        at = nodes[at].parent
+    last = nodes[row["node"]].last
+    return Run(row["name"], row["settings"], row["schedule"], row["tokens"], place, results, last, tuple(path))

@@ -1,0 +1,86 @@
+"""What was in step N: source, pass, sample and shard of every position, for the whole batch or for one rank."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import InputError
+from schemas.manifest import Manifest
+from schemas.schedule import Schedule, Source
+
+_WHY_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Place:
+    """One sample of the run and where it lies on disk."""
+
+    position: int
+    source: Source
+    turn: int
+    """Pass over the source, from 0."""
+    sample: int
+    """Sample id within the source."""
+    shard: int
+    """Number of its shard in the dataset's order."""
+    in_shard: int
+    """Its place in the shard."""
+
+
+def rank_slice(start: int, stop: int, rank: int, world: int) -> tuple[int, int]:
+    """Positions of a step [start, stop) that one of `world` ranks trains on: equal, contiguous parts, in rank order."""
+    rows = stop - start
+    return start + rows * rank // world, start + rows * (rank + 1) // world
+
+
+def step_range(schedule: Schedule, step: int, batch: int) -> tuple[int, int]:
+    """Positions of a step.
+
+    Raises:
+        InputError: the run has no such step.
+    """
+    steps = -(-schedule.total_samples // batch)
+    if not 0 <= step < steps:
+        raise InputError(f"no step {step:,}", remedy=f"the run has steps 0 to {steps - 1:,} of {batch:,} samples")
+    return step * batch, min((step + 1) * batch, schedule.total_samples)
+
+
+def places(schedule: Schedule, start: int, stop: int) -> list[Place]:
+    """The samples of positions [start, stop)."""
+    ids, samples = schedule.samples(start, stop)
+    before = schedule.counts(start)
+    drawn = [before[source.name] for source in schedule.sources]
+    ends = [np.cumsum(np.repeat(*np.array(source.shards, np.int64).T)) for source in schedule.sources]
+    found = []
+    for offset, (number, sample) in enumerate(zip(ids.tolist(), samples.tolist(), strict=True)):
+        source = schedule.sources[number]
+        shard = int(np.searchsorted(ends[number], sample, "right"))
+        first = int(ends[number][shard - 1]) if shard else 0
+        turn = drawn[number] // source.samples
+        drawn[number] += 1
+        found.append(Place(start + offset, source, turn, sample, shard, sample - first))
+    return found
+
+
+def shard_names(source: Source) -> list[str] | None:
+    """Names of the source's shards, if its manifest can be read here and is still the one that was compiled."""
+    try:
+        manifest = Manifest.load(source.path)
+    except InputError:
+        return None
+    return [shard.name for shard in manifest.shards] if manifest.content == source.content else None
+
+
+def provenance(place: Place) -> str:
+    """The documents or URLs behind a sample, as `python -m dataprep why` tells them."""
+    command = [sys.executable, "-m", "dataprep", "why", place.source.path, str(place.sample)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_WHY_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"provenance not read: {error}"
+    said = (done.stdout if done.returncode == 0 else done.stderr).strip()
+    return said if done.returncode == 0 else f"provenance not read: {said.splitlines()[-1] if said else 'no answer'}"

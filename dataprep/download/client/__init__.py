@@ -1,0 +1,1 @@
+"""Fetches one URL safely and politely."""

@@ -1,0 +1,145 @@
+"""img2dataset's downloader, with our fetcher under it and our writer behind it.
+
+img2dataset does what it is good at: a pool of threads, a bounded queue, samples as they come, hashes. Its resizer and
+its writers are arguments of its constructor, and here they are ours: pictures are kept as they came, judged by their
+header, turned upright, and put one after another into a spool file, from which the shard is then written in its
+canonical order. img2dataset's own tar and Parquet writers would write every picture twice.
+
+It drops a row without a word when writing it fails, so what comes back is compared with what went in by the caller.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+import os
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from dataprep.download.client.fetch import Fetcher, installed
+from dataprep.download.client.reasons import message_of, reason_of
+from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect, upright
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A success: what came, and where it lies in the spool."""
+
+    sha256: str
+    """Of the bytes that the server sent."""
+    orientation: int
+    """EXIF orientation that it came with, 1 to 8; it lies in the spool upright."""
+    info: ImageInfo
+    """Of the bytes in the spool."""
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a row has no picture."""
+
+    reason: str
+    detail: str
+
+
+Outcome = Picture | Failure
+
+
+class Spool:
+    """Pictures in the order in which they came, in one file; outcomes by uid. img2dataset's "sample writer"."""
+
+    def __init__(self, path: Path, limits: ImageLimits) -> None:
+        self._file = open(path, "w+b", buffering=0)  # noqa: SIM115 (closed by `close`)
+        self._limits, self._end = limits, 0
+        self.outcomes: dict[str, Outcome] = {}
+
+    def write(self, image: bytes | None, key: str, caption: None, meta: dict[str, Any]) -> None:
+        """Take a row's outcome; called by one thread."""
+        if meta["status"] != "success" or image is None:
+            message = meta["error_message"]
+            self.outcomes[meta["uid"]] = Failure(reason_of(message), message_of(message))
+            return
+        try:
+            came = inspect(image, self._limits)
+            stored, info = upright(image, came)
+        except ImageError as refused:
+            self.outcomes[meta["uid"]] = Failure(refused.reason, refused.detail)
+            return
+        self._file.write(stored)
+        self.outcomes[meta["uid"]] = Picture(meta["sha256"], came.orientation, info, self._end, len(stored))
+        self._end += len(stored)
+
+    def read(self, picture: Picture) -> bytes:
+        """The bytes of one of the pictures."""
+        return os.pread(self._file.fileno(), picture.size, picture.offset)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def fetch_into(spool: Spool, rows: list[dict[str, Any]], folder: Path, fetcher: Fetcher, threads: int) -> None:
+    """Run img2dataset's downloader over `rows` (uid, url); their outcomes go to `spool`. `folder` must not exist."""
+    folder.mkdir()
+    source = folder / "rows.arrow"
+    table = pa.Table.from_pylist([{"uid": row["uid"], "url": row["url"] or ""} for row in rows])
+    with pa.ipc.new_file(str(source), table.schema) as out:
+        out.write_table(table)
+    with installed(fetcher):
+        _downloader()(
+            sample_writer_class=lambda *_: _Round(spool),
+            resizer=_as_they_are,
+            thread_count=threads,
+            save_caption=False,
+            extract_exif=False,
+            output_folder=str(folder),
+            column_list=["uid", "url"],
+            timeout=None,
+            number_sample_per_shard=max(2, len(rows)),
+            oom_shard_count=5,
+            compute_hash="sha256",
+            verify_hash_type=None,
+            encode_format="jpg",
+            retries=0,
+            user_agent_token=None,
+            disallowed_header_directives=None,
+        ).download_shard((0, str(source)))
+
+
+class _Round:
+    """The writer of one call of img2dataset's downloader; the spool outlives it."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.write = spool.write
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+def _as_they_are(stream: io.BytesIO, boxes: None) -> tuple[bytes, None, None, None, None, None]:
+    """img2dataset's "resizer": the picture's bytes, untouched, and (not) four sizes and an error."""
+    return stream.getvalue(), None, None, None, None, None
+
+
+def _downloader() -> Any:
+    """The class, without the rest of its package: that imports torch, pandas and albumentations, seconds a worker."""
+    if "img2dataset.downloader" not in sys.modules and "img2dataset" not in sys.modules:
+        found = importlib.util.find_spec("img2dataset")
+        if found is None or found.submodule_search_locations is None:
+            raise ModuleNotFoundError("img2dataset is not installed; pip install 'switchpoint[spark]'")
+        package = types.ModuleType("img2dataset")
+        package.__path__ = list(found.submodule_search_locations)
+        sys.modules["img2dataset"] = package
+        try:
+            importlib.import_module("img2dataset.downloader")
+        finally:
+            del sys.modules["img2dataset"]  # whoever imports it later gets the whole package
+    module = sys.modules.get("img2dataset.downloader") or importlib.import_module("img2dataset.downloader")
+    return module.Downloader

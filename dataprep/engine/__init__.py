@@ -1,0 +1,1 @@
+"""Runs work exactly once: plan, tasks, receipts, commit."""

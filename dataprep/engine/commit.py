@@ -1,0 +1,59 @@
+"""Finish a dataset: `index.json`, then `manifest.json`, then the staging area goes.
+
+The manifest is the commit. Before it, a reader finds no manifest and refuses; after it, everything that it names is in
+place. Sweeping comes last and may be repeated: a run that finds the dataset finished sweeps what a killed driver left.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+
+from dataprep.engine import journal
+from dataprep.engine.plan import PLAN_NAME, STAGING, TEMPORARY
+from dataprep.mds.index import ShardEntry, index_json
+from dataprep.storage import files
+from schemas.manifest import MANIFEST_NAME, Manifest
+
+INDEX_NAME = "index.json"
+
+
+def finish(out: str, manifest: Manifest, shards: Sequence[ShardEntry]) -> None:
+    """Commit the dataset `out` over `shards` (entries as in their receipts, in order), then sweep."""
+    commit(out, "", manifest, shards)
+    sweep(out)
+
+
+def commit(out: str, folder: str, manifest: Manifest, shards: Sequence[ShardEntry]) -> None:
+    """Publish the index over `shards`, then `manifest`, in `OUT/folder` ("" is `out` itself).
+
+    A job that makes several datasets commits those in sub-folders first.
+    """
+    put(out, posixpath.join(folder, INDEX_NAME), index_json(shards))
+    put(out, posixpath.join(folder, MANIFEST_NAME), manifest_json(manifest))
+
+
+def manifest_json(manifest: Manifest) -> bytes:
+    """The bytes of `manifest.json`."""
+    return manifest.model_dump_json(indent=1).encode() + b"\n"
+
+
+def put(out: str, name: str, data: bytes) -> None:
+    """Publish `OUT/name` from the driver; what a killed driver leaves of it lies in the staging area."""
+    files.publish_bytes(data, files.join(out, name), temporary=files.join(out, TEMPORARY))
+
+
+def sweep(out: str) -> list[str]:
+    """Remove all staging files of a finished dataset but its plan; returns what was removed.
+
+    Nothing is removed while a change waits to be finished: its files lie there.
+    """
+    if journal.pending(out):
+        return []
+    staging = files.join(out, STAGING)
+    plan = files.join(staging, PLAN_NAME)
+    doomed = [uri for uri in files.list_files(staging) if uri != plan]
+    for folder in sorted({uri.removeprefix(f"{staging}/").partition("/")[0] for uri in doomed}):
+        files.remove_tree(files.join(staging, folder))
+        files.remove(files.join(staging, folder))
+    return doomed

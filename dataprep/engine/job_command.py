@@ -1,0 +1,75 @@
+"""The command line that the image jobs share: `JOB.yaml`, `--dry-run`, errors as one line.
+
+A dry run reads the settings, the inputs' names and the tokenizer, prints what would be done, and starts neither Spark
+nor work: what can be wrong is found in a second instead of after a queue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pyspark.sql import SparkSession
+
+from common import yaml_file
+from common.errors import exit_code
+from dataprep.engine.progress import Progress
+from dataprep.engine.spark_session import session
+from schemas.strict_model import Strict
+
+JobT = TypeVar("JobT", bound=Strict)
+
+
+def run_job(
+    model: type[JobT],
+    describe: Callable[[JobT], str],
+    run: Callable[[SparkSession, JobT, Progress], str],
+    arguments: Sequence[str] | None = None,
+    *,
+    check: Callable[[JobT], object] | None = None,
+) -> int:
+    """Run a job's command; the exit status.
+
+    Args:
+        model: the job's settings.
+        describe: what a run would do, in a few lines; checks all that can be checked without Spark.
+        run: does it, and returns a summary to print.
+        arguments: for tests; None takes those of the process.
+        check: what a real run does instead of `describe` before Spark is started, where describing takes seconds.
+    """
+    name = model.__name__.removesuffix("Job").lower()
+    parser = argparse.ArgumentParser(
+        prog=f"dataprep/jobs/{name}.py", description=model.__doc__, epilog=_settings(model)
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("job", metavar="JOB.yaml", help="the job's settings")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, print what would be done, do nothing")
+    options = parser.parse_args(arguments)
+
+    def main() -> None:
+        job = yaml_file.load(options.job, model)
+        if options.dry_run:
+            print(describe(job))
+            return
+        for line in str((check or describe)(job)).splitlines():
+            if line.startswith("warning: "):
+                print(line, file=sys.stderr)
+        spark = session(f"switchpoint {name}")
+        try:
+            print(run(spark, job, Progress()))
+        finally:
+            spark.stop()
+
+    return exit_code(main)
+
+
+def _settings(model: type[Strict]) -> str:
+    """The settings with the first sentence of their documentation, for `--help`."""
+    lines = ["settings of JOB.yaml:"]
+    for key, field in model.model_fields.items():
+        state = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        state = state if len(state) < 40 else "optional"
+        lines.append(f"  {key:<16} {' '.join((field.description or '').split())} ({state})")
+    return "\n".join(lines)

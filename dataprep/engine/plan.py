@@ -1,0 +1,192 @@
+"""A plan names a run: equal plans give byte-identical datasets, so work done under one plan is never redone.
+
+The plan holds everything that decides the output's bytes and nothing else (no paths of outputs, no cluster sizes).
+It is written to `OUT/.switchpoint/plan.json` before any work. A later run compares: the same plan goes on where the
+last run stopped; a different one is refused with a diff, since its tasks' receipts would vouch for other bytes.
+
+Of a finished dataset nothing is made any more, so there the output version and the packages may have moved on.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue, ValidationError
+from pyspark.sql import SparkSession
+
+from common.errors import InputError, StorageError
+from dataprep.engine.output_version import JobKind
+from dataprep.storage import files
+from schemas.manifest import MANIFEST_NAME, InputFile
+from schemas.strict_model import Strict
+
+STAGING = ".switchpoint"
+"""Directory inside a dataset for all that is not part of it: plan, receipts, intermediate files."""
+TEMPORARY = f"{STAGING}/tmp"
+"""Files in the making, where the dataset is on local disk or HDFS: the same file system, so publishing is a rename."""
+PLAN_NAME = "plan.json"
+_UNNAMED = 0
+"""Output version of plans of schema 1, which hold a digest of source text (`code`) in place of it."""
+
+
+class Plan(Strict):
+    """All that decides a dataset's bytes."""
+
+    version: Literal[2] = 2
+    """Schema of this file."""
+    kind: JobKind
+    """Which job."""
+    inputs: list[InputFile]
+    config: dict[str, JsonValue]
+    """The job's settings that influence bytes (not `out`, not resources)."""
+    tokenizer: str | None = None
+    """`TokenizerIdentity.digest`."""
+    seed: int = 0
+    output_version: int = Field(ge=0)
+    """The job's `OUTPUT_VERSION`."""
+    packages: dict[str, str]
+    """From `package_versions`."""
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the plan's canonical JSON, first 32 hex digits."""
+        return hashlib.sha256(files.to_json(self.model_dump(mode="json"))).hexdigest()[:32]
+
+
+def describe_inputs(spark: SparkSession, paths: Iterable[str], *, sampled: bool = False) -> list[InputFile]:
+    """Size and fingerprint of every input, read on the executors; in the order of `paths`.
+
+    Raises:
+        InputError: an input is missing.
+    """
+    listed = list(paths)
+    context = spark.sparkContext
+    slices = min(len(listed), max(1, 4 * context.defaultParallelism)) or 1
+    found = context.parallelize(listed, slices).map(functools.partial(_describe, sampled=sampled)).collect()
+    for path, answer in zip(listed, found, strict=True):
+        if isinstance(answer, str):
+            raise InputError(answer, file=path, remedy="check that every executor can read the inputs")
+    return [InputFile.model_validate(answer) for answer in found]
+
+
+def _describe(path: str, *, sampled: bool) -> dict[str, Any] | str:
+    try:
+        return {"path": path, "bytes": files.size(path), "digest": files.fingerprint(path, sampled=sampled)}
+    except (InputError, StorageError) as error:
+        return error.problem
+
+
+def begin(
+    out: str, plan: Plan, *, write: bool = True, finished: bool | None = None
+) -> Literal["new", "resumed", "finished"]:
+    """Claim the directory `out` for `plan`; without `write`, only say what would happen.
+
+    Args:
+        finished: whether all work of a run is done; by default, whether the manifest is there.
+
+    Returns:
+        new: nothing was there; resumed: a run of the same plan did not finish; finished: the dataset is complete.
+
+    Raises:
+        InputError: `out` belongs to a different plan (the message shows the difference) or holds something else.
+    """
+    path = files.join(out, STAGING, PLAN_NAME)
+    if not files.exists(path):
+        if any(not uri.startswith(files.join(out, STAGING)) for uri in files.list_files(out)):
+            raise InputError(
+                "the directory is not empty and holds no plan", file=out, remedy="use another `out`, or empty it"
+            )
+        if write:
+            files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
+        return "new"
+    earlier = read(path)
+    if finished is None:
+        finished = files.exists(files.join(out, MANIFEST_NAME))
+    if finished:  # nothing is made any more, whatever would make it
+        earlier = earlier.model_copy(update={"output_version": plan.output_version, "packages": plan.packages})
+    if earlier.hash != plan.hash and files.list_files(out) == [path]:  # a mistake was mended before any work
+        if write:
+            files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
+        return "new"
+    if earlier.hash != plan.hash:
+        changes = " | ".join(difference(earlier, plan))
+        raise InputError(
+            f"it was begun with a different plan: {changes}", file=out, remedy=_remedy(earlier, plan, finished)
+        )
+    return "finished" if finished else "resumed"
+
+
+def read(path: str) -> Plan:
+    """Read the plan file `path`, of schema 1 or 2.
+
+    Raises:
+        InputError: it is damaged, or of a later schema.
+    """
+    found = files.read_json(path)
+    schema = found.get("version", 1) if isinstance(found, dict) else None
+    if isinstance(schema, int) and schema > 2:
+        raise InputError(
+            f"a plan of schema {schema}; this release reads 1 and 2",
+            file=path,
+            field="version",
+            remedy="use the release that wrote it, or a later one",
+        )
+    if schema == 1 and isinstance(found.pop("code", None), str):
+        found |= {"output_version": _UNNAMED, "packages": {}}
+    try:
+        return Plan.model_validate(found)
+    except ValidationError as error:
+        raise InputError(f"damaged plan ({error.error_count()} errors)", file=path, remedy="remove `out`") from None
+
+
+def _remedy(earlier: Plan, now: Plan, finished: bool) -> str:
+    """What to do about a plan that differs."""
+    anew = "use another `out`, or remove this one"
+    if finished:
+        return anew
+    if earlier.output_version != now.output_version:
+        return f"finish it with the release that began it, {anew}"
+    return f"install those versions to finish it, {anew}" if earlier.packages != now.packages else anew
+
+
+def difference(earlier: Plan, now: Plan) -> list[str]:
+    """Every field that differs, as `field: earlier -> now`; at most five inputs are listed by name.
+
+    Of a plan that names no output version, the packages are not known either: only the version is said to differ.
+    """
+    lines = []
+    old_inputs, new_inputs = ({one.path: one for one in plan.inputs} for plan in (earlier, now))
+    lines += _shortened([f"input {path}: removed" for path in old_inputs.keys() - new_inputs.keys()])
+    lines += _shortened([f"input {path}: added" for path in new_inputs.keys() - old_inputs.keys()])
+    both = old_inputs.keys() & new_inputs.keys()
+    lines += _shortened([f"input {path}: content changed" for path in both if old_inputs[path] != new_inputs[path]])
+    if not lines and earlier.inputs != now.inputs:
+        lines.append("inputs: order changed")
+    old, new = (plan.model_dump(mode="json", exclude={"inputs"}) for plan in (earlier, now))
+    if old["output_version"] == _UNNAMED != new["output_version"]:
+        del old["output_version"], old["packages"], new["packages"]
+    return lines + list(_changed(old, new, ""))
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+_ABSENT = _Absent()
+
+
+def _changed(old: Any, new: Any, field: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _changed(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{field}.{key}" if field else key)
+    elif _ABSENT in (old, new) or files.to_json(old) != files.to_json(new):  # as the hash sees it: 0 is not False
+        yield f"{field}: {old!r} -> {new!r}"
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    lines = sorted(lines)
+    return lines if len(lines) <= 5 else [*lines[:5], f"and {len(lines) - 5} more"]

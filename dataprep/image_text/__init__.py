@@ -1,0 +1,1 @@
+"""What the pairs and conversations jobs share."""

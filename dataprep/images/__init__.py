@@ -1,0 +1,1 @@
+"""Checks and turns encoded pictures."""

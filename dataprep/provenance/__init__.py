@@ -1,0 +1,1 @@
+"""Traces a sample back to its input rows."""

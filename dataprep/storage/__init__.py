@@ -1,0 +1,1 @@
+"""Reads and writes local, S3, GCS and HDFS files."""

@@ -1,0 +1,312 @@
+"""Files by URI: one small vocabulary for local disk, `s3://`, `gs://` and `hdfs://`, on top of `pyarrow.fs`.
+
+Everything that a job writes goes through `publish`/`publish_bytes`, which make a file appear under its final name
+complete or not at all: a rename on file systems that have one, a single object upload on stores that do not. Nothing
+else in dataprep knows which kind of storage it writes to. Credentials and endpoints come from the usual environment
+variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ...; `STORAGE_EMULATOR_HOST` for a server that speaks Google's API;
+`HADOOP_CONF_DIR` for HDFS, which `dataprep.storage.hdfs` reads and writes).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.fs as pafs
+import xxhash
+
+from common.errors import InputError
+from dataprep.storage.hdfs import Hdfs
+from dataprep.storage.object_store import Store
+
+CHUNK = 4 << 20
+"""Bytes read or written at a time."""
+SAMPLED_ABOVE = 1 << 20
+"""`fingerprint(sampled=True)` reads files up to this many bytes whole."""
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://")
+
+
+def absolute(uri: str | Path) -> str:
+    """`uri` with `~` and relative local paths made absolute, so that driver and executors mean the same file."""
+    text = str(uri)
+    if text.startswith("file://"):
+        text = text.removeprefix("file://")
+    if _SCHEME.match(text):
+        return text.rstrip("/")
+    return os.path.abspath(os.path.expanduser(text))
+
+
+def is_local(uri: str) -> bool:
+    """Whether `uri` is a path on this machine's file system."""
+    return not _SCHEME.match(uri)
+
+
+def join(root: str, *names: str) -> str:
+    """`root/name/...` for any scheme."""
+    return "/".join([root.rstrip("/"), *names])
+
+
+def basename(uri: str) -> str:
+    """The last component of `uri`."""
+    return uri.rstrip("/").rpartition("/")[2]
+
+
+@functools.lru_cache(maxsize=64)
+def _filesystem(key: str) -> pafs.LocalFileSystem | Hdfs | Store:
+    if not key:
+        return pafs.LocalFileSystem()
+    scheme, _, authority = key.partition("://")
+    if scheme == "hdfs":
+        return Hdfs(authority)
+    if scheme == "gs" and (server := os.environ.get("STORAGE_EMULATOR_HOST")):
+        # An explicit endpoint without credentials: nothing is looked up at a metadata address.
+        how, _, host = server.rpartition("://")
+        gcs = pafs.GcsFileSystem(anonymous=True, scheme=how or "http", endpoint_override=host, project_id="none")
+        return Store(gcs, scheme)
+    return Store(pafs.FileSystem.from_uri(key)[0], scheme)
+
+
+def _resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
+    """The file system that holds `uri`, and the path inside it.
+
+    Raises:
+        InputError: the scheme is not one that is served, or nothing is known about the server.
+    """
+    if is_local(uri):
+        return _filesystem(""), uri
+    scheme, _, rest = uri.partition("://")
+    scheme = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}.get(scheme, scheme)
+    authority = rest.partition("/")[0]
+    try:
+        found = _filesystem(f"{scheme}://{authority}")
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        remedy = "use a path, s3://, gs:// or hdfs://"
+        raise InputError(f"cannot open this kind of storage ({_brief(error)})", file=uri, remedy=remedy) from None
+    return found, "/" + rest.partition("/")[2] if scheme == "hdfs" else rest
+
+
+def exists(uri: str) -> bool:
+    """Whether `uri` is a file or a directory."""
+    filesystem, path = _resolve(uri)
+    return bool(filesystem.get_file_info(path).type != pafs.FileType.NotFound)
+
+
+def size(uri: str) -> int:
+    """Bytes of the file `uri`.
+
+    Raises:
+        InputError: it is not a file.
+    """
+    filesystem, path = _resolve(uri)
+    info = filesystem.get_file_info(path)
+    if info.type != pafs.FileType.File:
+        raise InputError("no such file", file=uri, remedy="check the path")
+    return int(info.size)
+
+
+def open_input(uri: str, *, buffer: int = 0) -> pa.NativeFile:
+    """Open `uri` for reading: seekable, raw bytes, no decompression.
+
+    Args:
+        buffer: bytes to fetch at a time from a server, whose every answer takes its time; what suits single reads by
+            default.
+
+    Raises:
+        InputError: it does not exist or may not be read.
+        StorageError: it is not known whether. Reading may raise it too.
+    """
+    filesystem, path = _resolve(uri)
+    try:
+        if isinstance(filesystem, pafs.LocalFileSystem):
+            return filesystem.open_input_file(path)
+        return filesystem.open_input_file(path, buffer)
+    except OSError as error:
+        raise InputError(f"cannot read the file ({_brief(error)})", file=uri, remedy="check the path") from None
+
+
+def read_bytes(uri: str) -> bytes:
+    """All bytes of `uri`."""
+    with open_input(uri, buffer=CHUNK) as stream:
+        return bytes(stream.read())
+
+
+def read_json(uri: str) -> Any:
+    """The JSON value in the file `uri`.
+
+    Raises:
+        InputError: it is missing or is not JSON.
+    """
+    try:
+        return orjson.loads(read_bytes(uri))
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"not valid JSON ({error})", file=uri) from None
+
+
+def to_json(value: Any) -> bytes:
+    """Canonical JSON: sorted keys, so that equal values give equal bytes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+
+
+def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None = None) -> None:
+    """Make `uri` hold exactly `data`, atomically: readers see the old file, the new file, or none.
+
+    Args:
+        temporary: directory on the same file system for the file in the making, where there has to be one (local disk,
+            HDFS); beside `uri` by default.
+    """
+    filesystem, path = _resolve(uri)
+    if isinstance(filesystem, pafs.LocalFileSystem):
+        _parent(path)
+        unfinished = _temporary(path if temporary is None else os.path.join(temporary, os.path.basename(path)))
+        with open(unfinished, "xb") as stream:
+            stream.write(data)
+        _rename(unfinished, path)
+        return
+    _put(filesystem, path, [data], temporary)
+
+
+def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary: str | None = None) -> None:
+    """Move the finished local file to `uri`, atomically. `local` is gone afterwards.
+
+    Args:
+        temporary: as for `publish_bytes`, for HDFS.
+        durable: return only when the file would survive a power cut. Without it, the caller must be able to tell later.
+    """
+    filesystem, path = _resolve(uri)
+    if isinstance(filesystem, pafs.LocalFileSystem):
+        if os.stat(local).st_dev == os.stat(_parent(path)).st_dev:
+            _rename(str(local), path, durable=durable)
+            return
+        copy = _temporary(path)
+        shutil.copyfile(local, copy)
+        _rename(copy, path, durable=durable)
+        os.unlink(local)
+        return
+    with open(local, "rb") as stream:
+        _put(filesystem, path, iter(lambda: stream.read(CHUNK), b""), temporary)
+    os.unlink(local)
+
+
+def _put(filesystem: Hdfs | Store, path: str, chunks: Iterable[bytes | memoryview], temporary: str | None) -> None:
+    folder = path.rpartition("/")[0] if temporary is None else _resolve(temporary)[1]
+    filesystem.publish(path, chunks, f"{folder}/.{basename(path)}.{uuid.uuid4().hex}.tmp")
+
+
+def _parent(path: str) -> str:
+    parent = os.path.dirname(path)
+    os.makedirs(parent, exist_ok=True)
+    return parent
+
+
+def _temporary(path: str) -> str:
+    return os.path.join(_parent(path), f".{os.path.basename(path)}.{uuid.uuid4().hex}.tmp")
+
+
+def _rename(temporary: str, path: str, *, durable: bool = True) -> None:
+    """fsync, then rename: after a power cut a receipt must not outlive the file that it vouches for."""
+    if durable:
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    os.replace(temporary, path)
+
+
+def list_files(root: str) -> list[str]:
+    """URIs of all files below the directory `root`, sorted; empty where it does not exist."""
+    filesystem, path = _resolve(root)
+    selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
+    names = [info.path for info in filesystem.get_file_info(selector) if info.type == pafs.FileType.File]
+    prefix = path.rstrip("/")
+    return sorted(root.rstrip("/") + name.removeprefix(prefix) for name in names)
+
+
+def remove_tree(root: str) -> None:
+    """Delete the directory `root` and all below it, if it exists."""
+    filesystem, path = _resolve(root)
+    if filesystem.get_file_info(path).type == pafs.FileType.Directory:
+        filesystem.delete_dir(path)
+
+
+def remove(uri: str) -> None:
+    """Delete the file `uri`, if it exists."""
+    filesystem, path = _resolve(uri)
+    if filesystem.get_file_info(path).type == pafs.FileType.File:
+        filesystem.delete_file(path)
+
+
+def expand(patterns: Iterable[str]) -> list[str]:
+    """Files that `patterns` (paths, directories or globs; `**` spans directories) name: absolute, sorted, each once.
+
+    Raises:
+        InputError: a pattern that names no file.
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        uri = absolute(pattern)
+        matched = _glob(uri) if re.search(r"[*?\[]", uri) else list_files(uri) if _is_directory(uri) else [uri]
+        if not matched or (matched == [uri] and not exists(uri)):
+            raise InputError("no file matches", file=pattern, remedy="check the path or the glob")
+        found.update(matched)
+    return sorted(found)
+
+
+def _is_directory(uri: str) -> bool:
+    filesystem, path = _resolve(uri)
+    return bool(filesystem.get_file_info(path).type == pafs.FileType.Directory)
+
+
+def _glob(uri: str) -> list[str]:
+    root = re.split(r"[*?\[]", uri, maxsplit=1)[0].rpartition("/")[0] or "/"
+    pattern = re.compile(_glob_regex(uri))
+    return [name for name in list_files(root) if pattern.match(name)]
+
+
+def _glob_regex(pattern: str) -> str:
+    """`**/` is any number of directories, `*` and `?` stay inside one component, as in a shell."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern)
+    special = {"**/": r"(?:[^/]+/)*", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
+    body = "".join(special.get(p) or (fnmatch.translate(p)[4:-3] if p.startswith("[") else re.escape(p)) for p in parts)
+    return rf"{body}\Z"
+
+
+def digest(uri: str) -> str:
+    """xxh3-64 of the whole file, hex."""
+    state = xxhash.xxh3_64()
+    with open_input(uri, buffer=CHUNK) as stream:
+        while block := stream.read(CHUNK):
+            state.update(block)
+    return state.hexdigest()
+
+
+def fingerprint(uri: str, *, sampled: bool = False) -> str:
+    """Identity of an input: xxh3-64 of its bytes, or with `sampled` of its size and 16 evenly spaced 64 KiB blocks.
+
+    Reading terabytes twice to know whether they changed is not always worth it; the sampled form is marked `sampled:`.
+    """
+    length = size(uri)
+    if not sampled or length <= SAMPLED_ABOVE:
+        return digest(uri)
+    state = xxhash.xxh3_64(str(length).encode())
+    with open_input(uri) as stream:
+        for block in range(16):
+            stream.seek((length - 65536) * block // 15)
+            state.update(stream.read(65536))
+    return f"sampled:{state.hexdigest()}"
+
+
+def _brief(error: BaseException) -> str:
+    """The error's first line without the C++ detail that pyarrow appends."""
+    return (os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)).splitlines()[0]

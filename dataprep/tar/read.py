@@ -1,0 +1,222 @@
+"""Read and write webdataset tars without trusting them: members are located, never extracted.
+
+A webdataset sample is a run of members that share a name up to the first dot of the last path component: `0001.jpg`,
+`0001.json`. Reading is an index pass (names, offsets, sizes: 512 bytes a member) followed by reads of what is wanted,
+so a member that nobody asked for (`.pth.gz`, a pickle) is skipped unread whatever its size, and memory does not grow
+with the tar. Python's `tarfile` would load extended headers of any length and follow links; here those are capped or
+refused.
+
+Writing is canonical: members in the given order, no owner, no time, so equal samples make equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+from common.errors import InputError
+
+BLOCK = tarfile.BLOCKSIZE
+_ZEROS = bytes(BLOCK)
+_ADLER_BASE = 65521
+MAX_EXTENDED_HEADER = 64 * 1024
+_HEADER = (
+    b"%b0000644\0" + 2 * b"0000000\0" + b"%011o\0" + b"00000000000\0" + b"        0" + bytes(100)
+    + b"ustar\x0000" + bytes(247)
+)  # fmt: skip
+"""Name, mode, owner and group 0, size, time 0, a blank checksum, regular file."""
+MAX_MEMBERS = 4_000_000
+"""More than this in one tar is an attack on memory or a mistake; releases have some 50,000."""
+
+
+class Member(NamedTuple):
+    """One regular file in a tar."""
+
+    name: str
+    offset: int
+    """Of its first byte in the tar."""
+    size: int
+    """In bytes."""
+
+    def read(self, tar: BinaryIO) -> bytes:
+        """Its bytes; the caller has judged `size` first. Raises InputError when the tar ends early."""
+        tar.seek(self.offset)
+        data = tar.read(self.size)
+        if len(data) != self.size:
+            raise InputError(
+                f"the tar ends inside {self.name!r}", file=getattr(tar, "name", None), remedy="fetch the file again"
+            )
+        return data
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Members of one sample by extension; the extension is everything after the first dot, in lower case."""
+
+    key: str
+    members: dict[str, Member] = field(default_factory=dict)
+
+    def first(self, *extensions: str) -> Member | None:
+        """The member with the first of `extensions` that is present."""
+        return next((self.members[ext] for ext in extensions if ext in self.members), None)
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether the key would leave the directory that the tar is unpacked in (`../`, absolute)."""
+        parts = self.key.replace("\\", "/").split("/")
+        return ".." in parts or parts[0] == "" or ":" in parts[0]
+
+
+def samples(tar: BinaryIO, name: str) -> Iterator[Sample]:
+    """Yield the samples of the seekable, uncompressed `tar` in file order; `name` is for error messages.
+
+    A key that comes again later, or an extension that comes twice in a run, starts a new sample with the same key: the
+    caller sees both and decides.
+
+    Raises:
+        InputError: it is no tar, is damaged, or ends early.
+    """
+    current: Sample | None = None
+    for member in _members(tar, name):
+        key, extension = split_name(member.name)
+        if current is None or key != current.key or extension in current.members:
+            if current is not None:
+                yield current
+            current = Sample(key)
+        current.members[extension] = member
+    if current is not None:
+        yield current
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """`dir/0001.syn.json` -> (`dir/0001`, `syn.json`)."""
+    directory, slash, base = name.rpartition("/")
+    stem, _, extension = base.partition(".")
+    return directory + slash + stem, extension.lower()
+
+
+def write_tar(out: BinaryIO, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write `files` (name, bytes) as a tar whose bytes depend on nothing else.
+
+    The bytes are those of `tarfile` in its POSIX format; a plain name's header is put together here, in a tenth of the
+    time, which with three members an image is noticed.
+    """
+    written = 0
+    for name, data in files:
+        block = _plain_header(name, len(data)) or _posix_header(name, len(data))
+        padding = bytes(-len(data) % BLOCK)
+        out.write(block)
+        out.write(data)
+        out.write(padding)
+        written += len(block) + len(data) + len(padding)
+    written += out.write(bytes(2 * BLOCK))
+    out.write(bytes(-written % tarfile.RECORDSIZE))
+
+
+def _plain_header(name: str, size: int) -> bytes | None:
+    """The header of a file whose name and size fit the oldest format; None for others."""
+    if len(name) > tarfile.LENGTH_NAME or not name.isascii() or "\0" in name or size > 0o77777777777:
+        return None
+    block = _HEADER % (name.encode().ljust(tarfile.LENGTH_NAME, b"\0"), size)
+    return block[:148] + b"%06o\0" % sum(block) + block[155:]
+
+
+def _posix_header(name: str, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.PAX_FORMAT)
+
+
+def _members(tar: BinaryIO, name: str) -> Iterator[Member]:
+    end = tar.seek(0, io.SEEK_END)
+    position, long_name, count = 0, None, 0
+    while position + BLOCK <= end:
+        tar.seek(position)
+        block = tar.read(BLOCK)
+        if block == _ZEROS:
+            return  # the end-of-archive block
+        try:
+            header = _header(block)
+        except ValueError as error:
+            raise InputError(f"not a tar, or damaged, at byte {position:,} ({error})", file=name) from None
+        start = position + BLOCK
+        position = start + -(-header.size // BLOCK) * BLOCK
+        if header.size < 0 or start + header.size > end:
+            raise InputError(
+                f"the tar ends inside {header.name!r} ({header.size:,} bytes announced)",
+                file=name,
+                remedy="fetch the file again",
+            )
+        if header.type in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):
+            if header.size > MAX_EXTENDED_HEADER:
+                raise InputError(f"an extended header of {header.size:,} bytes", file=name)
+            long_name = _long_name(header.type, tar.read(header.size)) or long_name
+            continue
+        if header.type in (tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE):
+            continue
+        member_name, long_name = long_name or header.name, None
+        if header.type not in tarfile.REGULAR_TYPES or header.type == tarfile.GNUTYPE_SPARSE:
+            continue  # directories, links, devices: no data that we would read
+        count += 1
+        if count > MAX_MEMBERS:
+            raise InputError(f"more than {MAX_MEMBERS:,} members", file=name, remedy="split the tar")
+        yield Member(member_name.removeprefix("./"), start, header.size)
+    raise InputError("the tar has no end: its writer was cut off", file=name, remedy="fetch or make the file again")
+
+
+class _Header(NamedTuple):
+    """The fields of a member's header block that are used here."""
+
+    name: str
+    size: int
+    type: bytes
+
+
+def _header(block: bytes) -> _Header:
+    """Read a header block; `tarfile` does the same for ten times the time, which is a tenth of the job's.
+
+    Raises:
+        ValueError: its checksum does not fit, or a number is no number.
+    """
+    field = block[
+        148:156
+    ]  # counts as spaces in the sum of all bytes, which adler32 has in its lower half, at C's speed
+    total = sum(field) - 8 * ord(" ") + _number(field)
+    if zlib.adler32(block) & 0xFFFF != (1 + total) % _ADLER_BASE:
+        raise ValueError("bad checksum")
+    kind, name = block[156:157], _text(block[:100])
+    if kind == b"\0" and name.endswith("/"):
+        kind = tarfile.DIRTYPE
+    if block[257:263] == b"ustar\0" and kind not in tarfile.GNU_TYPES and block[345]:
+        name = f"{_text(block[345:500])}/{name}"
+    return _Header(name, _number(block[124:136]), kind)
+
+
+def _number(field: bytes) -> int:
+    """Octal digits, or, as GNU writes sizes beyond 8 GiB, the bytes of the number after a first 0x80."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    return int(field.partition(b"\0")[0].strip() or b"0", 8)
+
+
+def _text(field: bytes) -> str:
+    """A name as a string that can be stored: bytes that are not UTF-8 are spelt out (`\\xe9`)."""
+    return field.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+
+
+def _long_name(kind: bytes, data: bytes) -> str | None:
+    """The name that an extended header carries, if it carries one."""
+    if kind == tarfile.GNUTYPE_LONGNAME:
+        return data.rstrip(b"\0").decode("utf-8", "backslashreplace")
+    while data:
+        length, space, _ = data.partition(b" ")
+        if not space or not length.isdigit() or len(length) > 9 or not 0 < int(length) <= len(data):
+            return None
+        record, data = data[len(length) + 1 : int(length) - 1], data[int(length) :]
+        if record.startswith(b"path="):
+            return record[5:].decode("utf-8", "backslashreplace")
+    return None

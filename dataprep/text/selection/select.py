@@ -1,0 +1,148 @@
+"""Choose documents before they are tokenized: a predicate, evaluation sets, duplicates, near-duplicates.
+
+A survey of the inputs (without texts) goes through Spark DataFrames, which decide what is left out and why (`decide`);
+each input's share of the decision is brought to one task, which publishes it as a list of rejects: line, reason, and
+the document that stays in its place or the evaluation item that it holds. The tokenize stage goes by that list.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark import RDD, SparkContext
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
+
+from dataprep.engine.progress import Progress
+from dataprep.engine.tasks import Receipt, Scratch, Task, run_tasks
+from dataprep.storage import files
+from dataprep.text import inputs
+from dataprep.text.config import TextJob
+from dataprep.text.selection import decide, evaluation_sets, survey
+
+STAGE = "select"
+_DECISION = "number int, rows binary"
+_LINE_BITS = 40
+"""A document's id is its input's number and its line: they sort as the plan does."""
+_ROW = np.dtype([("id", np.int64), ("reason", np.int8), ("kept", np.int64), ("item", np.int32)])
+"""One decision as it crosses to the tasks; -1 is none."""
+SCHEMA = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("reason", pa.string()),
+        ("kept_file", pa.string()),
+        ("kept_line", pa.int64()),
+        ("evaluation_file", pa.string()),
+        ("evaluation_line", pa.int64()),
+    ]
+)
+"""Of a reject list. `kept_*`: the document that stays in this one's place; `evaluation_*`: the item that it holds."""
+
+
+def rejects_file(number: int) -> str:
+    """Name of the list of documents of input `number` that are left out, below the dataset's root."""
+    return f"rejects/{number:06}.parquet"
+
+
+def dropped(out: str, number: int) -> dict[int, str]:
+    """Reason by line of the documents of an input that are left out."""
+    with files.open_input(files.join(out, rejects_file(number))) as stream:
+        table = pq.read_table(stream, columns=["line", "reason"])
+    return dict(zip(table["line"].to_pylist(), table["reason"].to_pylist(), strict=True))
+
+
+def check(spark: SparkSession, job: TextJob) -> None:
+    """See that the predicate can be run, before anything else is.
+
+    Raises:
+        InputError: `where` or `fields` is not Spark SQL, or names columns that do not exist.
+    """
+    if job.where is not None:
+        alone = job.model_copy(update={"near_duplicates": None})
+        decide.decide(spark.createDataFrame([], decide.SURVEY), alone)
+
+
+def run(spark: SparkSession, job: TextJob, uris: list[str], out: str, progress: Progress | None) -> None:
+    """Survey the inputs and publish which documents are left out."""
+    tasks = inputs.tasks(uris)
+    search = evaluation_sets.publish(job.decontaminate, out) if job.decontaminate else None
+    look = functools.partial(survey.survey, job=job, search=search)
+    run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
+    if progress:
+        progress.say(f"{STAGE}: deciding which documents are left out, in Spark's shuffle")
+    deliver = functools.partial(_deliver, spark=spark, job=job, out=out, count=len(uris))
+    publish = functools.partial(_publish, uris=uris, search=search)
+    run_tasks(spark, tasks, publish, out=out, stage=STAGE, progress=progress, deliver=deliver)
+
+
+def _deliver(
+    context: SparkContext, missing: list[Task], *, spark: SparkSession, job: TextJob, out: str, count: int
+) -> RDD[Task]:
+    """The decision's partition n is input n: its task gets (number, rows)."""
+    if not context.getConf().contains("spark.sql.shuffle.partitions"):  # an input's share of a shuffle fits a task
+        spark.conf.set("spark.sql.shuffle.partitions", str(max(count, context.defaultParallelism)))
+    surveyed = spark.range(0, count, 1, count).mapInArrow(functools.partial(_read, out=out), decide.SURVEY)
+    decision = decide.decide(surveyed, job).withColumn("number", F.shiftright("id", _LINE_BITS).cast("int"))
+    packed = decision.repartitionById(count, F.col("number")).mapInArrow(_pack, _DECISION)
+    wanted = {task.payload.number for task in missing}
+    return packed.rdd.mapPartitionsWithIndex(functools.partial(_tasks, wanted=wanted))
+
+
+def _read(batches: Iterator[pa.RecordBatch], *, out: str) -> Iterator[pa.RecordBatch]:
+    for numbers in batches:
+        for number in numbers.column(0).to_pylist():
+            for batch in survey.read(out, number):
+                ids = pa.array((number << _LINE_BITS) + batch.column("line").to_numpy())
+                others = [batch.column(name) for name in ("characters", "digest", "fields", "bands", "item")]
+                others[1] = others[1].cast(pa.binary())
+                names = ["id", "characters", "digest", "fields", "bands", "item"]
+                yield pa.RecordBatch.from_arrays([ids, *others], names)
+
+
+def _pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Many rows to one per batch: what crosses to the tasks is arrays, not rows."""
+    for batch in batches:
+        if batch.num_rows:
+            rows = np.empty(batch.num_rows, _ROW)
+            for name in rows.dtype.names or ():
+                rows[name] = batch.column(name).fill_null(-1).to_numpy()
+            arrays = [batch.column("number")[:1], pa.array([rows.tobytes()], pa.binary())]
+            yield pa.RecordBatch.from_arrays(arrays, ["number", "rows"])
+
+
+def _tasks(number: int, parts: Iterator[tuple[int, bytes]], *, wanted: set[int]) -> Iterator[Task]:
+    if number in wanted:
+        rows = np.frombuffer(b"".join(part for _, part in parts), _ROW)
+        yield Task(inputs.task_name(number), (number, rows[np.argsort(rows["id"])].tobytes()))
+
+
+def _publish(
+    payload: tuple[int, bytes], scratch: Scratch, *, uris: list[str], search: evaluation_sets.Search | None
+) -> Receipt:
+    """The reject list of one input. The receipt has: rejected (counts by reason)."""
+    number, data = payload
+    rows, mask = np.frombuffer(data, _ROW), (1 << _LINE_BITS) - 1
+    items = evaluation_sets.items(search.items) if search else []
+    names = np.array(["where", "contaminated", "duplicate", "near_duplicate"], object)
+    reasons, found = names[rows["reason"]], rows["item"].tolist()
+    for row in np.flatnonzero(rows["reason"] == decide.CONTAMINATED).tolist():
+        reasons[row] = f"contaminated:{items[found[row]]['set']}"
+    held = [items[one] if code == decide.CONTAMINATED else {} for one, code in zip(found, rows["reason"], strict=True)]
+    kept = [(uris[one >> _LINE_BITS], one & mask) if one >= 0 else (None, None) for one in rows["kept"].tolist()]
+    columns = [
+        pa.array(rows["id"] & mask),
+        pa.array(reasons, pa.string()),
+        pa.array([file for file, _ in kept], pa.string()),
+        pa.array([line for _, line in kept], pa.int64()),
+        pa.array([item.get("file") for item in held], pa.string()),
+        pa.array([item.get("line") for item in held], pa.int64()),
+    ]
+    local = scratch.path("rejects.parquet")
+    pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), local, compression="zstd")
+    scratch.publish(local, rejects_file(number))
+    counts = dict(zip(*np.unique(reasons.astype(str), return_counts=True), strict=True)) if len(rows) else {}
+    return {"rows": len(rows), "rejected": {str(name): int(count) for name, count in counts.items()}}

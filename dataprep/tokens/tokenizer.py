@@ -1,0 +1,198 @@
+"""Text to ids at the speed of gigatoken, with the ids of Hugging Face `tokenizers`.
+
+gigatoken is exact for the tokenizers it supports, but "supports" is for each task to show: a sample of its documents
+is encoded by both, and where they disagree, or gigatoken cannot load the tokenizer, `tokenizers` does the work and a
+warning goes into the manifest.
+
+Text that spells a special token (`a<|endoftext|>b`) is data: a document must not be able to end itself. `tokenizers`
+has a switch for that; for gigatoken the special entries are left out of the JSON that it loads (added tokens that are
+not special, such as GPT-NeoX's runs of spaces, stay).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from common.errors import InputError
+from dataprep.storage import files
+from schemas.manifest import TokenizerIdentity
+
+END_OF_TEXT = "<|endoftext|>"
+PAD = "<|padding|>"
+FORGET_AFTER = 1 << 30
+"""Characters after which gigatoken is loaded anew. It remembers every word that it has met, for good: a worker that
+lives through terabytes would fill the machine with them."""
+Ids = npt.NDArray[np.uint32]
+Lengths = npt.NDArray[np.int64]
+Encode = Callable[[Sequence[str]], tuple[Ids, Lengths]]
+
+
+@dataclass(frozen=True)
+class TokenizerSpec:
+    """A tokenizer as it travels to the executors: the JSON itself, so that no machine needs the file."""
+
+    json: bytes
+    identity: TokenizerIdentity
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Smallest unsigned type that holds every id, the image placeholder included: uint16 or uint32."""
+        return np.dtype(np.uint16 if self.identity.image_id <= np.iinfo(np.uint16).max else np.uint32)
+
+
+def load(path: str, *, end_of_text: str | int = END_OF_TEXT, pad: str | int = PAD) -> TokenizerSpec:
+    """Read a `tokenizer.json`, or the one in a directory, and check its special tokens.
+
+    Args:
+        end_of_text: the special token that ends a document, by text or id.
+        pad: the special token that fills the last window, by text or id.
+
+    Raises:
+        InputError: no such file, not a tokenizer, or the two are not distinct special tokens of it.
+    """
+    uri = files.absolute(path)
+    if not uri.endswith(".json"):
+        uri = files.join(uri, "tokenizer.json")
+    data = files.read_bytes(uri)
+    try:
+        parsed = orjson.loads(data)
+        vocabulary = _vocabulary(parsed)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
+        raise InputError("not a Hugging Face tokenizer.json", file=uri, remedy="name one, or its directory") from None
+    special = {token["content"]: int(token["id"]) for token in parsed.get("added_tokens") or [] if token.get("special")}
+    ids = {role: _special_id(role, text, special, vocabulary, uri) for role, text in _roles(end_of_text, pad)}
+    if ids["end_of_text"] == ids["pad"]:
+        raise InputError(
+            f"pad and end of text are the same token {pad!r}",
+            file=uri,
+            field="pad",
+            remedy="padding must be told from the end of a document: choose another special token",
+        )
+    size = max(vocabulary.values()) + 1
+    identity = TokenizerIdentity(
+        digest=hashlib.sha256(data).hexdigest(),
+        vocabulary_size=size,
+        end_of_text_id=ids["end_of_text"],
+        pad_id=ids["pad"],
+        image_id=size,
+    )
+    return TokenizerSpec(data, identity)
+
+
+def _roles(end_of_text: str | int, pad: str | int) -> tuple[tuple[str, str | int], tuple[str, str | int]]:
+    return ("end_of_text", end_of_text), ("pad", pad)
+
+
+def _vocabulary(parsed: dict[str, Any]) -> dict[str, int]:
+    """Id by token text, added tokens included."""
+    entries = parsed["model"]["vocab"]
+    if isinstance(entries, list):  # Unigram: [[token, score], ...]
+        entries = {token: index for index, (token, _) in enumerate(entries)}
+    return {**entries, **{token["content"]: int(token["id"]) for token in parsed.get("added_tokens") or []}}
+
+
+def _special_id(role: str, named: str | int, special: dict[str, int], vocabulary: dict[str, int], uri: str) -> int:
+    """The id of the token that a setting names. Only a special token will do: text can never produce one."""
+    text = next((text for text, id in vocabulary.items() if id == named), None) if isinstance(named, int) else named
+    if text in special:
+        return special[text]
+    known = ", ".join(f"{one} ({special[one]})" for one in sorted(special)[:8]) or "none"
+    if text in vocabulary:
+        shown = repr(text) if text.strip() else f"a run of {len(text)} blanks"
+        problem = f"{shown} is an ordinary token (id {vocabulary[text]}), which real text produces"
+    else:
+        problem = f"the vocabulary has no special token {named!r}"
+    raise InputError(problem, file=uri, field=role, remedy=f"name one of its special tokens: {known}")
+
+
+def reference(spec: TokenizerSpec) -> Any:
+    """The `tokenizers` tokenizer of `spec`: no truncation, no padding, special tokens that text spells stay text."""
+    import tokenizers
+
+    loaded = tokenizers.Tokenizer.from_str(spec.json.decode())
+    loaded.encode_special_tokens = True
+    loaded.no_truncation()
+    loaded.no_padding()
+    return loaded
+
+
+@functools.lru_cache(maxsize=2)
+def encoder(spec: TokenizerSpec) -> Encoder:
+    """This process's encoder for `spec`; loading takes most of a second, so workers keep it."""
+    return Encoder(spec)
+
+
+class Encoder:
+    """Encodes batches of documents; special tokens spelled in text stay text. Not thread-safe."""
+
+    def __init__(self, spec: TokenizerSpec) -> None:
+        self.spec = spec
+        self.problem: str | None = None
+        """Why gigatoken cannot be used; None where it can."""
+        self._fast: Any = None
+        self._characters = 0
+        """Encoded since `_fast` was loaded."""
+        try:
+            self._fast = self._load()
+        except Exception as error:  # gigatoken raises its own kinds for tokenizers that it does not support
+            self.problem = f"gigatoken cannot load this tokenizer ({str(error).splitlines()[0][:200]})"
+
+    def _load(self) -> Any:
+        import gigatoken
+
+        return gigatoken.Tokenizer.from_json(_without_special(self.spec.json)).backend
+
+    @functools.cached_property
+    def reference(self) -> Any:
+        """The `tokenizers` tokenizer that decides what is right."""
+        return reference(self.spec)
+
+    def encode_batch(self, texts: Sequence[str]) -> tuple[Ids, Lengths]:
+        """Ids of all documents, one after the other, and how many each has; no special tokens are added.
+
+        Args:
+            texts: documents, valid Unicode (no lone surrogates).
+        """
+        if self._fast is None:
+            return self.encode_reference(texts)
+        if not texts:
+            return np.empty(0, np.uint32), np.empty(0, np.int64)
+        self._characters += sum(map(len, texts))
+        if self._characters > FORGET_AFTER:
+            self._fast, self._characters = None, 0  # the old one goes before the new one comes
+            self._fast = self._load()
+        layout = self._fast.encode_batch(list(texts), parallel=False).layout
+        offsets = np.asarray(layout.offsets.data)
+        return np.asarray(layout.content.data)[offsets[0] : offsets[-1]], np.diff(offsets)
+
+    def encode_reference(self, texts: Sequence[str]) -> tuple[Ids, Lengths]:
+        """As `encode_batch`, by `tokenizers`."""
+        ids = [one.ids for one in self.reference.encode_batch_fast(list(texts), add_special_tokens=False)]
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        return np.fromiter((i for one in ids for i in one), np.uint32, int(lengths.sum())), lengths
+
+    def choose(self, sample: Sequence[str]) -> tuple[Encode, str | None]:
+        """The function to encode an input with, and why that is not gigatoken (None where it is).
+
+        Args:
+            sample: some of the input's documents, on which both are compared.
+        """
+        if self.problem is None:
+            fast, reference = self.encode_batch(sample), self.encode_reference(sample)
+            if np.array_equal(fast[0], reference[0]) and np.array_equal(fast[1], reference[1]):
+                return self.encode_batch, None
+        return self.encode_reference, self.problem or "gigatoken's ids differ from those of tokenizers on a sample"
+
+
+def _without_special(json: bytes) -> bytes:
+    parsed = orjson.loads(json)
+    parsed["added_tokens"] = [token for token in parsed.get("added_tokens") or [] if not token.get("special")]
+    return orjson.dumps(parsed)

@@ -1,0 +1,1 @@
+"""The arithmetic of a schedule: which sample stands at which position."""

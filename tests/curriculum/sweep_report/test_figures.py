@@ -1,0 +1,49 @@
+"""Which lines a figure has."""
+
+from pathlib import Path
+
+import numpy as np
+
+from curriculum.sweep_report.analysis import Analysis, Measure
+from curriculum.sweep_report.axes import axes
+from curriculum.sweep_report.figures import left_out, lines
+from curriculum.sweep_report.read_runs import SweepRuns
+
+
+def of(settings: list[dict]) -> Analysis:
+    return Analysis(SweepRuns(Path(), [], [], 1, 1), [], settings, [], axes(settings), [], [])
+
+
+def test_a_line_for_each_setting_of_the_others():
+    found = of([{"switch": f"{s}%", "image_share": f"{i}%"} for s in (0, 80) for i in (10, 50)])
+    assert lines(found, found.axes[0]) == [("image_share 10%", [0, 2]), ("image_share 50%", [1, 3])]
+
+
+def test_a_full_grid_of_many_lines_is_one_mean():
+    found = of([{"switch": f"{s}%", "image_share": f"{i}%"} for s in (0, 80) for i in range(9)])
+    assert lines(found, found.axes[0]) == [("mean over the other settings", list(range(18)))]
+
+
+def test_many_unlike_lines_are_never_averaged():
+    """One thing at a time: all shares at one switch, all switches at one share."""
+    settings = [{"switch": "80%", "image_share": f"{i}%"} for i in range(9)]
+    settings += [{"switch": f"{s}%", "image_share": "3%"} for s in (0, 100)]
+    found = of(settings)
+    assert lines(found, found.axes[0]) == [("image_share 3%", [3, 9, 10])]
+    assert lines(found, found.axes[1])[1] == ("switch 80%", list(range(9)))
+
+
+def test_what_has_no_room_is_named():
+    found = of([{"switch": f"{s}%"} for s in (0, 80)])
+    one = np.zeros(2), np.zeros((2, 3))
+    found.measures[:] = [Measure(f"t{n}", *one) for n in range(13)] + [
+        Measure("stable score, vision", one[0] * np.nan, one[1])
+    ]
+    room, noise = left_out(found, found.axes[0])
+    assert room == "No room for 1 of 13 measures; 'Configurations' has them: t12."
+    assert noise.endswith("not drawn: stable score, vision.")
+    settings = [{"switch": "80%", "image_share": f"{i}%"} for i in range(9)] + [{"switch": "0%", "image_share": "3%"}]
+    unlike = of(settings)
+    (few,) = left_out(unlike, unlike.axes[0])
+    assert few.startswith("8 of 10 configurations are on none of these lines")
+    assert left_out(unlike, unlike.axes[1]) == []

@@ -1,0 +1,95 @@
+"""The frame of a job's command: what is wrong is said in one line, before Spark is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from common.errors import InputError
+from dataprep.engine import job_command
+from dataprep.engine.job_command import run_job
+from dataprep.engine.progress import Progress
+from schemas.strict_model import Strict
+
+
+class StoneJob(Strict):
+    """`spark-submit dataprep/jobs/stone.py JOB.yaml`: turn stones over."""
+
+    out: str
+    """Where they are put."""
+    stones: int = 3
+
+
+def never(spark: SparkSession, job: StoneJob, progress: Progress) -> str:
+    raise AssertionError("the job must not run")
+
+
+@pytest.fixture
+def no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> SparkSession:
+        raise AssertionError("Spark must not be started")
+
+    monkeypatch.setattr(job_command, "session", refuse)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "stone.yaml"
+    path.write_text("out: there\n")
+    return path
+
+
+@pytest.mark.usefixtures("no_spark")
+def test_a_dry_run_describes(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run_job(StoneJob, lambda job: f"{job.stones} stones to {job.out}", never, [str(recipe), "--dry-run"])
+    assert (status, capsys.readouterr().out) == (0, "3 stones to there\n")
+
+
+@pytest.mark.usefixtures("no_spark")
+def test_mistakes_are_one_line_and_come_first(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def missing(job: StoneJob) -> str:
+        raise InputError("no stones", file="quarry", remedy="find some")
+
+    assert run_job(StoneJob, missing, never, [str(recipe)]) == 2
+    assert capsys.readouterr().err == "error: quarry: no stones; find some\n"
+    recipe.write_text("out: there\nstone: 4\n")
+    assert run_job(StoneJob, str, never, [str(recipe)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "stone.yaml:2: stone" in said
+
+
+def test_a_real_run_checks_instead_of_describing_and_shows_warnings(
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Session:
+        stopped = False
+
+        def stop(self) -> None:
+            self.stopped = True
+
+    one = Session()
+    monkeypatch.setattr(job_command, "session", lambda name: one)
+
+    def slow(job: StoneJob) -> str:
+        raise AssertionError("describing takes too long for a real run")
+
+    def crashes(spark: object, job: StoneJob, progress: Progress) -> str:
+        assert not one.stopped
+        raise InputError("a stone broke")
+
+    status = run_job(StoneJob, slow, crashes, [str(recipe)], check=lambda job: "a line\nwarning: heavy stones")
+    said = capsys.readouterr()
+    assert (status, said.out, said.err) == (2, "", "warning: heavy stones\nerror: a stone broke\n")
+    assert one.stopped, "Spark ends with the job, however that ends"
+
+
+def test_help_lists_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        run_job(StoneJob, str, never, ["--help"])
+    said = capsys.readouterr().out
+    assert "turn stones over" in said
+    assert "Where they are put. (required)" in said
+    assert "(default 3)" in said

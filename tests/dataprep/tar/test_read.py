@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import io
+import tarfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import InputError
+from dataprep.tar.read import MAX_EXTENDED_HEADER, Sample, samples, split_name, write_tar
+
+
+def tar_of(*files: tuple[str, bytes], form: int = tarfile.USTAR_FORMAT) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def read(data: bytes) -> list[Sample]:
+    return list(samples(io.BytesIO(data), "in.tar"))
+
+
+def contents(data: bytes) -> list[tuple[str, dict[str, bytes]]]:
+    tar = io.BytesIO(data)
+    return [(one.key, {ext: m.read(tar) for ext, m in one.members.items()}) for one in samples(tar, "in.tar")]
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0."), min_size=1, max_size=150)
+
+
+@given(st.lists(st.tuples(NAMES, st.sampled_from(["jpg", "json", "txt"]), st.binary(max_size=2000)), max_size=8))
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_reads_what_tarfile_writes(form: int, files: list[tuple[str, str, bytes]]) -> None:
+    data = tar_of(*((f"{name}.{extension}", body) for name, extension, body in files), form=form)
+    found = [(key, extension, body) for key, members in contents(data) for extension, body in members.items()]
+    assert found == files
+
+
+def test_samples_are_runs_of_members_with_one_key() -> None:
+    data = tar_of(("a/1.jpg", b"x"), ("a/1.syn.json", b"{}"), ("a/2.JPG", b"y"), ("a/1.jpg", b"z"), ("a/1.jpg", b"w"))
+    assert contents(data) == [
+        ("a/1", {"jpg": b"x", "syn.json": b"{}"}),
+        ("a/2", {"jpg": b"y"}),
+        ("a/1", {"jpg": b"z"}),
+        ("a/1", {"jpg": b"w"}),
+    ]
+
+
+def test_names_split_at_the_first_dot_of_the_last_component() -> None:
+    assert split_name("v1.0/0001.url.txt") == ("v1.0/0001", "url.txt")
+    assert split_name("0001") == ("0001", "")
+
+
+@pytest.mark.parametrize(("key", "unsafe"), [("../../etc/x", True), ("/etc/x", True), ("C:/x", True), ("a/..b", False)])
+def test_keys_that_leave_the_directory_are_marked(key: str, unsafe: bool) -> None:
+    assert Sample(key).unsafe is unsafe
+
+
+def test_only_regular_files_count() -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
+            info = tarfile.TarInfo("a.jpg")
+            info.type, info.linkname = kind, "/etc/passwd"
+            tar.addfile(info)
+    assert read(out.getvalue()) == []
+
+
+@pytest.mark.parametrize("keep", [0, 100, 512, 700, 1024 + 100, 2048])
+def test_a_tar_that_was_cut_off_is_an_error(keep: int) -> None:
+    data = tar_of(("a.jpg", bytes(300)), ("b.jpg", bytes(600)))
+    with pytest.raises(InputError, match=r"in\.tar"):
+        read(data[:keep])
+
+
+def test_what_is_no_tar_is_an_error() -> None:
+    with pytest.raises(InputError, match="not a tar"):
+        read(b"<html>" * 1000)
+
+
+def test_an_extended_header_of_any_size_is_not_loaded() -> None:
+    with pytest.raises(InputError, match="extended header"):
+        read(tar_of(("a" * (MAX_EXTENDED_HEADER + 1) + ".jpg", b"x"), form=tarfile.GNU_FORMAT))
+
+
+TAR_NAMES = st.one_of(st.text("ab/.1", min_size=1, max_size=120), st.text(min_size=1, max_size=9))
+
+
+@given(st.lists(st.tuples(TAR_NAMES, st.binary(max_size=600)), max_size=8))
+def test_written_tars_have_the_bytes_of_tarfile(files: list[tuple[str, bytes]]) -> None:
+    files = [(name.strip("/\0") or "x", data) for name, data in files if name.isprintable()]
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    write_tar(ours, files)
+    with tarfile.open(fileobj=theirs, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    assert ours.getvalue() == theirs.getvalue()
+
+
+def test_written_tars_are_plain_equal_and_readable_by_tarfile() -> None:
+    files = [("1.jpg", b"picture"), ("1.json", b"{}"), ("bücher" * 30 + ".txt", b"")]
+    one, two = io.BytesIO(), io.BytesIO()
+    write_tar(one, files)
+    write_tar(two, files)
+    assert one.getvalue() == two.getvalue()
+    with tarfile.open(fileobj=io.BytesIO(one.getvalue())) as tar:
+        assert [(info.name, tar.extractfile(info).read()) for info in tar] == files  # type: ignore[union-attr]
+        assert {info.mtime for info in tar.getmembers()} == {0}
+
+
+def test_names_that_are_not_utf8_are_spelt_out() -> None:
+    """They become uids and provenance, which are stored as UTF-8."""
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT):
+        for stem in ("caf\udce9", "caf\udce9" * 40):
+            if len(stem) < 100 or form == tarfile.GNU_FORMAT:
+                assert [one.key for one in read(tar_of((f"{stem}.jpg", b"x"), form=form))] == [
+                    stem.replace("\udce9", "\\xe9")
+                ]
+
+
+def test_a_record_of_absurd_length_names_nothing() -> None:
+    header = tarfile.TarInfo("pax")
+    record = b"1" * 5000 + b" path=evil.jpg\n"
+    header.type, header.size = tarfile.XHDTYPE, len(record)
+    data = header.tobuf(tarfile.USTAR_FORMAT) + record + bytes(-len(record) % 512) + tar_of(("a.jpg", b"x"))
+    assert [one.key for one in read(data)] == ["a"]

@@ -1,0 +1,46 @@
+"""Held-out loss is the mean over a dataset's tokens, at the schedule's points, and does not disturb the run."""
+
+import json
+
+import pytest
+import torch
+from composer.devices import DeviceCPU
+
+from schemas.run_log import steps
+from tests.train import ranks, synthetic
+from train.checkpoint import save
+from train.config.run_config import RunConfig
+from train.loader.held_out import HeldOut
+from train.loader.rows.collate import collate
+from train.models.vlm import VisionLanguageModel
+from train.run.launch import fit
+
+
+def test_losses_at_the_schedules_points(tmp_path):
+    schedule = synthetic.schedule(tmp_path, lengths=(32, 16, 16))
+    phases = [p.model_copy(update={"evaluate_at": [16] if p.name == "text" else []}) for p in schedule.phases]
+    schedule = schedule.model_copy(update={"phases": phases})
+    held_out = {kind: synthetic.write(tmp_path / "held", kind, 10, seed=5) for kind in ("text", "pairs")}
+    logs = []
+    for name in ("with", "without"):
+        evaluation = {"sources": held_out, "rows": 7} if name == "with" else None
+        run = RunConfig.model_validate(ranks.settings("", tmp_path / name, evaluation=evaluation))
+        run.out.mkdir()
+        fit(run, schedule, DeviceCPU())
+        logs.append([s.model_dump(exclude={"seconds", "tokens_per_second"}) for s in steps(run.out / "metrics.jsonl")])
+    assert logs[0] == logs[1]
+    lines = [json.loads(line) for line in (tmp_path / "with/held_out.jsonl").read_text().splitlines()]
+    assert [line["position"] for line in lines] == [16, 64]
+
+    model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    save.load_weights(save.find(tmp_path / "with"), model)
+    for kind, path in held_out.items():
+        source = HeldOut(path, schedule.tokenizer, schedule.geometry, limit=7)
+        batch = collate([source.row(number) for number in range(7)])
+        with torch.no_grad():
+            nll = model.eval()(batch).nll
+        assert lines[-1]["tokens"][kind] == nll.numel()
+        assert lines[-1]["loss"][kind] == pytest.approx(float(nll.mean()), rel=1e-5)
+        ranked = [[b["loss_index"].numel() for b in source.batches(2, rank, 3)] for rank in range(3)]
+        assert [len(batches) for batches in ranked] == [2, 2, 2], "every rank runs equally often"
+        assert sum(map(sum, ranked)) == nll.numel()

@@ -1,0 +1,90 @@
+"""lm-eval's harness on an exported model, with task files of our own: no network, no hub."""
+
+import json
+import textwrap
+
+import pytest
+import torch
+
+from common.errors import InputError
+from schemas.results import Results, load_task
+from tests.train.checkpoints import checkpoint
+from train.__main__ import main
+from train.evaluation.lm_eval_tasks import _result
+from train.evaluation.scored_model import open_subject
+from train.export.export_folder import export
+
+pytest.importorskip("lm_eval", reason="lm-eval is not installed (pip install '.[eval]')")
+
+ROWS = [
+    {"question": "Grass is?", "choices": ["green", "red", "blue"], "answer": 0},
+    {"question": "Legs of a dog?", "choices": ["two", "four", "six"], "answer": 1},
+    {"question": "Is ice hot?", "choices": ["yes", "no", "maybe"], "answer": 1},
+]
+
+
+@pytest.fixture
+def tasks(tmp_path):
+    """A folder with a multiple-choice task and a generating one."""
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    (folder / "rows.json").write_text("\n".join(json.dumps(row) for row in ROWS))
+    common = f"""\
+        dataset_path: json
+        dataset_kwargs: {{data_files: {{test: {folder / "rows.json"}}}, cache_dir: {tmp_path / "cache"}}}
+        test_split: test
+        doc_to_text: "Q: {{{{question}}}}\\nA:"
+    """
+    (folder / "choice.yaml").write_text(
+        "task: local_choice\noutput_type: multiple_choice\n"
+        + textwrap.dedent(common)
+        + 'doc_to_choice: "{{choices}}"\ndoc_to_target: "{{answer}}"\n'
+        + "metric_list: [{metric: acc}, {metric: acc_norm}]\n"
+    )
+    (folder / "free.yaml").write_text(
+        "task: local_free\noutput_type: generate_until\n"
+        + textwrap.dedent(common)
+        + 'doc_to_target: "{{choices[answer]}}"\ngeneration_kwargs: {until: ["\\n"], max_gen_toks: 6}\n'
+        + "metric_list: [{metric: exact_match}]\n"
+    )
+    return folder
+
+
+@pytest.mark.slow
+def test_local_tasks_on_an_export(tmp_path, tasks):
+    export(checkpoint(tmp_path), tmp_path / "hf")
+    argv = ["evaluate", str(tmp_path / "hf"), "--text", "local_choice", "local_free", "--text-include", str(tasks)]
+    assert main([*argv, "-o", str(tmp_path / "scores")]) == 0
+    found = Results.load(tmp_path / "scores").tasks
+    assert found["lm-eval-local_choice"].chance == pytest.approx(1 / 3)
+    assert found["lm-eval-local_free"].chance == 0.0
+    choice = load_task(tmp_path / "scores", "lm-eval-local_choice")
+    assert len(choice.predictions) == len(ROWS)
+    subject = open_subject(tmp_path / "hf")
+    for row, said in zip(ROWS, choice.predictions, strict=True):
+        by_hand = [_log_probability(subject, f"Q: {row['question']}\nA:", f" {c}") / len(c) for c in row["choices"]]
+        assert said.score == float(by_hand.index(max(by_hand)) == row["answer"])
+
+
+def _log_probability(subject, context: str, continuation: str) -> float:
+    first, second = (subject.encoder(blind=True).text(text) for text in (context, continuation))
+    ids = torch.tensor([first + second])
+    with torch.no_grad():
+        log_probabilities = subject.logits(ids, torch.empty(0, 3, 1, 1)).log_softmax(-1)[0]
+    return sum(log_probabilities[len(first) + n - 1, token].item() for n, token in enumerate(second))
+
+
+def test_rows_of_a_group_stay_apart_and_count_once():
+    """Two parts number their questions alike; one of them has its rows once for each filter of the answers."""
+
+    def row(number: int, score: float, filtered: str = "none") -> dict[str, object]:
+        return {"doc_id": number, "filter": filtered, "filtered_resps": ["x"], "target": "x", "arguments": [("q", {})],
+                "exact_match": score}  # fmt: skip
+
+    parts = {"a": [row(0, 1.0), row(1, 1.0)], "b": [row(0, 0.0, "strict"), row(0, 1.0, "loose")]}
+    found = _result("lm-eval-group", {"samples": parts, "results": {}}, "i", {}, {})
+    assert {one.id: one.score for one in found.predictions} == {"a/0": 1.0, "a/1": 1.0, "b/0": 0.0}
+    assert (found.items, found.score) == (3, pytest.approx(2 / 3))
+    with pytest.raises(InputError, match="reports none of"):
+        _result("lm-eval-x", {"samples": {"a": [{**row(0, 1.0), "exact_match": 0}], "b": [{"doc_id": 1, "filter": ""}]},
+                              "results": {}}, "i", {}, {})  # fmt: skip

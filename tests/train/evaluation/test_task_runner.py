@@ -1,0 +1,233 @@
+"""`evaluate --tasks`: the same answers whatever the batch, after a kill, with several processes, from an export."""
+
+import json
+import multiprocessing
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from safetensors.torch import load_file, save_file
+
+from common.errors import InputError
+from common.file_lock import exclusive
+from schemas.results import Results, load_task
+from tests.train.checkpoints import PATCH, SIGLIP, checkpoint
+from tests.train.evaluation import official
+from train.__main__ import main
+from train.evaluation.predict import Settings, read_predictions
+from train.evaluation.scored_model import open_subject
+from train.evaluation.task_runner import evaluate_tasks, write_results
+from train.export.export_folder import export
+
+TASKS = ("vqav2", "refcoco")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A checkpoint with a patch encoder, and every task's folder."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    checkpoint(folder, encoder=PATCH)
+    held = official.world(folder)
+    official.vizwiz(held / "vizwiz")
+    official.textvqa(held / "textvqa")
+    official.ocid_ref(held / "ocid_ref")
+    return folder
+
+
+def pairs(place: Path, *names: str) -> list[tuple[str, Path]]:
+    return [(name, place / "held_out" / name) for name in names]
+
+
+def test_every_task_through_the_command(place, tmp_path, capsys):
+    names = ["vqav2", "gqa", "vizwiz", "textvqa", "refcoco", "ocid_ref", "pope"]
+    argv = [
+        "evaluate",
+        str(place / "out"),
+        "--data",
+        str(place / "held_out"),
+        "--limit",
+        "3",
+        "-o",
+        str(tmp_path / "scores"),
+    ]
+    assert main([*argv, "--tasks", *names, f"questions={place / 'held_out'}"]) == 0
+    printed = capsys.readouterr().out
+    results = Results.load(tmp_path / "scores")
+    assert set(results.tasks) == {*names, "questions"}
+    assert results.model.position == 8
+    assert len(results.model.digest) == 64
+    assert set(results.tasks["pope"].metrics) >= {"f1", "yes_ratio", "random/accuracy"}
+    assert results.tasks["pope"].chance == 0.5
+    assert results.tasks["questions"].answers_by == "likelihood"
+    for name in names:
+        told = load_task(tmp_path / "scores", name)
+        assert len(told.predictions) == told.items
+        assert f"{name}: {told.metric}" in printed
+        assert told.score == pytest.approx(sum(one.score for one in told.predictions) / told.items)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "scores").glob("*.json")}
+    assert main([*argv, "--tasks", *names]) == 0
+    assert "vqav2: done before" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "scores").glob("*.json")} == before
+    with pytest.raises(InputError, match="results of 'gqa' for another model, other files or other settings"):
+        main([*argv, "--tasks", "gqa", "--blind"])
+
+
+@pytest.fixture(scope="module")
+def alone(place, tmp_path_factory):
+    """Answers of batch size 1."""
+    out = tmp_path_factory.mktemp("alone")
+    evaluate_tasks(open_subject(place / "out"), pairs(place, *TASKS), out, Settings(batch_size=1))
+    return {name: load_task(out, name) for name in TASKS}
+
+
+@pytest.mark.parametrize("size", [5, 64])
+def test_answers_do_not_depend_on_the_batch(place, alone, tmp_path, size):
+    evaluate_tasks(open_subject(place / "out"), pairs(place, *TASKS), tmp_path, Settings(batch_size=size))
+    for name, expected in alone.items():
+        assert load_task(tmp_path, name) == expected
+    assert len({one.prediction for one in alone["vqav2"].predictions}) > 1
+
+
+def test_likelihood_does_not_depend_on_the_batch(place, tmp_path):
+    said = []
+    for size in (1, 64):
+        settings = Settings(batch_size=size, by="likelihood")
+        evaluate_tasks(open_subject(place / "out"), pairs(place, "pope"), tmp_path / str(size), settings)
+        said.append(load_task(tmp_path / str(size), "pope"))
+    assert said[0] == said[1]
+    assert {one.prediction for one in said[0].predictions} <= {"yes", "no"}
+
+
+def test_an_export_answers_as_its_checkpoint(place, alone, tmp_path):
+    export(place / "out", tmp_path / "hf")
+    evaluate_tasks(open_subject(tmp_path / "hf"), pairs(place, "vqav2"), tmp_path / "scores", Settings())
+    found = load_task(tmp_path / "scores", "vqav2")
+    assert found.predictions == alone["vqav2"].predictions
+
+
+def test_interrupted_evaluation_goes_on(place, alone, tmp_path, monkeypatch):
+    from train.evaluation import predict
+
+    real, calls = predict.answer, []
+
+    def failing(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(predict, "answer", failing)
+    subject = open_subject(place / "out")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_tasks(subject, pairs(place, "vqav2"), tmp_path, Settings(batch_size=1))
+    (work,) = (tmp_path / ".work").glob("*.jsonl")
+    work.write_text(work.read_text() + '[5, "a torn li')
+    done = len(read_predictions([work]))
+    assert done == 3
+    assert not list(tmp_path.glob("*.json"))
+    evaluate_tasks(subject, pairs(place, "vqav2"), tmp_path, Settings(batch_size=1))
+    assert len(calls) == 4 + 12 - done
+    assert load_task(tmp_path, "vqav2") == alone["vqav2"]
+    assert not list((tmp_path / ".work").glob("*.jsonl"))
+
+
+@pytest.mark.soak
+def test_several_processes_killed_and_started_again(place, alone, tmp_path):
+    subject, tasks = open_subject(place / "out"), pairs(place, "refcoco")
+
+    def evaluate() -> None:
+        evaluate_tasks(subject, tasks, tmp_path, Settings(batch_size=1), processes=2)
+
+    killed = multiprocessing.get_context("fork").Process(target=evaluate)
+    killed.start()
+    try:
+        for _ in range(6000):
+            there = read_predictions(sorted((tmp_path / ".work").glob("*.jsonl")))
+            if there or killed.exitcode is not None:
+                break
+            time.sleep(0.05)
+        children = psutil.Process(killed.pid).children(recursive=True)
+    finally:
+        killed.kill()
+        killed.join()
+    _, alive = psutil.wait_procs(children, timeout=120)
+    assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+    assert there
+    assert not list(tmp_path.glob("*.json"))
+    evaluate()
+    assert load_task(tmp_path, "refcoco") == alone["refcoco"]
+
+
+def test_what_is_no_line_is_asked_again(tmp_path):
+    file = tmp_path / "x.jsonl"
+    file.write_bytes('[0, "rouge é"]\n'.encode() + b"\0" * 20 + b'\n[2, "b"]\n[3, "to' + "é".encode()[:1])
+    assert read_predictions([file]) == {0: "rouge é", 2: "b"}
+    assert file.read_bytes().endswith(b'[2, "b"]\n')
+
+
+def test_one_evaluation_of_a_task_at_a_time(place, tmp_path):
+    subject = open_subject(place / "out")
+    lock = tmp_path / ".work/gqa.lock"
+    with exclusive(lock, "test"), pytest.raises(InputError, match="another evaluation of 'gqa' runs in this folder"):
+        evaluate_tasks(subject, pairs(place, "gqa"), tmp_path, Settings(limit=2))
+    with exclusive(lock, "test"):
+        found = evaluate_tasks(subject, pairs(place, "pope"), tmp_path, Settings(limit=2))
+        write_results(subject, found, tmp_path, {})
+    assert set(Results.load(tmp_path).tasks) == {"pope"}
+    other = open_subject(checkpoint(tmp_path / "other"))
+    with pytest.raises(InputError, match="results of another model are here; name another directory"):
+        evaluate_tasks(other, pairs(place, "vqav2"), tmp_path, Settings(limit=2, blind=True))
+
+
+def test_a_model_without_an_image_side(place, tmp_path):
+    out = checkpoint(tmp_path)
+    with pytest.raises(InputError, match="no image side; give --blind"):
+        evaluate_tasks(open_subject(out), pairs(place, "gqa"), tmp_path / "scores", Settings())
+    evaluate_tasks(open_subject(out), pairs(place, "gqa"), tmp_path / "scores", Settings(blind=True, limit=3))
+    assert load_task(tmp_path / "scores", "gqa").items == 3
+
+
+def test_damaged_models(place, tmp_path):
+    export(checkpoint(tmp_path, encoder=SIGLIP), tmp_path / "hf")
+    weights = tmp_path / "hf/model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100])
+    with pytest.raises(InputError, match="damaged export"):
+        open_subject(tmp_path / "hf")
+    weights.write_bytes(whole)
+    tensors = load_file(weights)
+    lost = tensors.pop("language_model.model.norm.weight")
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"1 tensors are missing or another model's, '.*norm.weight' for one"):
+        open_subject(tmp_path / "hf")
+    save_file({**tensors, "language_model.model.norm.weight": lost}, weights, metadata={"format": "pt"})
+    open_subject(tmp_path / "hf")
+    (tmp_path / "hf/tokenizer.json").write_text("{")
+    with pytest.raises(InputError, match=r"tokenizer.json: cannot read the tokenizer .*; export it again"):
+        open_subject(tmp_path / "hf")
+    (tmp_path / "hf/config.json").write_text("{")
+    with pytest.raises(InputError, match="damaged export"):
+        open_subject(tmp_path / "hf")
+    (tmp_path / "hf/switchpoint.json").unlink()
+    with pytest.raises(InputError, match="no export of this trainer"):
+        open_subject(tmp_path / "hf")
+    with pytest.raises(InputError, match="nothing to evaluate"):
+        main(["evaluate", str(place / "out"), "-o", str(tmp_path / "x")])
+    argv = ["evaluate", str(place / "out"), "--text", "t", "--text-include", str(tmp_path / "none")]
+    with pytest.raises(InputError, match="--text-include: no such folder"):
+        main([*argv, "-o", str(tmp_path / "y")])
+    with pytest.raises(InputError, match="no task 'vqa'"):
+        main(["evaluate", str(place / "out"), "--tasks", "vqa", "-o", str(tmp_path / "x")])
+    with pytest.raises(InputError, match="--batch-size: must be at least 1"):
+        main(["evaluate", str(place / "out"), "--tasks", "gqa", "--batch-size", "0", "-o", str(tmp_path / "x")])
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_damaged_image_is_named(place, tmp_path):
+    held = official.world(tmp_path)
+    picture = held / "gqa/images/2.jpg"
+    picture.write_bytes(picture.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"2.jpg: cannot use the image"):
+        evaluate_tasks(open_subject(place / "out"), [("gqa", held / "gqa")], tmp_path / "s", Settings())
+    assert json.loads((held / "gqa/testdev_balanced_questions.json").read_text())

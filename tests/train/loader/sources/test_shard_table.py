@@ -1,0 +1,77 @@
+"""A table is what index, manifest and schedule agree on; whatever one of them changes is refused, by name."""
+
+import copy
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import InputError
+from schemas.manifest import Manifest
+from schemas.schedule import Source
+from tests.train import synthetic
+from train.loader.sources.shard_table import ShardTable
+
+
+@pytest.fixture(scope="module", params=[None, "zstd:3"])
+def dataset(request, tmp_path_factory) -> tuple[list[dict], Manifest, Source]:
+    root = tmp_path_factory.mktemp("data")
+    folder = synthetic.write(root, "text", 60, compression=request.param)
+    index = json.loads((folder / "index.json").read_text())["shards"]
+    return index, Manifest.load(folder), synthetic.source(folder)
+
+
+def table_of(index: list[dict], manifest: Manifest, source: Source) -> ShardTable:
+    return ShardTable.of(json.dumps({"version": 2, "shards": index}).encode(), manifest, source, "place")
+
+
+def test_a_table_read_back_gives_the_shards(dataset, tmp_path):
+    index, manifest, source = dataset
+    made = table_of(index, manifest, source)
+    made.save(tmp_path / "shards.npy")
+    table = ShardTable.load(tmp_path / "shards.npy", made.layout)
+    assert [file.name for file in tmp_path.iterdir()] == ["shards.npy"]
+    assert len(table) == len(index)
+    for number, (entry, receipt) in enumerate(zip(index, manifest.shards, strict=True)):
+        shard = table.shard(number, "folder", in_place=False)
+        assert (shard.stored.basename, shard.stored.bytes) == (receipt.name, receipt.bytes)
+        assert (len(shard), f"{shard.digest:016x}") == (receipt.samples, receipt.digest)
+        assert shard.raw_data.bytes == entry["raw_data"]["bytes"]
+
+
+@given(data=st.data())
+def test_any_change_of_the_index_is_refused(dataset, data):
+    index, manifest, source = dataset
+    index = copy.deepcopy(index)
+    at = data.draw(st.integers(0, len(index) - 1))
+    stored = "zip_data" if index[at]["zip_data"] else "raw_data"
+    kind = data.draw(st.sampled_from(["samples", "bytes", "name", "drop", "twice", "swap", "column", "field"]))
+    if kind == "samples":
+        index[at]["samples"] += data.draw(st.integers(1, 99))
+    elif kind == "bytes":
+        index[at][stored]["bytes"] += data.draw(st.integers(1, 99))
+    elif kind == "name":
+        index[at]["raw_data"]["basename"] = "shard.09999.mds"
+        if index[at]["zip_data"]:
+            index[at]["zip_data"]["basename"] = "shard.09999.mds.zstd"
+    elif kind == "drop":
+        del index[at]
+    elif kind == "twice":
+        index.insert(at, index[at])
+    elif kind == "swap":
+        index[0], index[-1] = index[-1], index[0]
+    elif kind == "column":
+        index[at]["column_encodings"] = ["ndarray:uint16:31"]
+        index[(at + 1) % len(index)]["column_encodings"] = ["ndarray:uint16:33"]
+    else:
+        del index[at][data.draw(st.sampled_from(["samples", "raw_data", "zip_data", "compression", "column_names"]))]
+    with pytest.raises(InputError, match=r"source 'text'.*; write the dataset again"):
+        table_of(index, manifest, source)
+
+
+def test_another_cut_into_shards_than_the_schedules(dataset):
+    index, manifest, source = dataset
+    other = source.model_copy(update={"shards": [(1, 60)]})
+    with pytest.raises(InputError, match="are not those that the schedule was compiled for; compile the schedule"):
+        table_of(index, manifest, other)

@@ -1,0 +1,117 @@
+"""A worker's share, for every shape of cluster: together the shares are the run, in order, without gap or repeat."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.schedule import Phase, Schedule, Source
+from tests.train import synthetic
+from train.loader.rank_share import LazyWork, Share
+
+
+def identity(start: int, stop: int) -> np.ndarray:
+    return np.arange(start, stop)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    total=st.integers(0, 300),
+    start=st.integers(0, 100),
+    batch=st.integers(1, 5),
+    ranks=st.integers(1, 4),
+    workers=st.integers(1, 3),
+)
+def test_steps_are_the_run_in_order(total, start, batch, ranks, workers):
+    stop = start + total
+    dealt: dict[tuple[int, int], list[list[int]]] = {}
+    for rank in range(ranks):
+        for worker in range(workers):
+            work = LazyWork(Share(start, stop, batch, rank, ranks, worker, workers), identity)
+            items = [work[j] for j in range(len(work))]
+            batches = [items[i : i + batch] for i in range(0, len(items), batch)]
+            for b, rows in enumerate(batches):
+                dealt[b * workers + worker, rank] = [rows]
+    order = [p for step in sorted(dealt) for rows in dealt[step] for p in rows]
+    assert order == list(range(start, stop))
+    for (step, _), (rows,) in dealt.items():
+        assert len(rows) <= batch
+        assert start + step * batch * ranks <= rows[0] < start + (step + 1) * batch * ranks
+
+
+def test_a_run_of_a_trillion_samples_reads_anywhere_at_once():
+    calls = []
+
+    def lookup(start: int, stop: int) -> np.ndarray:
+        calls.append(stop - start)
+        return np.arange(start, stop)
+
+    share = Share(start=10**11, stop=10**12, batch_size=4, rank=4095, ranks=4096, worker=7, workers=8)
+    work = LazyWork(share, lookup)
+    assert work[0] == 10**11 + (7 * 4096 + 4095) * 4
+    last = len(work) - 1
+    assert 10**12 - 4 * 4096 * 8 <= work[last] < 10**12
+    assert calls == [4, 4]
+
+
+def test_lookups_are_batched():
+    calls = []
+
+    def lookup(start: int, stop: int) -> np.ndarray:
+        calls.append(stop - start)
+        return np.arange(start, stop)
+
+    work = LazyWork(Share(0, 10_000, batch_size=8, rank=1, ranks=2, worker=0, workers=1), lookup)
+    for j in range(len(work)):
+        work[j]
+    assert len(calls) <= 4
+
+
+def ramped(lanes: int, seed: int) -> Schedule:
+    """Two sources in three phases, the middle one a ramp, over 600 samples."""
+    sources = [
+        Source(name=name, path=name, content=name, kind="text", samples=90, shards=[(18, 5)], tokens={"text": 90 * 32})
+        for name in ("one", "two")
+    ]
+    one, even = [1_000_000_000, 0], [500_000_000, 500_000_000]
+    phases = [
+        Phase(name="first", start=0, stop=200, shares=one),
+        Phase(name="ramp", start=200, stop=400, shares=one, shares_to=even, ramp="cosine"),
+        Phase(name="last", start=400, stop=600, shares=even),
+    ]
+    rate = [{"start": 0, "shape": "linear", "first": 1, "last": 1, "over": 1}]
+    shape = {"seq_len": 32, "tokenizer": synthetic.TOKENIZER, "global_batch": 24, "learning_rate": rate}
+    return Schedule(seed=seed, lanes=lanes, sources=sources, phases=phases, **shape)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    lanes=st.sampled_from([1, 4]),
+    seed=st.integers(0, 3),
+    jobs=st.lists(
+        st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 7), st.integers(0, 9)), min_size=1, max_size=6
+    ),
+)
+def test_jobs_of_any_shape_one_after_another_are_the_schedule(lanes, seed, jobs):
+    """Each (ranks, workers, rows, steps) is cut off after its steps, mid-ramp or not; the next goes on from there."""
+    schedule = ramped(lanes, seed)
+    numbers, samples = schedule.samples(0, 600)
+    due = (numbers.astype(np.int64) * 90 + samples).tolist()
+
+    def lookup(start: int, stop: int) -> np.ndarray:
+        numbers, samples = schedule.samples(start, stop)
+        return numbers.astype(np.int64) * 90 + samples
+
+    read: list[int] = []
+    for ranks, workers, rows, steps in [*jobs, (3, 2, 8, 600)]:  # the last one reads the rest
+        start = len(read)
+        work = {
+            (rank, worker): LazyWork(Share(start, 600, rows, rank, ranks, worker, workers), lookup)
+            for rank in range(ranks)
+            for worker in range(workers)
+        }
+        for step in range(steps):
+            batch, worker = divmod(step, workers)
+            for rank in range(ranks):
+                mine = work[rank, worker]
+                read += [mine[j] for j in range(batch * rows, min(len(mine), (batch + 1) * rows))]
+    assert read == due

@@ -1,0 +1,107 @@
+"""Two ranks, sharded or not, are one: losses, clipped gradients, weights; with ranks that see no image; and back."""
+
+import shutil
+
+import pytest
+import torch
+from composer.devices import DeviceCPU
+
+from common.errors import InputError
+from schemas.run_log import steps
+from tests.train import ranks, synthetic
+from train.checkpoint import save
+from train.config.run_config import RunConfig
+from train.models.sharding import ParallelConfig
+from train.run.trainer import build_trainer
+
+LENGTHS = (16, 40, 13)
+"""The last step has 5 rows: three for one rank, two for the other."""
+
+
+def alone(run: dict[str, object]):
+    """The run in this process."""
+    config = RunConfig.model_validate(run)
+    config.out.mkdir(parents=True, exist_ok=True)
+    from schemas.schedule import Schedule
+
+    built = build_trainer(config, Schedule.load(config.schedule), DeviceCPU())
+    assert built is not None
+    trainer, dataset = built
+    try:
+        trainer.fit()
+    finally:
+        dataset.close()
+        trainer.close()
+    return list(steps(config.out / "metrics.jsonl"))
+
+
+def assert_same(found, expected) -> None:
+    assert [step.position for step in found] == [step.position for step in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.samples == theirs.samples
+        assert ours.images == theirs.images
+        assert ours.lr == theirs.lr
+        assert ours.loss == pytest.approx(theirs.loss, rel=2e-6), ours.step
+        assert ours.gradient_norm == pytest.approx(theirs.gradient_norm, rel=1e-4), ours.step
+
+
+def assert_same_weights(found, expected) -> None:
+    ours, theirs = (save._tensors(save.find(out) / "model.safetensors") for out in (found, expected))
+    assert ours.keys() == theirs.keys()
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, atol=2e-5, rtol=1e-3, msg=name)
+
+
+CLIPPED = {"optimizer": {"clip": 0.05}}
+"""Far below the gradients' norm: every step is scaled by a norm that both ranks have to add up."""
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """A directory with a schedule, and in `one` what one rank makes of it; that run's log."""
+    root = tmp_path_factory.mktemp("one")
+    schedule = synthetic.schedule(root, lengths=LENGTHS, pairs_share=150_000_000)
+    schedule.save(root / "schedule.json")
+    lopsided = 0
+    for first in range(16, 56, 8):  # rank 0 has the first four rows of a step, rank 1 the others
+        kinds, _ = schedule.samples(first, first + 8)
+        lopsided += (kinds[:4].any() and not kinds[4:].any()) or (kinds[4:].any() and not kinds[:4].any())
+    assert lopsided, "no step in which one rank alone sees images: choose another schedule"
+    log = alone(ranks.settings(root / "schedule.json", root / "one", **CLIPPED))
+    assert min(step.gradient_norm for step in log) > 0.05
+    return root, log
+
+
+@pytest.mark.slow
+def test_two_sharded_ranks_equal_one_rank(one, tmp_path):
+    root, log = one
+    schedule = root / "schedule.json"
+    sharded = ranks.settings(schedule, tmp_path / "two", parallel={"strategy": "fsdp"}, **CLIPPED)
+    assert_same(ranks.finish(sharded, 2), log)
+    assert_same_weights(tmp_path / "two", root / "one")
+
+    # Its checkpoint is anybody's: from the switch on, one rank without sharding goes the same way.
+    back = ranks.settings(schedule, tmp_path / "back", **CLIPPED)
+    shutil.copytree(tmp_path / "two", tmp_path / "back")
+    for path in save.complete(tmp_path / "back/checkpoints"):
+        if int(path.name) > 16:
+            shutil.rmtree(path)
+    assert_same(alone(back), log)
+
+
+@pytest.mark.slow
+def test_two_ranks_equal_one_rank(one, tmp_path):
+    """Also where a micro-batch has images on one rank alone: its image side must have gradients on the other."""
+    root, log = one
+    run = ranks.settings(root / "schedule.json", tmp_path / "two", microbatch=1, **CLIPPED)
+    assert_same(ranks.finish(run, 2), log)
+    assert_same_weights(tmp_path / "two", root / "one")
+
+
+def test_replicas_must_divide_ranks():
+    assert ParallelConfig(strategy="fsdp").shape(6) == (6,)
+    assert ParallelConfig(strategy="fsdp", replicas=2).shape(6) == (2, 3)
+    with pytest.raises(InputError, match="6 ranks cannot hold 4 replicas evenly"):
+        ParallelConfig(strategy="fsdp", replicas=4).shape(6)
+    with pytest.raises(InputError, match="replicas need GPUs"):
+        ParallelConfig(strategy="fsdp", replicas=2).mesh(6, "cpu")

@@ -1,0 +1,65 @@
+"""The micro-batch is searched once, remembered, and the run goes on with it; what does not fit is not chosen."""
+
+import json
+
+import pytest
+import torch
+from composer.core import Precision
+from composer.devices import DeviceCPU
+
+from schemas.run_log import steps
+from tests.train import ranks, synthetic
+from train.config.run_config import RunConfig
+from train.models.sharding import ParallelConfig
+from train.models.vlm import VisionLanguageModel
+from train.run.launch import fit
+from train.run.microbatch_search import largest_batch, search
+
+
+def test_a_run_searches_once(tmp_path):
+    schedule = synthetic.schedule(tmp_path, lengths=(16, 8, 8))
+    run = RunConfig.model_validate(ranks.settings("", tmp_path / "out", microbatch="auto"))
+    run.out.mkdir()
+    fit(run, schedule, DeviceCPU())
+    assert len(list(steps(run.out / "metrics.jsonl"))) == 4
+    known = json.loads((run.out / "microbatch.json").read_text())
+    assert known["microbatch"] in (1, 2, 4, 8)
+    model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    known["microbatch"] = 3
+    (run.out / "microbatch.json").write_text(json.dumps(known))
+    arguments = (schedule, 8, DeviceCPU(), Precision.FP32)
+    assert search(model, *arguments, ParallelConfig(), run.out) == 3, "remembered"
+    assert search(model, *arguments, ParallelConfig(strategy="fsdp"), run.out) != 3, (
+        "for other ranks it is searched anew"
+    )
+
+
+def test_what_does_not_fit_is_not_chosen(tmp_path, monkeypatch):
+    schedule = synthetic.schedule(tmp_path)
+    run = RunConfig.model_validate(ranks.settings("", tmp_path))
+    model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    sound = VisionLanguageModel.forward
+    tried = []
+
+    def forward(self, batch):
+        tried.append(batch["input_ids"].shape[0])
+        if tried[-1] > 2:
+            torch.empty(1 << 60)  # what a row too many leads to
+        return sound(self, batch)
+
+    monkeypatch.setattr(VisionLanguageModel, "forward", forward)
+    assert search(model, schedule, 7, DeviceCPU(), Precision.FP32, ParallelConfig(), tmp_path) in (1, 2)
+    assert tried == [1, 1, 2, 2, 4]
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_largest_rows_are_full_of_images(tmp_path):
+    batch = largest_batch(synthetic.schedule(tmp_path), 2)
+    assert batch["pixels"].shape[0] == 2 * (32 // 4)
+    assert batch["loss_index"].numel() == 64
+
+
+@pytest.mark.parametrize("wrong", [0, "automatic", 1.5])
+def test_other_values_are_refused(wrong):
+    with pytest.raises(ValueError, match="microbatch"):
+        RunConfig.model_validate(ranks.settings("s", "o", microbatch=wrong))

@@ -1,0 +1,99 @@
+"""`OUT/metrics.jsonl`: one line a step, complete and in order however often the run was killed.
+
+A line is written whole and flushed before the step's checkpoint, so a checkpoint at position p has every line up to p
+behind it. On resume, lines past the checkpoint (of steps that will be trained again) and a torn last line are cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TextIO
+
+from composer.core import Callback, State
+from composer.loggers import Logger
+from composer.utils import dist
+
+from schemas.run_log import Step
+from schemas.schedule import Schedule
+from train.audit.sample_digest import text
+from train.callbacks.gradients import Gradients
+from train.callbacks.learning_rate import ScheduledRate
+from train.callbacks.step_facts import StepRecord
+
+METRICS_NAME = "metrics.jsonl"
+
+
+class Metrics(Callback):
+    """Writes the file on rank 0; `last` is the newest line, for the progress line."""
+
+    def __init__(
+        self, schedule: Schedule, out: Path, record: StepRecord, rate: ScheduledRate, gradients: Gradients
+    ) -> None:
+        self.schedule, self.path = schedule, out / METRICS_NAME
+        self.record, self.rate, self.gradients = record, rate, gradients
+        self.last: Step | None = None
+        self.withheld = False
+        """Whether this step's update was withheld; `Faults` says so."""
+        self._file: TextIO | None = None
+        self._clock = 0.0
+
+    @property
+    def loss_by_source(self) -> dict[str, float]:
+        """Mean cross-entropy in nats over the loss-bearing tokens of each source in this step."""
+        names = [source.name for source in self.schedule.sources]
+        sums = zip(names, self.record.loss_sums, self.record.loss_tokens, strict=True)
+        return {name: total / count for name, total, count in sums if count}
+
+    def fit_start(self, state: State, logger: Logger) -> None:
+        self._clock = time.perf_counter()
+        if dist.get_global_rank() == 0:
+            truncate(self.path, int(state.timestamp.sample))
+            self._file = self.path.open("a", encoding="utf-8")
+
+    def batch_end(self, state: State, logger: Logger) -> None:
+        now, record = time.perf_counter(), self.record
+        seconds, self._clock = now - self._clock, now
+        names = [source.name for source in self.schedule.sources]
+        self.last = Step(
+            step=int(state.timestamp.batch),
+            position=record.stop,
+            tokens=self.schedule.tokens(record.stop),
+            phase=self.schedule.phase(record.start).name,
+            lr=self.rate.rate,
+            loss=record.loss,
+            loss_by_source=self.loss_by_source,
+            samples=dict(zip(names, record.seen, strict=True)),
+            images=record.images,
+            real_tokens=record.real_tokens,
+            digest=text(record.digest),
+            gradient_norm=float(self.gradients.norm),
+            withheld=self.withheld,
+            seconds=round(seconds, 6),
+            tokens_per_second=round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),
+        )
+        facts = {"loss": self.last.loss, "lr": self.last.lr, "gradient_norm": self.last.gradient_norm}
+        facts |= {"tokens_per_second": self.last.tokens_per_second, "images": float(record.images)}
+        logger.log_metrics({f"step/{name}": value for name, value in facts.items()})
+        if self._file is not None:
+            self._file.write(self.last.model_dump_json() + "\n")
+            self._file.flush()
+
+    def close(self, state: State, logger: Logger) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def truncate(path: Path, position: int) -> None:
+    """Keep the lines of steps that ended at or before `position` samples; the rest will be written again."""
+    if not path.exists():
+        return
+    kept = 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n") or json.loads(line)["position"] > position:
+                break
+            kept += len(line)
+    os.truncate(path, kept)

@@ -1,0 +1,1 @@
+"""Saves, finds, loads and uploads checkpoints."""

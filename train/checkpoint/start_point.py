@@ -1,0 +1,146 @@
+"""Where a run goes on: its own latest checkpoint, on disk or remote, else the one that it branches from.
+
+Rank 0 chooses, and the others follow: disks of different nodes may hold different things. What is chosen from a remote
+is fetched once a node.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from composer.utils import dist
+
+from common.errors import InputError
+from schemas.schedule import Schedule
+from train.checkpoint import save
+from train.checkpoint.history_check import check_past
+from train.checkpoint.remote_store import STATE, RemoteError, RemoteStore
+from train.checkpoint.save import Saved
+from train.config.run_config import RunConfig
+from train.loader.cache.download import is_remote
+
+TRUNK = "trunk"
+"""Folder in `out` for a checkpoint of another run, from its arrival until it has been loaded."""
+
+
+class Choice(NamedTuple):
+    """A checkpoint."""
+
+    path: Path
+    """Where it is on disk, or will be."""
+    remote: str | None
+    """What to fetch it from, on nodes whose disk has not got it."""
+
+
+def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | None:
+    """The checkpoint to start from and what it says of itself; None for a run from its beginning.
+
+    Raises:
+        InputError: the schedule's past is not the checkpoint's, there is none to branch from, or some node has no
+            access to it.
+    """
+    told: list[Choice | InputError | None] = [None]
+    if dist.get_global_rank() == 0:
+        try:
+            told = [_own(run) or _branch(run, schedule)]
+        except InputError as error:
+            told = [error]
+    dist.broadcast_object_list(told)
+    choice = told[0]
+    if isinstance(choice, InputError):
+        raise choice
+    if choice is None:
+        return None
+    _on_every_node(choice, run)
+    saved = save.read(choice.path)
+    check_past(schedule, saved.position, saved.past, save.schedule_of(choice.path))
+    return choice.path, saved
+
+
+def drop_trunk(run: RunConfig) -> None:
+    """Remove the copy of a remote trunk, after all ranks have loaded it."""
+    if dist.get_world_size() > 1:
+        dist.barrier()
+    if dist.get_local_rank() == 0:
+        shutil.rmtree(run.out / TRUNK, ignore_errors=True)
+
+
+def _own(run: RunConfig) -> Choice | None:
+    """The run's own latest, whether on disk or remote."""
+    folder, uri = run.out / save.FOLDER, run.checkpoint.remote
+    names = [path.name for path in save.complete(folder)]
+    if uri is not None:
+        try:
+            names += RemoteStore(uri).complete()
+        except RemoteError as error:
+            remedy = "mend the remote; or go on from the disk alone, without checkpoint.remote"
+            raise InputError(f"cannot ask for checkpoints ({error})", file=run.out, remedy=remedy) from None
+    return Choice(folder / max(names), uri) if names else None
+
+
+def _branch(run: RunConfig, schedule: Schedule) -> Choice | None:
+    """Where it leaves another run: the newest checkpoint whose past both share. A single one is taken as it is."""
+    place = run.branch_from
+    if place is None:
+        return None
+    if not is_remote(place):
+        path = Path(place)
+        if (path / STATE).is_file():
+            return Choice(path, None)
+        found = save.complete(path / save.FOLDER) or save.complete(path)
+        shared = next((one for one in reversed(found) if _shared(save.read(one), schedule)), None)
+        return Choice(shared or _none(place, len(found)), None)
+    try:
+        parent, _, name = place.rstrip("/").rpartition("/")
+        if name.isdigit() and name in RemoteStore(parent, "branch_from").complete():
+            return Choice(run.out / TRUNK / name, parent)
+        store = RemoteStore(place, "branch_from")
+        names = store.complete()
+        pasts = ((one, save.parse(store.state(one), f"{store.uri}/{one}")) for one in reversed(names))
+        shared_name = next((one for one, saved in pasts if _shared(saved, schedule)), None)
+    except RemoteError as error:
+        problem = f"cannot read checkpoints ({error})"
+        raise InputError(problem, field="branch_from", remedy="correct the place or the credentials") from None
+    return Choice(run.out / TRUNK / (shared_name or _none(place, len(names))), store.uri)
+
+
+def _shared(saved: Saved, schedule: Schedule) -> bool:
+    return saved.position <= schedule.total_samples and schedule.prefix_hash(saved.position) == saved.past
+
+
+def _none(place: str, looked_at: int) -> Path:
+    problem, remedy = "no checkpoint here", "give a run's `out` or `checkpoint.remote`, or one of its checkpoints"
+    if looked_at:
+        problem = "no checkpoint here shares its past with the schedule"
+        remedy = "branch at a switch point that both schedules have: a run always keeps those checkpoints"
+    raise InputError(problem, file=place, field="branch_from", remedy=remedy)
+
+
+def _on_every_node(choice: Choice, run: RunConfig) -> None:
+    """Fetch what is not on this node's disk; all ranks learn whether all nodes have it."""
+    problem, (path, remote) = "it is not there", choice
+    if remote is not None and dist.get_local_rank() == 0 and not path.exists():
+        try:
+            store = RemoteStore(remote)
+            store.get(path.name, path.parent)
+            if path.parent == run.out / save.FOLDER:
+                store.get_logs(run.out)
+        except RemoteError as error:
+            problem = str(error)
+    missing = torch.zeros(1, dtype=torch.int64)
+    if dist.get_world_size() > 1:
+        missing = missing.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        dist.all_reduce(missing)  # until every node's download is over
+        missing += not path.exists()
+        dist.all_reduce(missing)
+    elif not path.exists():
+        missing += 1
+    if int(missing):
+        raise InputError(
+            f"checkpoint {path.name} cannot be read on every node ({problem})",
+            file=path.parent,
+            remedy="put `out` on storage that all nodes share, or set checkpoint.remote; then start again",
+        )

@@ -1,0 +1,1 @@
+"""The model of RUN.yaml; imports no torch."""

@@ -1,0 +1,39 @@
+"""The model section of a run's config: which decoder, which encoder, and what the loss adds."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.strict_model import Strict
+from train.config.decoder_config import SIZES, DecoderConfig, decoder_of
+from train.config.encoder_config import EncoderConfig
+
+
+class ModelConfig(Strict):
+    """Which model; its vocabulary and image geometry come with the data."""
+
+    size: str | None = None
+    """A preset: demo, 79M, 1.4B or 7B."""
+    decoder: DecoderConfig | None = None
+    """Any other shape, instead of `size`."""
+    encoder: EncoderConfig = EncoderConfig()
+    """Image encoder; it idles until the schedule brings images."""
+    z_loss: float = Field(default=1e-4, ge=0)
+    """Weight of the squared log-partition in the loss."""
+    mask_documents: bool = True
+    """Whether packed documents are hidden from each other."""
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        if (self.size is None) == (self.decoder is None):
+            raise ValueError("give exactly one of `size` and `decoder`")
+        if self.size is not None and self.size not in SIZES:
+            raise ValueError(f"no decoder size {self.size!r}; choose one of {', '.join(SIZES)}")
+        return self
+
+    @property
+    def shape(self) -> DecoderConfig:
+        """The decoder's shape, whichever way it was given."""
+        return self.decoder if self.decoder is not None else decoder_of(str(self.size))

@@ -1,0 +1,138 @@
+"""Finding and reading official files: every mistake in them is one line that names the file and the item."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """The one file in `folder` that fits `pattern`.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    if not folder.is_dir():
+        raise InputError("no such folder", file=folder, remedy=f"put the task's official files here ({pattern})")
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found[:4])
+        problem = f"{len(found)} files fit '{pattern}' ({names})" if found else f"no file fits '{pattern}'"
+        raise InputError(problem, file=folder, remedy="put exactly one such official file here")
+    return found[0]
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        InputError: it is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read the file ({error.strerror})", file=path) from None
+    except ValueError as error:
+        line = getattr(error, "lineno", None)
+        raise InputError(f"not JSON: {error}", file=path, line=line, remedy="download it again") from None
+
+
+def rows(data: Any, path: Path, key: str | None = None) -> list[dict[str, Any]]:
+    """The list of objects in `data`, or in its field `key`.
+
+    Raises:
+        InputError: it is not there, or empty.
+    """
+    found = data.get(key) if key is not None and isinstance(data, dict) else data if key is None else None
+    if not isinstance(found, list) or not found or not all(isinstance(row, dict) for row in found):
+        raise InputError("not a list of objects", file=path, field=key, remedy="use the official file")
+    return found
+
+
+def field(row: Any, key: str, path: Path, what: str, kind: type | tuple[type, ...] = str) -> Any:
+    """A field of an object, of the type `kind` (or one of them); `what` names the object.
+
+    Raises:
+        InputError: it is missing, or of another type.
+    """
+    if not isinstance(row, Mapping) or key not in row:
+        raise InputError(f"{what} has no '{key}'", file=path, field=key, remedy="use the official file")
+    value = row[key]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        names = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
+        problem = f"{what}: {str(value)[:60]!r} is not of type {names}"
+        raise InputError(problem, file=path, field=key, remedy="use the official file")
+    return value
+
+
+def people(row: Any, path: Path, what: str) -> list[str]:
+    """People's answers to a question: the field `answers`, texts or objects with an `answer`.
+
+    Raises:
+        InputError: there are none (as in splits whose answers are kept back), or they are no texts.
+    """
+    found = field(row, "answers", path, f"{what} (of a split without answers?)", list)
+    if not found:
+        raise InputError(f"{what} has no answers", file=path, field="answers", remedy="use a split with answers")
+    return [one if isinstance(one, str) else field(one, "answer", path, what) for one in found]
+
+
+def four(values: Any, path: Path, what: str) -> tuple[float, float, float, float]:
+    """The numbers of a box.
+
+    Raises:
+        InputError: they are not four finite numbers.
+    """
+    sound = isinstance(values, list | tuple) and len(values) == 4
+    if not sound or not all(isinstance(one, int | float) and abs(one) < math.inf for one in values):
+        problem = f"{what}: {str(values)[:60]!r} is no box"
+        raise InputError(problem, file=path, field="bbox", remedy="use the official file")
+    first, second, third, fourth = map(float, values)
+    return first, second, third, fourth
+
+
+def unique(ids: Iterable[Hashable], path: Path) -> None:
+    """Raise InputError if an id occurs twice."""
+    seen: set[Hashable] = set()
+    for one in ids:
+        if one in seen:
+            raise InputError(f"id {one} occurs twice", file=path, remedy="use the official file")
+        seen.add(one)
+
+
+def matched(questions: set[Any], answers: set[Any], questions_file: Path, answers_file: Path) -> None:
+    """Raise InputError unless both files speak of the same ids."""
+    lonely, extra = questions - answers, answers - questions
+    if lonely:
+        problem = f"{len(lonely)} questions have no answer, {min(lonely, key=str)} for one"
+    elif extra:
+        problem = f"{len(extra)} answers have no question, {min(extra, key=str)} for one"
+    else:
+        return
+    raise InputError(problem, file=answers_file, remedy=f"take the answers that belong to {questions_file.name}")
+
+
+def image(folder: Path, name: str, *places: str) -> Path:
+    """An image of the task: `name` in the first of the folders `places` (below `folder`) that has it.
+
+    Raises:
+        InputError: none has.
+    """
+    for place in places:
+        path = folder / place / name
+        if path.is_file():
+            return path
+    where = " or ".join(f"{place}/" if place else "." for place in places)
+    raise InputError(f"image {name} is missing", file=folder, remedy=f"put it under {where}")
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,117 @@
+"""`python -m train export CHECKPOINT DIR`: a Hugging Face directory, whole or absent."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from common import atomic_files
+from common.errors import InputError
+from schemas.manifest import ImageGeometry, TokenizerIdentity
+from schemas.strict_model import Strict
+from train.export import modeling_switchpoint
+from train.export.hugging_face_configs import REMOTE_MODULE
+from train.export.hugging_face_model import hugging_face, load, sequence_length
+from train.export.processor import hf_tokenizer, processor
+from train.tokenizer_check import tokenizer_of
+
+PROVENANCE = "switchpoint.json"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Exported(Strict):
+    """`switchpoint.json` in an export: where the model came from, and what its ids and pixels mean."""
+
+    version: Literal[1] = 1
+    checkpoint: str
+    position: int
+    """Samples trained on."""
+    past: str
+    """Hash of the schedule up to there."""
+    schedule: str
+    """Hash of the whole schedule."""
+    architecture: str
+    """Class of the model in transformers, or in `modeling_switchpoint.py`."""
+    dtype: str
+    tokenizer: TokenizerIdentity
+    geometry: ImageGeometry | None
+    """None for a model without an image side."""
+    packages: dict[str, str]
+
+
+def export(
+    path: Path, out: Path, *, tokenizer: Path | None = None, decoder_only: bool = False, dtype: str = "float32"
+) -> Exported:
+    """Write the checkpoint at `path` as a Hugging Face directory at `out`.
+
+    Raises:
+        InputError: the checkpoint or tokenizer cannot be used, or `out` is taken; nothing is written then.
+    """
+    loaded = load(path)
+    saved = loaded.saved
+    file = tokenizer_of(tokenizer, saved.run.tokenizer, saved.tokenizer)
+    geometry = None if decoder_only else saved.geometry
+    model = hugging_face(loaded, decoder_only=geometry is None)
+    nn.Module.to(model, DTYPES[dtype])
+    is_remote = isinstance(model, modeling_switchpoint.SwitchpointForConditionalGeneration)
+    told = Exported(
+        checkpoint=str(loaded.path),
+        position=saved.position,
+        past=saved.past,
+        schedule=saved.schedule,
+        architecture=type(model).__name__,
+        dtype=dtype,
+        tokenizer=saved.tokenizer,
+        geometry=geometry,
+        packages={name: version(name) for name in ("torch", "transformers")},
+    )
+    text = hf_tokenizer(file, saved.tokenizer, sequence_length(loaded), images=geometry is not None)
+    with atomic_files.new_directory(out) as partial:
+        if is_remote:  # or transformers 4 writes Llava's old names, which version 5 maps back for Llava alone
+            model._checkpoint_conversion_mapping = {}
+        model.save_pretrained(partial)
+        (text if geometry is None else processor(text, geometry)).save_pretrained(partial)
+        if is_remote:
+            shutil.copyfile(str(modeling_switchpoint.__file__), partial / f"{REMOTE_MODULE}.py")
+        (partial / PROVENANCE).write_text(told.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (partial / "README.md").write_text(_readme(told, is_remote), encoding="utf-8")
+    return told
+
+
+def _readme(told: Exported, is_remote: bool) -> str:
+    loader = "AutoModelForCausalLM" if told.geometry is None else "AutoModelForImageTextToText"
+    reader = "AutoTokenizer" if told.geometry is None else "AutoProcessor"
+    trust = ", trust_remote_code=True" if is_remote else ""
+    remark = (
+        f"Its image encoder is not part of transformers: `{REMOTE_MODULE}.py` beside this file defines it, and loading "
+        "runs that file.\n"
+        if is_remote
+        else "Loading needs nothing but transformers.\n"
+    )
+    prompt = "<image>USER: What is this?\\nASSISTANT:" if told.geometry else "USER: Hello\\nASSISTANT:"
+    return (
+        f"# {told.architecture}\n\nExported by Switchpoint at sample {told.position:,}. {remark}\n"
+        f"```python\nfrom transformers import {loader}, {reader}\n\n"
+        f'model = {loader}.from_pretrained("."{trust})\nread = {reader}.from_pretrained(".")\n'
+        f'inputs = read(text="{prompt}"{", images=image" if told.geometry else ""}, return_tensors="pt")\n'
+        "print(read.decode(model.generate(**inputs, max_new_tokens=16)[0]))\n```\n"
+    )
+
+
+def described(path: Path) -> Exported:
+    """The provenance of the export at `path`.
+
+    Raises:
+        InputError: it is not an export of this trainer.
+    """
+    try:
+        return Exported.model_validate_json((path / PROVENANCE).read_bytes())
+    except (OSError, ValueError):
+        raise InputError(
+            f"not an export of this trainer (no sound {PROVENANCE})", file=path, remedy="run `python -m train export`"
+        ) from None

@@ -1,0 +1,1 @@
+"""Downloads shards and keeps them on disk."""

@@ -1,0 +1,139 @@
+"""Held-out rows and their losses: the same in training, at the schedule's points, and in `evaluate`, afterwards.
+
+Rows are read as training reads them (the loader's table of shards, verified against the manifest, compressed or not),
+in the dataset's order from its first on, so that the figure of a point of one run is that of another's.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.errors import InputError
+from schemas.manifest import ImageGeometry, Manifest, TokenizerIdentity
+from schemas.schedule import Source
+from train.loader.cache.download import Patience
+from train.loader.rows.batch import Batch
+from train.loader.rows.collate import collate
+from train.loader.rows.decode import DamagedRowError, Row, decode_row
+from train.loader.rows.microbatches import idle
+from train.loader.sources.shard_table import Shard, ShardTable
+from train.loader.sources.source_stream import SourceStream
+from train.models.vlm import VisionLanguageModel
+
+_REMEDY = "prepare held-out data as the training data was"
+
+
+class HeldOut:
+    """The first `limit` rows (None: all) of the dataset at `path`, dealt to ranks in turn.
+
+    Args:
+        seq_len: what its rows must have; None: whatever they have.
+
+    Raises:
+        InputError: no dataset, or one of another tokenizer, length or image geometry.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tokenizer: TokenizerIdentity,
+        geometry: ImageGeometry | None,
+        *,
+        seq_len: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        manifest = Manifest.load(path)
+        for what, here, wanted in (
+            ("tokenizer", manifest.tokenizer, tokenizer),
+            ("seq_len", manifest.seq_len, seq_len or manifest.seq_len),
+            ("geometry", manifest.geometry or geometry, geometry),
+        ):
+            if here != wanted:
+                raise InputError(f"{what} of the held-out data is not the model's", file=path, remedy=_REMEDY)
+        self.path, self.seq_len = path, manifest.seq_len
+        self.rows = min(limit or manifest.samples, manifest.samples)
+        self._tokenizer, self._geometry = tokenizer, geometry
+        self._ends = np.cumsum([receipt.samples for receipt in manifest.shards])
+        self._scratch = tempfile.TemporaryDirectory(prefix="held-out-", ignore_cleanup_errors=True)
+        self._stream = _stream(path, manifest, Path(self._scratch.name))
+        self._open: Shard | None = None
+
+    def batches(self, size: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """This rank's rows, `size` at a time; equally many batches on every rank, idle ones (no loss) at the end."""
+        mine = range(rank, self.rows, ranks)
+        most = -(-self.rows // ranks)
+        for start in range(0, most, size):
+            part = [self.row(number) for number in mine[start : start + size]]
+            yield collate(part) if part else idle(collate([self.row(0)]))
+
+    def row(self, number: int) -> Row:
+        """One row.
+
+        Raises:
+            InputError: it is damaged, or its shard is.
+        """
+        index = int(np.searchsorted(self._ends, number, side="right"))
+        shard = self._shard(index)
+        try:
+            raw = shard[number - int(self._ends[index]) + shard.samples]
+            return decode_row(raw, 0, self.seq_len, self._tokenizer, self._geometry)
+        except DamagedRowError as damage:
+            raise InputError(f"row {number:,} holds {damage}", file=self.path, remedy="write it again") from None
+
+    def _shard(self, index: int) -> Shard:
+        """The readable shard; of those that have to be unpacked, one at a time lies on the disk."""
+        if self._open is None or self._open.number != index:
+            if self._open is not None and not self._stream.in_place:
+                (Path(self._scratch.name) / self._open.raw_data.basename).unlink(missing_ok=True)
+            self._open = None
+            shard = self._stream.shard(index)
+            self._stream.prepare_shard(shard)
+            self._open = shard
+        return self._open
+
+
+def row_losses(
+    model: VisionLanguageModel, batches: Iterable[Batch], on_device: Callable[[Batch], Batch]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each batch [B], on the model's device: cross-entropy in nats summed over a row's tokens, and how many.
+
+    The model is left in the mode that it was in.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                placed = on_device(batch)
+                nll, (rows, length) = model(placed).nll.double(), placed["input_ids"].shape
+                row_of = placed["loss_index"] // length
+                sums = nll.new_zeros(rows).index_add_(0, row_of, nll)
+                yield sums, torch.bincount(row_of, minlength=rows)
+    finally:
+        model.train(training)
+
+
+def _stream(path: Path, manifest: Manifest, scratch: Path) -> SourceStream:
+    """The loader's view of the dataset."""
+    source = Source(
+        name=path.name,
+        path=str(path),
+        content=manifest.content,
+        kind=manifest.kind,
+        samples=manifest.samples,
+        shards=[(receipt.samples, 1) for receipt in manifest.shards],
+        tokens=manifest.tokens,
+    )
+    try:
+        index = (path / "index.json").read_bytes()
+    except OSError as error:
+        remedy = "run the dataprep job that writes the dataset again"
+        raise InputError(f"cannot read index.json ({error.strerror})", file=path, remedy=remedy) from None
+    table = ShardTable.of(index, manifest, source, str(path))
+    return SourceStream(source.name, str(path), table, scratch, Patience(0.0), lambda: table)

@@ -1,0 +1,1 @@
+"""Rows become batches of tensors."""

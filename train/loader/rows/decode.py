@@ -1,0 +1,116 @@
+"""From a row of an MDS shard to a row of a batch: ids, labels, decoded images.
+
+Images come from strangers, so a cap on pixels is checked from the header before anything is decoded, and only the
+formats that dataprep writes are opened. Pillow decodes and resizes, JPEGs at the lowest resolution that serves: its
+integer arithmetic gives the same pixels on every machine, which faster pairs do not promise (docs/loader.md). Which
+ids bear loss is decided here and nowhere else: what the row's mask says, or, without a mask, every id that is neither
+padding nor an image placeholder.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from schemas.manifest import ImageGeometry, TokenizerIdentity
+from train.loader.rows.batch import IGNORED
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_PIXELS = 64_000_000
+_NONE = np.empty(0, np.int64)
+
+
+class DamagedRowError(RuntimeError):
+    """A row that breaks the data contract; the dataset adds which one it was."""
+
+
+class Row(NamedTuple):
+    """One packed sequence."""
+
+    tokens: NDArray[np.int64]
+    """[L]."""
+    labels: NDArray[np.int64]
+    """[L]: the id to predict at each position, or `IGNORED`; the last position predicts nothing."""
+    pixels: NDArray[np.uint8]
+    """[images, 3, size, size], RGB."""
+    real_tokens: int
+    """Ids that are not padding."""
+    source: int
+    """Index of the source in the schedule."""
+    sample: int = 0
+    """Number of the sample within its source."""
+    position: int = 0
+    """Place in the run."""
+
+
+def decode_row(
+    raw: Mapping[str, Any],
+    source: int,
+    seq_len: int,
+    tokenizer: TokenizerIdentity,
+    geometry: ImageGeometry | None,
+    sample: int = 0,
+) -> Row:
+    """Decode an MDS row of any kind (text, pairs, conversations).
+
+    Raises:
+        DamagedRowError: wrong length, or placeholders that do not match the images.
+    """
+    ids = np.asarray(raw["tokens"])  # compared in the width that they are stored in: a quarter of the memory traffic
+    if ids.shape != (seq_len,):
+        raise DamagedRowError(f"{ids.shape} ids where the manifest says {seq_len}")
+    padding, placeholder = ids == tokenizer.pad_id, ids == tokenizer.image_id
+    paddings, placeholders = int(np.count_nonzero(padding)), int(np.count_nonzero(placeholder))
+    labels = np.empty(seq_len, np.int64)
+    labels[:-1], labels[-1] = ids[1:], IGNORED
+    if "loss_mask" in raw:
+        labels[:-1][~np.asarray(raw["loss_mask"]).astype(bool)[1:]] = IGNORED
+    elif paddings or placeholders:
+        labels[:-1][(padding | placeholder)[1:]] = IGNORED
+    size = geometry.size if geometry else 1
+    pixels = _decode_images(raw, placeholders, size, geometry.tokens if geometry else 0)
+    return Row(ids.astype(np.int64), labels, pixels, seq_len - paddings, source, sample)
+
+
+def _decode_images(raw: Mapping[str, Any], placeholders: int, size: int, tokens: int) -> NDArray[np.uint8]:
+    """[images, 3, size, size]: the row's images, of `tokens` placeholders each."""
+    lengths = np.asarray(raw["image_lengths"], np.int64) if "image_lengths" in raw else _NONE
+    if placeholders != len(lengths) * tokens:
+        raise DamagedRowError(f"{len(lengths)} images but {placeholders} image placeholders")
+    pixels = np.empty((len(lengths), 3, size, size), np.uint8)
+    for index, encoded in enumerate(_cut(raw.get("images", b""), lengths)):
+        pixels[index] = decode_image(encoded, size)
+    return pixels
+
+
+def decode_image(encoded: bytes, size: int) -> NDArray[np.uint8]:
+    """RGB pixels [3, size, size] of an encoded image, resized to the encoder's square.
+
+    Raises:
+        DamagedRowError: not an image of a known format, or more than `MAX_PIXELS` pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DamagedRowError(f"an image of {image.width} x {image.height} pixels")
+            image.draft("RGB", (size, size))  # JPEG only: skip resolution that the resize would throw away
+            square = image.convert("RGB")
+            if square.size != (size, size):
+                square = square.resize((size, size), Image.Resampling.BICUBIC)
+            return np.asarray(square, np.uint8).transpose(2, 0, 1)
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise DamagedRowError(f"an image that cannot be decoded ({error})") from None
+
+
+def _cut(images: bytes, lengths: NDArray[np.int64]) -> Iterator[bytes]:
+    if int(lengths.sum()) != len(images):
+        raise DamagedRowError(f"image lengths sum to {int(lengths.sum()):,}, the images hold {len(images):,} bytes")
+    start = 0
+    for length in lengths.tolist():
+        yield images[start : start + length]
+        start += length

@@ -1,0 +1,40 @@
+"""A rank's rows of a step, cut into equally many micro-batches on every rank.
+
+The run's last step may give ranks one row more or less. With sharded weights a rank that has finished would leave the
+others waiting for its part of a block, so it runs idle micro-batches instead: a row that bears no loss, hence weighs
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from train.loader.rows.batch import IGNORED, Batch, make_batch, split_batch
+
+
+class Microbatches:
+    """Composer's `split_batch`, for ranks that hold at most `rows` rows of a step."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def __call__(self, batch: Batch, size: int | float) -> Sequence[Batch]:
+        parts = list(split_batch(batch, size))
+        missing = -(-self.rows // int(size)) - len(parts)
+        return parts + [idle(batch)] * missing
+
+
+def idle(batch: Batch) -> Batch:
+    """One row of `batch`, without its images and without loss."""
+    return make_batch(
+        input_ids=batch["input_ids"][:1],
+        labels=torch.full_like(batch["labels"][:1], IGNORED),
+        pixels=batch["pixels"][:0],
+        images_per_row=torch.zeros_like(batch["images_per_row"][:1]),
+        sources=batch["sources"][:1],
+        samples=batch["samples"][:1],
+        positions=batch["positions"][:1],
+        real_tokens=batch["real_tokens"][:1],
+    )

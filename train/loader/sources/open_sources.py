@@ -1,0 +1,142 @@
+"""Are the datasets the ones that the schedule was compiled for? Asked once on each node, before anything is read.
+
+Manifest and index are read from where the dataset lies, local or remote, compared with each other and with the
+schedule, and left as one table of shards (`train.loader.sources.shard_table`) in the loader's cache slot.
+"""
+
+from __future__ import annotations
+
+import gc
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import xxhash
+from streaming.base.storage.download import CloudDownloader
+
+from common.errors import InputError
+from schemas.manifest import MANIFEST_NAME, Manifest
+from schemas.schedule import Schedule, Source
+from train.loader.cache.cache_folder import TABLE, Slot
+from train.loader.cache.download import PART, Order, Patience, disk_full, fetch, is_disk_full, is_remote
+from train.loader.sources.shard_table import ShardTable
+from train.loader.sources.source_stream import SourceStream
+from train.loader.sources.wait_for_takedown import when_settled
+
+INDEX_NAME = "index.json"
+
+
+class Site(NamedTuple):
+    """What the first rank of a node tells the others of a source."""
+
+    folder: str
+    """In the cache: the table, and shards that cannot be read in place."""
+    layout: dict[str, Any]
+    """Of the table."""
+
+
+def survey(schedule: Schedule, slot: Slot, patience: Patience) -> list[Site]:
+    """Check every source, and leave its table in `slot`; what the slot holds of other datasets goes.
+
+    Raises:
+        InputError: a source is missing, unfinished or out of reach, holds something else, or contradicts itself.
+    """
+    tables = {}
+    for source in schedule.sources:
+        with _no_collection():
+            read = partial(_read, schedule, source, slot.path, patience)
+            table = when_settled(read, source.path, slot.path, patience)
+        assert table is not None
+        tables[_folder_name(source, table)] = table
+    slot.keep_only(set(tables))  # first: it may be what takes the room that the tables need
+    return [_leave(table, slot.path / name) for name, table in tables.items()]
+
+
+def _leave(table: ShardTable, folder: Path) -> Site:
+    try:
+        folder.mkdir(exist_ok=True)
+        table.save(folder / TABLE)
+    except OSError as error:
+        if is_disk_full(error):
+            raise disk_full(f"the table of shards '{folder.name}'", folder / TABLE) from None
+        problem, remedy = f"cannot use the cache ({error.strerror})", "let `cache` name a writable directory"
+        raise InputError(problem, file=folder, remedy=remedy) from None
+    return Site(str(folder), table.layout)
+
+
+def open_streams(schedule: Schedule, sites: list[Site], patience: Patience) -> list[SourceStream]:
+    """The streams over what `survey` found."""
+    streams = []
+    for source, site in zip(schedule.sources, sites, strict=True):
+        folder = Path(site.folder)
+        table = ShardTable.load(folder / TABLE, site.layout)
+        again = partial(_read, schedule, source, folder, patience)
+        streams.append(SourceStream(source.name, source.path, table, folder, patience, again))
+    return streams
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A large index is a million objects that all live: looking for garbage among them doubles the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _folder_name(source: Source, table: ShardTable) -> str:
+    """Another version of the data gets another folder, and so does what a takedown has left of it."""
+    stored = xxhash.xxh3_64_hexdigest(table.records["digest"].tobytes())
+    return f"{source.name}-{source.content[:16]}-{stored[:8]}".replace("/", "_")
+
+
+def _read(schedule: Schedule, source: Source, scratch: Path, patience: Patience) -> ShardTable:
+    if is_remote(source.path):
+        manifest, index = _from_remote(source, scratch, patience)
+    else:
+        manifest, index = Manifest.load(source.path), _read_index(Path(source.path) / INDEX_NAME, source)
+    if (manifest.content, manifest.samples, manifest.seq_len) != (source.content, source.samples, schedule.seq_len):
+        raise InputError(
+            f"source '{source.name}' is not the dataset that the schedule was compiled for",
+            file=source.path,
+            remedy="compile the schedule again, or point `path` at the dataset that it was compiled for",
+        )
+    return ShardTable.of(index, manifest, source, source.path)
+
+
+def _read_index(path: Path, source: Source) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = f"cannot read index.json of source '{source.name}' ({error.strerror})"
+        raise InputError(problem, file=path, remedy="run the dataprep job that writes the dataset again") from None
+
+
+def _from_remote(source: Source, folder: Path, patience: Patience) -> tuple[Manifest, bytes]:
+    """Both are fetched anew at every start: they are small, and what they say is what shards are checked against."""
+    try:
+        downloader = CloudDownloader.get(source.path)
+    except (ValueError, ImportError) as error:
+        remedy = "use a local directory, s3:// or another remote of Streaming, and install what it needs"
+        raise InputError(f"{error}", file=source.path, field=source.name, remedy=remedy) from None
+    found = {}
+    for name in (MANIFEST_NAME, INDEX_NAME):
+        target = folder / f".{source.name.replace('/', '_')}.{name}.{secrets.token_hex(4)}{PART}"
+        order = Order(f"{name} of source '{source.name}'", f"{source.path}/{name}", target, lambda path: None)
+        fetch(order, lambda remote, local: downloader.download(remote, local), patience)
+        found[name] = target
+    downloader.clean_up()
+    try:
+        manifest, index = Manifest.load_file(found[MANIFEST_NAME]), found[INDEX_NAME].read_bytes()
+    except InputError as error:
+        raise InputError(error.problem, file=f"{source.path}/{MANIFEST_NAME}", remedy=error.remedy) from None
+    finally:
+        for target in found.values():
+            target.unlink(missing_ok=True)
+    return manifest, index

@@ -1,0 +1,91 @@
+"""How ranks share the work: DDP for models that fit a GPU with their optimizer, FSDP2 for the others.
+
+Composer wraps a model in DDP by itself, and leaves one alone that is sharded already. So sharding happens here, before
+Composer sees the model: every decoder and encoder block is a unit of its own, gathered just before it runs; what
+remains (embeddings, norms, projector) is the root's. With `replicas` the mesh has two dimensions (HSDP): weights are
+sharded inside a replica, gradients averaged across replicas, so that the gathering stays inside a node.
+
+A unit is gathered by all ranks or by none: every rank runs every block in every micro-batch (see `train.models.vlm` for
+ranks without images, `train.loader.rows.microbatches` for ranks with fewer rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from common.errors import InputError
+from schemas.strict_model import Strict
+
+
+class ParallelConfig(Strict):
+    """How ranks share the model."""
+
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """`ddp`: every rank holds the whole model and optimizer. `fsdp`: FSDP2, each rank holds its share of both."""
+    replicas: int = Field(default=1, gt=0)
+    """Copies of the sharded model (HSDP): ranks / replicas share a copy; the number of nodes is a good value."""
+    reshard_after_forward: bool = True
+    """Give a block's gathered weights up between forward and backward: less memory, one more gather."""
+
+    def shape(self, ranks: int) -> tuple[int, ...]:
+        """The mesh's: (shards,), or (replicas, shards).
+
+        Raises:
+            InputError: replicas do not divide ranks.
+        """
+        if ranks % self.replicas:
+            raise InputError(
+                f"{ranks} ranks cannot hold {self.replicas} replicas evenly",
+                field="parallel.replicas",
+                remedy="choose a divisor of the number of ranks",
+            )
+        return (ranks,) if self.replicas == 1 else (self.replicas, ranks // self.replicas)
+
+    def mesh(self, ranks: int, device: str) -> DeviceMesh:
+        """The ranks in that shape.
+
+        Raises:
+            InputError: replicas do not divide ranks, or there is no GPU for them.
+        """
+        shape = self.shape(ranks)
+        if len(shape) == 2 and device == "cpu":  # torch 2.7 asserts on a CUDA event there
+            raise InputError("replicas need GPUs", field="parallel.replicas", remedy="use 1")
+        return init_device_mesh(device, shape, mesh_dim_names=("replicate", "shard")[-len(shape) :])
+
+
+def shard(
+    model: nn.Module, blocks: Iterable[nn.Module], config: ParallelConfig, mesh: DeviceMesh, precision: str
+) -> None:
+    """Shard `model` in place over `mesh`; its parameters become DTensors on the mesh's device.
+
+    Gradients are averaged in fp32 whatever the precision. Inputs are not cast: rotary angles stay in fp32.
+    """
+    compute = torch.bfloat16 if precision == "amp_bf16" else None
+    # torch 2.7 asks for an average in fp32, and gloo's reduce-scatter takes that for a sum without a word: gradients
+    # come out too large by the number of ranks. In fp64 torch divides by itself.
+    reduce = torch.float32 if mesh.device_type == "cuda" else torch.float64
+    policy = MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=reduce, cast_forward_inputs=False)
+    for block in blocks:
+        fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=config.reshard_after_forward)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """`tensor` itself, or all of a sharded one. A collective for the latter: call it on every rank, in one order."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """`tensor`, which every rank holds whole, placed as `parameter` is; sharded without communication."""
+    tensor = tensor.to(parameter.device)
+    if isinstance(parameter, DTensor) and tensor.shape == parameter.shape:
+        return distribute_tensor(tensor, parameter.device_mesh, parameter.placements, src_data_rank=None)
+    return tensor

@@ -1,0 +1,1 @@
+"""Builds a Composer run from its parts."""

@@ -1,0 +1,123 @@
+"""`microbatch: auto`: the number of rows at a time that is fastest among those that fit.
+
+Tried before training, on rows as large as the run can have (every token a document's, as many images as fit), 1, 2, 4,
+... at a time, each on all ranks at once: ranks are alike, so they run out of memory together and none waits for
+another. Composer's own search retries inside a step instead, and a rank that retries alone leaves sharded ones waiting.
+How rows are cut moves losses in their last bits, so the answer is kept in `OUT/microbatch.json` and a run that is
+started again uses it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from composer.core import Precision, get_precision_context
+from composer.devices import Device
+from composer.utils import dist
+
+from schemas.schedule import Schedule
+from train.loader.rows.batch import Batch, make_batch
+from train.models.sharding import ParallelConfig
+from train.models.vlm import VisionLanguageModel
+from train.run.out_of_memory import ran_out
+
+REMEMBERED = "microbatch.json"
+MARGIN = 0.95
+"""Share of a GPU's memory that a micro-batch may lead to; the rest is for fragmentation."""
+
+
+def largest_batch(schedule: Schedule, rows: int) -> Batch:
+    """`rows` rows with as many images as fit, in which every position bears loss."""
+    length, tokenizer, geometry = schedule.seq_len, schedule.tokenizer, schedule.geometry
+    ids = torch.full((rows, length), tokenizer.vocabulary_size - 1)
+    images = length // geometry.tokens if geometry else 0
+    side = geometry.size if geometry else 1
+    if geometry:
+        ids[:, : images * geometry.tokens] = tokenizer.image_id
+    return make_batch(
+        input_ids=ids,
+        labels=torch.full((rows, length), tokenizer.vocabulary_size - 1),
+        pixels=torch.zeros(rows * images, 3, side, side, dtype=torch.uint8),
+        images_per_row=torch.full((rows,), images),
+        sources=torch.zeros(rows, dtype=torch.int64),
+        samples=torch.zeros(rows, dtype=torch.int64),
+        positions=torch.zeros(rows, dtype=torch.int64),
+        real_tokens=torch.full((rows,), length),
+    )
+
+
+def search(
+    model: VisionLanguageModel,
+    schedule: Schedule,
+    rows: int,
+    device: Device,
+    precision: Precision,
+    parallel: ParallelConfig,
+    out: Path,
+) -> int:
+    """The micro-batch of a rank that has `rows` rows in a step; the same on every rank."""
+    file = out / REMEMBERED
+    key = {
+        "rows": rows,
+        "ranks": dist.get_world_size(),
+        "parallel": parallel.model_dump(),
+        "precision": precision.value,
+    }
+    told = [None]
+    if dist.get_global_rank() == 0 and file.exists():
+        known = json.loads(file.read_text())
+        told = [known["microbatch"] if known["for"] == key else None]
+    dist.broadcast_object_list(told)
+    if told[0] is not None:
+        return int(told[0])
+    best, least, size = 1, float("inf"), 1
+    while size <= rows:
+        seconds = device.tensor_to_device(torch.tensor(_try(model, schedule, size, device, precision)))
+        if dist.get_world_size() > 1:
+            dist.all_reduce(seconds, reduce_operation="MAX")
+        if not torch.isfinite(seconds):
+            break
+        if float(seconds) / size < least:
+            best, least = size, float(seconds) / size
+        size = rows if size < rows < 2 * size else 2 * size
+    if dist.get_global_rank() == 0:
+        file.write_text(json.dumps({"microbatch": best, "for": key}) + "\n")
+    return best
+
+
+def _try(model: VisionLanguageModel, schedule: Schedule, size: int, device: Device, precision: Precision) -> float:
+    """Seconds of a forward and backward pass over `size` rows, the second of two; infinite if it does not fit."""
+    on_gpu = device.name == "gpu"
+    seconds = float("inf")
+    try:
+        batch = device.batch_to_device(largest_batch(schedule, size))
+        for _ in range(2):
+            model.zero_grad(set_to_none=True)
+            began = time.perf_counter()
+            with get_precision_context(precision):
+                loss = model(batch).loss
+            loss.backward()
+            if on_gpu:
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - began
+        # AdamW will want two moments of every trained parameter, which are not there yet.
+        moments = sum(8 * _local(p).numel() for p in model.parameters() if p.requires_grad)
+        if on_gpu and torch.cuda.max_memory_reserved() + moments > MARGIN * torch.cuda.mem_get_info()[1]:
+            seconds = float("inf")
+    except RuntimeError as error:
+        if not ran_out(error):
+            raise
+        seconds = float("inf")
+    model.zero_grad(set_to_none=True)
+    if on_gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    return seconds
+
+
+def _local(parameter: torch.Tensor) -> torch.Tensor:
+    local = getattr(parameter, "to_local", None)
+    return parameter if local is None else local()

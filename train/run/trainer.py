@@ -1,0 +1,225 @@
+"""From a run's config to a Composer trainer, standing at the position where it should go on.
+
+Composer runs the loop, the ranks and the micro-batches. What it would decide by itself is decided here instead: the
+learning rate and the order of data belong to the schedule, checkpoints are ours, a run is one epoch of the schedule's
+samples, and gradients are weighted by loss-bearing tokens over all ranks.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from composer import Trainer
+from composer.core import Callback, DataSpec, Precision, Time, TimeUnit
+from composer.devices import Device, DeviceCPU, DeviceGPU
+from composer.utils import dist, reproducibility
+
+from common.errors import InputError
+from schemas.schedule import Schedule
+from train.callbacks.audit import Audit
+from train.callbacks.checkpointing import Checkpointing
+from train.callbacks.fault_log import FaultLog
+from train.callbacks.fault_policy import Faults
+from train.callbacks.graceful_stop import Leaving
+from train.callbacks.gradients import Gradients
+from train.callbacks.held_out_loss import Evaluating
+from train.callbacks.learning_rate import ScheduledRate
+from train.callbacks.metrics_log import Metrics
+from train.callbacks.progress import Progress
+from train.callbacks.step_facts import StepRecord
+from train.checkpoint import save
+from train.checkpoint.save import CheckpointStore
+from train.checkpoint.start_point import drop_trunk, starting_point
+from train.checkpoint.upload_queue import Uploads
+from train.config.run_config import RunConfig
+from train.loader.cache.download import Patience
+from train.loader.data_loader import ScheduleLoader
+from train.loader.dataset import ScheduleDataset
+from train.loader.held_out import HeldOut
+from train.loader.rows.batch import samples_in_batch, tokens_in_batch
+from train.loader.rows.microbatches import Microbatches
+from train.models.cost import training_flops
+from train.models.decoder import Block
+from train.models.sharding import shard
+from train.models.towers import Shapes
+from train.models.vlm import VisionLanguageModel
+from train.run.loggers import build_loggers
+from train.run.microbatch_search import search
+from train.run.optimizer import build_optimizer
+from train.tokenizer_check import checked_tokenizer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How the run is cut into steps on this cluster."""
+
+    global_batch: int
+    """Rows of all ranks in a step."""
+    ranks: int
+    stop: int
+    """Position where training ends."""
+
+    @classmethod
+    def of(cls, run: RunConfig, schedule: Schedule, ranks: int) -> Steps:
+        """Check that ranks share a step evenly.
+
+        The run's last step may be short; one with fewer rows than ranks is left out, since some would have nothing.
+        """
+        global_batch = run.global_batch or schedule.global_batch
+        if global_batch % ranks:
+            raise InputError(
+                f"a global batch of {global_batch} rows cannot be shared evenly by {ranks} ranks",
+                field="global_batch",
+                remedy="choose a multiple of the number of ranks; the order of samples does not depend on it",
+            )
+        return cls(global_batch, ranks, schedule.total_samples)
+
+    def stop_from(self, start: int) -> int:
+        """Position after the last step of a run that goes on from `start`."""
+        tail = (self.stop - start) % self.global_batch
+        if not 0 < tail < self.ranks:
+            return self.stop
+        log.warning(
+            "the run ends %d samples before its schedule: its last step would have fewer rows than the %d ranks; "
+            "start it once more on fewer ranks to train on them",
+            tail,
+            self.ranks,
+        )
+        return self.stop - tail
+
+
+def build_model(run: RunConfig, schedule: Schedule, towers: Shapes | None = None) -> VisionLanguageModel:
+    """The run's model with its initial weights, the same on every rank; see `VisionLanguageModel.of` for `towers`."""
+    reproducibility.seed_all(run.seed)
+    return VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry, towers)
+
+
+def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[Trainer, ScheduleDataset] | None:
+    """A trainer that is ready to `fit`, and its dataset; None if the run is already at its end.
+
+    Raises:
+        InputError: config, schedule, data and checkpoint do not fit each other.
+    """
+    ranks = dist.get_world_size()
+    steps = Steps.of(run, schedule, ranks)
+    begin = starting_point(run, schedule)
+    start = begin[1].position if begin else 0
+    stop = steps.stop_from(start)
+    if start >= stop:
+        return None
+    if run.tokenizer is not None:
+        checked_tokenizer(run.tokenizer, schedule.tokenizer)
+    precision = Precision(run.precision)
+    if precision is not Precision.FP32 and device.name != "gpu":
+        raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
+
+    rows = steps.global_batch // ranks
+    dataset = ScheduleDataset(
+        schedule,
+        rows,
+        start=start,
+        stop=stop,
+        cache=str(run.cache or run.out / "cache"),
+        cache_limit=run.cache_limit,
+        ahead=run.ahead,
+        patience=Patience(run.remote_patience),
+    )
+    decoder_only = begin is not None and begin[1].decoder_only(run, schedule)
+    model = build_model(run, schedule, begin[1].towers if begin and not decoder_only else None)
+    for block in model.decoder.layers:
+        block.recompute = run.recompute
+    if run.compile:
+        for block in model.blocks():  # in place: a wrapper around a block would hide FSDP's hooks
+            # Few numbers of rows occur, and attention is compiled for each; numbers of images are many.
+            block.compile(dynamic=False if isinstance(block, Block) else None)
+    if run.parallel.strategy == "fsdp":
+        mesh = run.parallel.mesh(ranks, "cuda" if device.name == "gpu" else device.name)
+        model.lockstep = True
+        shard(model, model.blocks(), run.parallel, mesh, run.precision)
+    optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
+    microbatch = (
+        search(model, schedule, rows, device, precision, run.parallel, run.out)
+        if run.microbatch == "auto"
+        else min(run.microbatch, rows)
+    )
+    if begin:
+        save.load_weights(begin[0], model, decoder_only=decoder_only)
+        save.load_optimizer(begin[0], model, optimizer)
+        drop_trunk(run)
+
+    record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
+    rate = ScheduledRate(schedule)
+    gradients = Gradients(model, schedule, record, run.optimizer.clip)
+    metrics = Metrics(schedule, run.out, record, rate, gradients)
+    work = training_flops(model.decoder.config, model.decoder.embed_tokens.num_embeddings, schedule.seq_len)
+    store = CheckpointStore(run.out, model, run, schedule)
+    trainer = Trainer(
+        model=model,
+        optimizers=optimizer,
+        train_dataloader=_data_spec(dataset, rows, run.workers, device),
+        max_duration=Time(stop, TimeUnit.SAMPLE),
+        device=device,
+        precision=precision,
+        device_train_microbatch_size=microbatch,
+        accumulate_train_batch_on_tokens=True,
+        spin_dataloaders=False,
+        seed=run.seed,
+        run_name=run.out.name,
+        callbacks=[
+            record,
+            rate,
+            Audit(schedule, record),
+            gradients,
+            metrics,
+            Faults(run.faults, FaultLog(run.out), metrics),
+            *_held_out(run, schedule, model, record, microbatch, stop),
+            Leaving(record),
+            Progress(metrics, run.log_every, stop, work),
+            Checkpointing(store, schedule, record, run.checkpoint, stop, Uploads.of(run)),
+        ],
+        loggers=build_loggers(run.loggers),
+        progress_bar=False,
+        auto_log_hparams=False,
+    )
+    if begin:
+        trainer.state.timestamp = begin[1].timestamp
+    return trainer, dataset
+
+
+def _held_out(
+    run: RunConfig, schedule: Schedule, model: VisionLanguageModel, record: StepRecord, rows: int, last: int
+) -> list[Callback]:
+    if run.evaluation is None:
+        return []
+    terms = partial(HeldOut, tokenizer=schedule.tokenizer, geometry=schedule.geometry, seq_len=schedule.seq_len)
+    sources = {name: terms(path, limit=run.evaluation.rows) for name, path in run.evaluation.sources.items()}
+    return [Evaluating(model, sources, schedule, record, run.out, rows=rows, last=last)]
+
+
+def choose_device(patience: float = 0.0) -> Device:
+    """CUDA where there is one (several ranks take theirs by number, a single one torch's current), else the CPU.
+
+    Process groups are started for it. Ranks wait for each other for longer than the loader has `patience` (s) with a
+    remote, so that it says why they end.
+    """
+    device: Device = DeviceCPU()
+    if torch.cuda.is_available():
+        # Composer would give GPU 0 to every process that is alone, all workers of a sweep among them.
+        device = DeviceGPU(torch.cuda.current_device() if dist.get_world_size() == 1 else None)
+    dist.initialize_dist(device, timeout=max(600.0, patience + 300.0))
+    return device
+
+
+def _data_spec(dataset: ScheduleDataset, rows: int, workers: int, device: Device) -> DataSpec:
+    loader = ScheduleLoader(dataset, workers, pin_memory=device.name == "gpu")
+    return DataSpec(
+        loader,
+        split_batch=Microbatches(rows),  # type: ignore[arg-type]
+        get_num_samples_in_batch=samples_in_batch,
+        get_num_tokens_in_batch=tokens_in_batch,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,1 @@
+"""Trains and scores a sweep on one machine."""

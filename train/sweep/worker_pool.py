@@ -1,0 +1,212 @@
+"""All of a sweep on one machine: its stretches trained and its runs scored by a few workers, trunks before branches.
+
+Small runs are shorter than the start of a process, so workers stay: each trains one stretch after another in one
+process (one rank, its own GPU where there are several). A stretch is ready when its parent is done. Finished ones leave
+the file `done`, as the sweep's own launch files do, so the two can be mixed, and a killed call goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from common.file_lock import exclusive
+from schemas.results import RESULTS_NAME, Results
+from train.evaluation import official_files
+
+DONE = "done"
+SCORES = "scores"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How runs are scored when they are complete."""
+
+    tasks: tuple[tuple[str, Path], ...] = ()
+    losses: tuple[tuple[str, Path], ...] = ()
+    bare: bool = False
+    by: str = "generation"
+    limit: int | None = None
+    batch_size: int = 64
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to score."""
+        return bool(self.tasks or self.losses)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A node of the sweep."""
+
+    id: str
+    parent: str | None
+    ends: bool
+    """Whether a run is complete here."""
+    tokens: int
+
+
+def read(folder: Path) -> list[Stretch]:
+    """The nodes of the sweep at `folder`.
+
+    Raises:
+        InputError: there is none, or it was written without run configs.
+    """
+    try:
+        rows = json.loads((folder / "sweep.json").read_bytes())["nodes"]
+        found = [Stretch(row["id"], row["parent"], bool(row["ends"]), row["tokens"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        remedy = "write one with `python -m curriculum sweep SWEEP.yaml -o FOLDER`"
+        raise InputError(f"no sweep here ({error})", file=folder / "sweep.json", remedy=remedy) from None
+    for stretch in found:
+        if not (folder / "nodes" / stretch.id / "run.yaml").is_file():
+            raise InputError("no run.yaml here", file=folder / "nodes" / stretch.id, remedy="give the sweep a `train:`")
+    return found
+
+
+def work(folder: Path, *, workers: int = 1, threads: int | None = None, scoring: Scoring | None = None) -> float:
+    """Train and score what is left to do; returns the seconds that it took.
+
+    Raises:
+        InputError: a stretch cannot be trained or scored (the others that do not depend on it are finished first), or
+            another process works on the sweep.
+    """
+    stretches = read(folder)
+    with exclusive(folder / ".lock", "training of the sweep"):
+        return _work_through(folder, stretches, workers, threads, scoring or Scoring())
+
+
+def _work_through(folder: Path, stretches: list[Stretch], workers: int, threads: int | None, scoring: Scoring) -> float:
+    digest = cache(official_files.digest)  # runs share their official files
+    finished = {one.id for one in stretches if _is_done(folder, one, scoring, digest)}
+    began, total = time.monotonic(), sum(one.tokens for one in stretches)
+    if finished:
+        print(f"{len(finished)} of {len(stretches)} stretches are done already", file=sys.stderr)
+    waiting = [one for one in stretches if one.id not in finished]
+    ahead = longest(stretches)
+    running: dict[Future[float], Stretch] = {}
+    failed: dict[str, BaseException] = {}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_settle, initargs=(threads,)) as pool:
+        while waiting or running:
+            ready = [one for one in waiting if one.parent is None or one.parent in finished]
+            for one in sorted(ready, key=lambda one: -ahead[one.id])[: workers - len(running)]:
+                running[pool.submit(_stretch, folder, one, scoring)] = one
+                waiting.remove(one)
+            if not running:  # what is left waits for a stretch that failed
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                one = running.pop(future)
+                if error := future.exception():
+                    failed[one.id] = error
+                    continue
+                finished.add(one.id)
+                share = sum(other.tokens for other in stretches if other.id in finished) / total
+                spent = time.monotonic() - began
+                print(f"{one.id}: {future.result():.0f} s; {len(finished)} of {len(stretches)} stretches, "
+                      f"{share:.0%} of the tokens, {spent:.0f} s", file=sys.stderr)  # fmt: skip
+    if failed:
+        name, error = next(iter(failed.items()))
+        if isinstance(error, InputError):
+            raise error
+        if isinstance(error, BrokenProcessPool):
+            raise InputError("a worker was killed", file=folder / "nodes" / name, remedy="start again to go on")
+        raise error
+    return time.monotonic() - began
+
+
+def longest(stretches: Sequence[Stretch]) -> dict[str, int]:
+    """Tokens of the longest chain from each stretch on, itself included: those with the most go first.
+
+    Parents come before their children in `stretches`, as in `sweep.json`.
+    """
+    found: dict[str, int] = {}
+    after: dict[str | None, int] = {}
+    for one in reversed(stretches):
+        found[one.id] = one.tokens + after.get(one.id, 0)
+        after[one.parent] = max(after.get(one.parent, 0), found[one.id])
+    return found
+
+
+def _is_done(folder: Path, stretch: Stretch, scoring: Scoring, digest: Callable[[Path], str]) -> bool:
+    place = folder / "nodes" / stretch.id
+    if not (place / DONE).exists():
+        return False
+    return not (stretch.ends and scoring.wanted) or is_scored(place / SCORES, scoring, digest)
+
+
+def is_scored(scores: Path, scoring: Scoring, digest: Callable[[Path], str] = official_files.digest) -> bool:
+    """Whether all that `scoring` asks for is in `scores`, of the same files and settings.
+
+    Results of other ones are no answer: scoring again says so, since it refuses a folder that holds them.
+    """
+    if not (scores / RESULTS_NAME).exists():
+        return False
+    told = Results.load(scores).tasks
+    terms = {"blind": False, "bare": scoring.bare, "limit": scoring.limit}
+    wanted: list[tuple[str, Path, dict[str, Any]]] = [(name, folder, terms) for name, folder in scoring.tasks]
+    wanted += [(f"loss-{name}", dataset, {"limit": scoring.limit}) for name, dataset in scoring.losses]
+    for task, folder, asked in wanted:
+        found = told.get(task)
+        if found is None or found.asked != asked or not (scores / f"{task}.json").exists():
+            return False
+        if found.higher_is_better and found.chance and found.answers_by != scoring.by:
+            return False
+        for name, known in found.files.items():
+            file = folder / (name if found.higher_is_better else "manifest.json")
+            if not file.is_file() or digest(file) != known:
+                return False
+    return True
+
+
+def _settle(threads: int | None) -> None:
+    """A worker's first words."""
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        number: Any = multiprocessing.current_process()._identity[0]  # type: ignore[attr-defined]
+        torch.cuda.set_device((number - 1) % torch.cuda.device_count())
+
+
+def _stretch(folder: Path, stretch: Stretch, scoring: Scoring) -> float:
+    """Train a stretch, and score the run that ends there; returns seconds."""
+    from train.config.run_config import read_run
+    from train.run.launch import launch
+
+    began = time.monotonic()
+    place = folder / "nodes" / stretch.id
+    if not (place / DONE).exists():
+        launch(*read_run(place / "run.yaml"))
+        (place / DONE).touch()
+    if stretch.ends and scoring.wanted:
+        _score(place, scoring)
+    return time.monotonic() - began
+
+
+def _score(place: Path, scoring: Scoring) -> None:
+    from train.evaluation.held_out_loss import held_out_loss
+    from train.evaluation.predict import Settings
+    from train.evaluation.scored_model import open_subject
+    from train.evaluation.task_runner import evaluate_tasks, write_results
+
+    subject = open_subject(place / "out")
+    settings = Settings(scoring.batch_size, False, scoring.bare, scoring.by, scoring.limit)
+    out = place / SCORES
+    found = evaluate_tasks(subject, scoring.tasks, out, settings)
+    for name, dataset in scoring.losses:
+        found.append(held_out_loss(place / "out", name, dataset, out, limit=scoring.limit))
+    said = {"by": scoring.by, "blind": False, "bare": scoring.bare, "limit": scoring.limit}
+    write_results(subject, found, out, said)
