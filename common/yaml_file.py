@@ -1,20 +1,27 @@
 """Read a YAML file into a pydantic model; every error names file, line, key and remedy on one line.
 
-PyYAML's composed nodes keep line numbers, which plain `safe_load` throws away. The file is composed once; values come
-from the safe constructor (no Python objects), and the node tree answers "which line is this key on?" for any
-pydantic error location. Duplicate keys are refused: YAML would silently keep the last one.
+The parser is ruamel.yaml, for YAML 1.2: `1e-3` is a number, `1:30` and `yes` are texts, and a key that stands twice is
+an error. Its composed nodes keep line numbers, so the node tree answers "which line is this key on?" for any location
+that pydantic names. Values are plain data: no tag of a file makes a Python object.
 """
 
 from __future__ import annotations
 
 import difflib
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
+from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import Resolver
+from ruamel.yaml.tag import Tag
 
 from common.errors import InputError
 
@@ -24,22 +31,53 @@ Location = Sequence[str | int]
 MAX_BYTES = 4 << 20
 """A configuration is small; whatever is larger was named by mistake."""
 MAX_NODES = 100_000
+_MAX_DEPTH = 100
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe loader that reads `1e-3` as a number, as YAML 1.2 and every user do (PyYAML wants `1.0e-3`)."""
+class _Constructor(SafeConstructor):
+    """Makes plain data of nodes; an integer that starts with 0 is refused.
+
+    YAML 1.1 reads `010` in base 8, YAML 1.2 in base 10: nobody can tell which of the two its author meant.
+    """
+
+    yaml_constructors: dict[str | None, Any] = {None: SafeConstructor.construct_undefined}
+
+    def construct_yaml_int(self, node: ScalarNode) -> int:
+        if re.fullmatch(r"[-+]?0[0-9_]+", str(node.value)):
+            raise ConstructorError(
+                problem=f"YAML 1.1 reads {node.value} in base 8, YAML 1.2 in base 10",
+                problem_mark=node.start_mark,
+                note="write it without the leading zero, or quote it, if a text is meant",
+            )
+        return int(super().construct_yaml_int(node))
+
+    def construct_non_recursive_object(self, node: Node, tag: str | None = None) -> Any:
+        try:
+            return super().construct_non_recursive_object(node, tag)
+        except (ValueError, LookupError) as error:  # a date such as 2026-13-45; `!!bool 3`
+            raise ConstructorError(problem=str(error), problem_mark=node.start_mark) from None
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
+for _tag in ("null", "bool", "int", "float", "timestamp", "str", "seq", "map"):
+    _Constructor.add_default_constructor(_tag)
 
 
-def implicit_tag(text: str) -> str:
+def _parser() -> YAML:
+    parser = YAML(typ="safe", pure=True)  # the same parser, whether or not ruamel's part in C is installed
+    parser.Constructor = _Constructor
+    parser.max_depth = _MAX_DEPTH
+    parser.composer.warn_double_anchors = False
+    return parser
+
+
+_LOADER = _parser()
+_RESOLVER = Resolver()
+
+
+def implicit_tag(text: str) -> Tag:
     """Tag of an unquoted scalar: which of number, text, null ... it is."""
-    return str(_Loader("").resolve(yaml.ScalarNode, text, (True, False)))
+    tag: Tag = _RESOLVER.resolve(ScalarNode, text, (True, False))
+    return tag
 
 
 def load(path: str | Path, model: type[ModelT]) -> ModelT:
@@ -59,7 +97,7 @@ def load(path: str | Path, model: type[ModelT]) -> ModelT:
     return validate(data, model, path=path, node=node)
 
 
-def validate(data: Any, model: type[ModelT], *, path: str | Path, node: yaml.Node | None = None) -> ModelT:
+def validate(data: Any, model: type[ModelT], *, path: str | Path, node: Node | None = None) -> ModelT:
     """Validate plain `data` as `model`; `node` (the composed YAML), if given, supplies line numbers."""
     try:
         return model.model_validate(data)
@@ -77,19 +115,13 @@ def validate(data: Any, model: type[ModelT], *, path: str | Path, node: yaml.Nod
         raise InputError(problem, file=file, line=line, field=field, remedy=remedy) from None
 
 
-def compose(path: str | Path) -> tuple[Any, yaml.Node | None]:
+def compose(path: str | Path) -> tuple[Any, Node | None]:
     """Return the file's plain data and its node tree, for readers that validate by themselves."""
     node = compose_node(path)
     return construct(node), node
 
 
-def line_of(node: yaml.Node | None, loc: Location) -> int | None:
-    """Line (from 1) of the deepest part of `loc` that exists in the file; for a key, the key's own line."""
-    place = place_of(node, loc)
-    return place[1] if place else None
-
-
-def place_of(node: yaml.Node | None, loc: Location) -> tuple[str, int] | None:
+def place_of(node: Node | None, loc: Location) -> tuple[str, int] | None:
     """File and line (from 1) of the deepest part of `loc` that exists; a tree may come from several files."""
     if node is None:
         return None
@@ -102,7 +134,7 @@ def place_of(node: yaml.Node | None, loc: Location) -> tuple[str, int] | None:
     return mark.name, mark.line + 1
 
 
-def node_at(node: yaml.Node, loc: Location) -> yaml.Node | None:
+def node_at(node: Node, loc: Location) -> Node | None:
     """The node at `loc`, if there is one."""
     for part in loc:
         step = _step(node, part)
@@ -112,7 +144,7 @@ def node_at(node: yaml.Node, loc: Location) -> yaml.Node | None:
     return node
 
 
-def _written(node: yaml.Node, loc: Location) -> Location:
+def _written(node: Node, loc: Location) -> Location:
     """`loc` as the file's author knows it: without the tags that unions put in between."""
     known: list[str | int] = []
     for number, part in enumerate(loc):
@@ -124,52 +156,74 @@ def _written(node: yaml.Node, loc: Location) -> Location:
     return known
 
 
-def _step(node: yaml.Node, part: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
+def _step(node: Node, part: str | int) -> tuple[StreamMark, Node] | None:
+    if isinstance(node, MappingNode):
         for key, value in node.value:
             if str(key.value) == str(part):
                 return key.start_mark, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+    if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
         child = node.value[part]
         return child.start_mark, child
     return None
 
 
-def compose_node(path: str | Path) -> yaml.Node | None:
+def compose_node(path: str | Path) -> Node | None:
     """The file's node tree, whose marks carry file name and line; None where the file is empty.
 
     Raises:
-        InputError: the file is missing, larger than `MAX_BYTES`, is not YAML, or has a duplicate key.
+        InputError: the file is missing, larger than `MAX_BYTES`, is not YAML, has a duplicate key or is not plain data.
     """
     return parse_node(_text(path), str(path))
 
 
-def parse_node(text: str, path: str) -> yaml.Node | None:
+def parse_node(text: str, path: str) -> Node | None:
     """As `compose_node`, for the text of a file that was read already."""
+    stream = io.StringIO(text)
+    stream.name = path  # type: ignore[attr-defined]  # marks name the file by this
     try:
-        loader = _Loader(text)
-        loader.name = path
-        node = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
+        node: Node | None = _parser().compose(stream)
+    except MaxDepthExceededError as error:
+        raise InputError("nested too deeply", file=path, line=error.problem_mark.line + 1) from None
+    except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise InputError(f"not valid YAML: {error.problem}", file=path, line=line) from None
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise InputError(f"not valid YAML: {error}", file=path) from None
-    except RecursionError:
-        raise InputError("nested too deeply", file=path) from None
-    if node is not None:
-        if _size(node, {}) > MAX_NODES:
-            raise InputError(f"more than {MAX_NODES:,} values once its aliases are written out", file=path)
-        _refuse_duplicates(node, path, ())
-        _refuse_odd_numbers(node, path, ())
+    if node is None:
+        return None
+    if _size(node, {}) > MAX_NODES:
+        raise InputError(f"more than {MAX_NODES:,} values once its aliases are written out", file=path)
+    _write_merges_out(node)
+    construct(node)
     return node
 
 
-def _size(node: yaml.Node, known: dict[int, int]) -> int:
+def _write_merges_out(node: Node) -> None:
+    """Put what merge keys (`<<: *defaults`) bring behind the mapping's own keys, which are stronger."""
+    if isinstance(node, SequenceNode):
+        for child in node.value:
+            _write_merges_out(child)
+    if not isinstance(node, MappingNode):
+        return
+    for _, value in node.value:
+        _write_merges_out(value)
+    merges = [pair for pair in node.value if pair[0].value == "<<" and pair[0].tag == "tag:yaml.org,2002:merge"]
+    held = merges[0][1].value if merges and isinstance(merges[0][1], SequenceNode) else [value for _, value in merges]
+    if len(merges) == 1 and all(
+        isinstance(one, MappingNode) for one in held
+    ):  # others are for the constructor to refuse
+        node.value.remove(merges[0])
+        names = {str(key.value) for key, _ in node.value}
+        for one in held:
+            node.value += [(key, value) for key, value in one.value if str(key.value) not in names]
+            names |= {str(key.value) for key, _ in one.value}
+
+
+def _size(node: Node, known: dict[int, int]) -> int:
     """Values below `node` with aliases written out: a short file can hold aliases of aliases that come to billions."""
     if id(node) not in known:
         known[id(node)] = MAX_NODES + 1  # what an alias inside of itself comes to
-        children = [] if isinstance(node, yaml.ScalarNode) else node.value
+        children = [] if isinstance(node, ScalarNode) else node.value
         flat = [child for item in children for child in (item if isinstance(item, tuple) else (item,))]
         known[id(node)] = 1 + sum(_size(child, known) for child in flat)
     return known[id(node)]
@@ -188,59 +242,49 @@ def _text(path: str | Path) -> str:
         raise InputError(f"not UTF-8 text ({error.reason})", file=path) from None
 
 
-def _refuse_duplicates(node: yaml.Node, path: str | Path, loc: tuple[str | int, ...]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in seen:
-                raise InputError(
-                    f"the key stands twice (first on line {seen[name]})",
-                    file=path,
-                    line=line,
-                    field=dotted((*loc, name)),
-                    remedy="remove one of the two",
-                )
-            seen[name] = line
-            _refuse_duplicates(value, path, (*loc, name))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            _refuse_duplicates(child, path, (*loc, index))
+def construct(node: Node | None) -> Any:
+    """Plain data of a node tree.
 
-
-_ODD_NUMBER = re.compile(r"[-+]?0[0-7_]+|[-+]?[\d_]+(:[\d_.]+)+")
-"""What YAML 1.1 reads in base 8 (`0256` is 174) or 60 (`1:30` is 90), which nobody means."""
-
-
-def _refuse_odd_numbers(node: yaml.Node, path: str | Path, loc: tuple[str | int, ...]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            _refuse_odd_numbers(value, path, (*loc, str(key.value)))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            _refuse_odd_numbers(child, path, (*loc, index))
-    elif node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and _ODD_NUMBER.fullmatch(node.value):
-        base = "60" if ":" in node.value else "8"
-        raise InputError(
-            f"YAML reads {node.value} as a number in base {base}",
-            file=path,
-            line=node.start_mark.line + 1,
-            field=dotted(loc) or None,
-            remedy="write it without the leading zero" if base == "8" else "quote it, if a text is meant",
-        )
-
-
-def construct(node: yaml.Node | None) -> Any:
-    """Plain data of a node tree."""
+    Raises:
+        InputError: a key stands twice in one mapping, or a value is not plain data.
+    """
     if node is None:
         return None
     try:
-        return _Loader("").construct_document(node)
-    except yaml.MarkedYAMLError as error:
+        return _Constructor(loader=_LOADER).construct_document(node)
+    except MarkedYAMLError as error:
         mark = error.problem_mark or node.start_mark
-        raise InputError(f"not plain data: {error.problem}", file=mark.name, line=mark.line + 1) from None
-    except ValueError as error:  # a date such as 2026-13-45
-        raise InputError(f"not plain data: {error}", file=node.start_mark.name) from None
+        loc = next((loc for loc, one in _walk(node, ()) if one.start_mark is mark), ())
+        problem, remedy = f"not plain data: {error.problem}", error.note
+        if isinstance(error, DuplicateKeyError):
+            first = next(one for at, one in _walk(node, ()) if at == loc)
+            problem = f"the key stands twice (first on line {first.start_mark.line + 1})"
+            remedy = "remove one of the two"
+        place = {"file": mark.name, "line": mark.line + 1, "field": dotted(loc) or None}
+        raise InputError(problem, remedy=remedy, **place) from None
+
+
+def _walk(node: Node, loc: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+    """Every node with its location; a key comes before its value."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            yield (*loc, str(key.value)), key
+            yield from _walk(value, (*loc, str(key.value)))
+    elif isinstance(node, SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _walk(child, (*loc, index))
+    yield loc, node
+
+
+def dump(data: Any) -> str:
+    """`data` as the text of a YAML file, keys in their order."""
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.allow_unicode = False  # written as it is, a NEL or the like is read as a line break
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # None, its default, sorts
+    text = io.StringIO()
+    writer.dump(data, text)
+    return text.getvalue()
 
 
 _SHAPES = {

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from common import yaml_file
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -73,7 +73,7 @@ def stages(recipes: Path) -> list[Stage]:
 
 def _options(world: Path) -> list[str]:
     """`world.yaml` as command-line options."""
-    return [part for key, value in yaml.safe_load(world.read_text()).items() for part in (f"--{key}", str(value))]
+    return [part for key, value in yaml_file.compose(world)[0].items() for part in (f"--{key}", str(value))]
 
 
 def stamp(stage: Stage, before: str) -> str:
@@ -85,6 +85,5 @@ def stamp(stage: Stage, before: str) -> str:
 
 def _texts(recipe: Path) -> list[str]:
     """The recipe, and what it extends."""
-    text = recipe.read_text(encoding="utf-8")
-    base = yaml.safe_load(text).get("extends")
-    return [text, *(_texts(recipe.parent / base) if base else [])]
+    base = yaml_file.compose(recipe)[0].get("extends")
+    return [recipe.read_text(encoding="utf-8"), *(_texts(recipe.parent / base) if base else [])]

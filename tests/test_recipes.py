@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from common import yaml_file
@@ -34,7 +33,7 @@ def test_is_what_its_name_says(recipe: Path) -> None:
     elif name.endswith("-run"):
         yaml_file.load(recipe, RunConfig)
     elif name == "world":
-        keys = {key.replace("-", "_"): value for key, value in yaml.safe_load(recipe.read_text()).items()}
+        keys = {key.replace("-", "_"): value for key, value in yaml_file.compose(recipe)[0].items()}
         Options.model_validate(keys)
     elif name.partition("-")[0] in JOBS:
         yaml_file.load(recipe, JOBS[name.partition("-")[0]])

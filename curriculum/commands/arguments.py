@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import yaml
+from ruamel.yaml.nodes import Node
 
 from common.errors import InputError
 from curriculum.compiler.compile_curriculum import compile_curriculum
@@ -38,9 +38,9 @@ def read_document(args: argparse.Namespace) -> Document:
     return Template.read(args.curriculum).fill(settings(args.settings))
 
 
-def settings(given: list[str]) -> dict[str, yaml.Node]:
+def settings(given: list[str]) -> dict[str, Node]:
     """`NAME=VALUE` texts as YAML nodes."""
-    found: dict[str, yaml.Node] = {}
+    found: dict[str, Node] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:

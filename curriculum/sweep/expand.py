@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import yaml
+from ruamel.yaml.nodes import Node
 
 from common import yaml_file
 from common.errors import InputError
@@ -43,7 +43,7 @@ class _Point:
     """One value of an axis."""
 
     label: str
-    nodes: dict[str, yaml.Node]
+    nodes: dict[str, Node]
 
 
 def expand(document: Document, shelf: Shelf | None = None) -> list[Run]:
@@ -67,7 +67,7 @@ def expand(document: Document, shelf: Shelf | None = None) -> list[Run]:
     return list(runs.values())
 
 
-def _combinations(sweep: Sweep, document: Document, number: int) -> Iterator[tuple[str, dict[str, yaml.Node]]]:
+def _combinations(sweep: Sweep, document: Document, number: int) -> Iterator[tuple[str, dict[str, Node]]]:
     grid = sweep.grids[number]
     fixed = {key: _node(document, "grids", number, "set", key) for key in grid.set}
     axes = [
@@ -85,13 +85,13 @@ def _combinations(sweep: Sweep, document: Document, number: int) -> Iterator[tup
         yield re.sub(r"[^\w.=+-]", "", "_".join([grid.name, *parts])), nodes
 
 
-def _node(document: Document, *loc: str | int) -> yaml.Node:
+def _node(document: Document, *loc: str | int) -> Node:
     node = yaml_file.node_at(document.node, loc)
     assert node is not None
     return node
 
 
-def _point(axis: str, value: Any, node: yaml.Node) -> _Point:
+def _point(axis: str, value: Any, node: Node) -> _Point:
     if not isinstance(value, dict):
         return _Point(str(value), {axis: node})
     if "label" not in value:
@@ -104,7 +104,7 @@ def _point(axis: str, value: Any, node: yaml.Node) -> _Point:
 
 def _run(
     name: str,
-    nodes: dict[str, yaml.Node],
+    nodes: dict[str, Node],
     curriculum: Template,
     train: Template | None,
     sweep: Sweep,
@@ -132,7 +132,7 @@ def _run(
     return Run(f"{document.path.stem}_{name}", settings, compiled.schedule, config, sweep.throughput, identities)
 
 
-def _compile(name: str, curriculum: Template, nodes: dict[str, yaml.Node], shelf: Shelf) -> Compiled:
+def _compile(name: str, curriculum: Template, nodes: dict[str, Node], shelf: Shelf) -> Compiled:
     try:
         return compile_curriculum(curriculum.fill(nodes), shelf)
     except InputError as error:

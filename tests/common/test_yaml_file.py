@@ -1,9 +1,12 @@
 """Every mistake in a YAML file gets file, line, key and remedy on one line."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import Discriminator, Field, Tag
 
 from common import yaml_file
@@ -36,6 +39,10 @@ def load(tmp_path: Path, text: str | bytes) -> Config:
     path = tmp_path / "c.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return yaml_file.load(path, Config)
+
+
+def parsed(text: str) -> Any:
+    return yaml_file.construct(yaml_file.parse_node(text, "f"))
 
 
 def test_reads_exponents_as_numbers(tmp_path: Path) -> None:
@@ -91,7 +98,6 @@ def test_places(tmp_path: Path) -> None:
     assert data == {"a": 1, "b": [{"x": 2}, {"x": 3}]}
     locs: list[tuple[tuple[Any, ...], int]] = [(("a",), 1), (("b", 1, "x"), 4), (("b", 1, "missing"), 4), ((), 1)]
     for loc, line in locs:
-        assert yaml_file.line_of(node, loc) == line
         assert yaml_file.place_of(node, loc) == (str(path), line)
     assert yaml_file.dotted(("b", 1, "x")) == "b[1].x"
     assert node is not None
@@ -99,14 +105,89 @@ def test_places(tmp_path: Path) -> None:
     assert yaml_file.node_at(node, ("b", 7)) is None
 
 
-@pytest.mark.parametrize(("text", "base"), [("0256", 8), ("-010", 8), ("1:30", 60), ("190:20:30.15", 60)])
-def test_numbers_in_other_bases_are_refused(text: str, base: int) -> None:
-    with pytest.raises(InputError, match=rf"f\.yaml:2: a\[1\]: YAML reads {text} as a number in base {base}; "):
+@pytest.mark.parametrize("text", ["0256", "-010", "+0_1", "08"])
+def test_numbers_that_may_be_meant_in_base_8_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=rf"f\.yaml:2: a\[1\]: .*{re.escape(text)} in base 8.*; write it without the"):
         yaml_file.parse_node(f"a:\n  [1, {text}]", "f.yaml")
-    assert yaml_file.construct(yaml_file.parse_node(f"['{text}', 0, 0x1F, 0.5, 00:a]", "f")) == [
-        text,
-        0,
-        31,
-        0.5,
-        "00:a",
+    assert parsed(f"['{text}', \"{text}\"]") == [text, text]
+
+
+def test_values_are_those_of_yaml_1_2() -> None:
+    assert parsed("[0, 0x1F, 0o17, 1_000, 08.5, 1e-3, 1E5, .5]") == [0, 31, 15, 1000, 8.5, 0.001, 1e5, 0.5]
+    assert parsed("[1:30, 190:20:30.15, 00:a, yes, off, true, ~]") == [
+        *("1:30", "190:20:30.15", "00:a", "yes", "off", True, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: {x: 1,\n y: 2,\n x: 3}", "f:3: a.x: the key stands twice (first on line 1); remove one of the two"),
+        ("a: {<<: {y: 1}, x: 1,\n x: 3}", "f:2: a.x: the key stands twice (first on line 1)"),
+        ("a: {<<: {y: 1},\n <<: {x: 1}}", "f:2: a.<<: the key stands twice"),
+        ("a:\n- !!bool foo", "f:2: a[0]: not plain data: 'foo'"),
+        ("a:\n- 2026-13-45", "f:2: a[0]: not plain data: month must be in 1..12"),
+        ("a: !!omap [x: 1, x: 1]", "f:1: a: not plain data"),
+        ("a: !!int ''", "f:1: a: not plain data"),
+        ("a: {{x: 1}: 2}", "not plain data: found unhashable key"),
+        ("a: *b", "f:1: not valid YAML: found undefined alias 'b'"),
+        ("%YAML 2.0\n---\na: 1", "f:1: not valid YAML: found incompatible"),
+    ],
+)
+def test_what_is_no_plain_data_is_named(text: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        yaml_file.parse_node(text, "f")
+    assert said in str(caught.value)
+
+
+def test_merge_keys_are_weaker_than_the_mapping_s_own() -> None:
+    assert parsed("d: &d {x: 1, y: 1}\ne: {<<: [*d, {y: 2, z: 2}], x: 3}")["e"] == {"x": 3, "y": 1, "z": 2}
+    node = yaml_file.parse_node("a:\n  <<: {x: 1}\n  x: 2", "f")
+    assert yaml_file.place_of(node, ("a", "x")) == ("f", 3)
+
+
+_PIECES = st.sampled_from(
+    [
+        *"[]{}:,-?&*!|>'\"%@`#~= \n\t",
+        "a",
+        "*a",
+        "&a ",
+        "<<: ",
+        "- ",
+        "x: ",
+        "010",
+        "1e3",
+        "!!",
+        "!!int ",
+        "---\n",
+        "\x00",
+        "é",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=30).map("".join) | st.text(max_size=40))
+@settings(max_examples=400, deadline=None)
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        node = yaml_file.parse_node(text, "f")
+    except InputError:
+        return
+    yaml_file.construct(node)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+            max_leaves=9,
+        ),
+        max_size=4,
+    )
+)
+@settings(deadline=None)
+def test_what_is_written_is_read_again(data: dict[str, Any]) -> None:
+    assert parsed(yaml_file.dump(data)) == data
+    assert list(parsed(yaml_file.dump(data))) == list(data)

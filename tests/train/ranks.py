@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from common import yaml_file
 from schemas.run_log import Step, steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +38,7 @@ def settings(schedule: Path, out: Path, **changes: Any) -> dict[str, Any]:
 def start(run: dict[str, Any], ranks: int, **environment: str) -> subprocess.Popen[str]:
     """Start `run` on `ranks` processes; its output is one stream."""
     file = Path(run["out"]).with_suffix(".yaml")
-    file.write_text(yaml.safe_dump(run))
+    file.write_text(yaml_file.dump(run))
     argv = [str(COMPOSER), "-n", str(ranks), str(ROOT / "train/main.py"), str(file)]
     return subprocess.Popen(
         argv,

@@ -1,5 +1,7 @@
 """`extends` and `${name}`: values from several files, and errors that point at the right one."""
 
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,51 @@ def test_merge_keys_change_an_extended_file_too(tmp_path: Path) -> None:
     assert data(tmp_path / "b.yaml") == {"rate": {"peak": 1, "floor": 1}, "more": {"y": 3, "z": 2}}
     with pytest.raises(InputError, match=r"c\.yaml:1: not plain data: expected a mapping"):
         data(tmp_path / "c.yaml")
+
+
+def nested(levels: int, times: int, form: str) -> str:
+    """Parameters p0, p1 ... of which each holds the one before it several times."""
+    held = [form.format(", ".join([f"'${{p{i - 1}}}'"] * times)) for i in range(1, levels)]
+    return "parameters:\n  p0: x\n" + "".join(f"  p{i}: {one}\n" for i, one in enumerate(held, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            nested(15, 9, "[{}]") + "x: ${p14}",
+            "a.yaml:2: parameters within parameters come to more than 100,000",
+        ),
+        (
+            nested(15, 9, '"{}"') + "x: ${p14}",
+            "a.yaml:2: parameters within parameters come to more than 100,000",
+        ),
+        (
+            f"parameters:\n  long: {'x' * 50_000}\n  y: '{'${long}' * 10}'\nx:\n- {'${y}' * 20}",
+            "a.yaml:3: parameters in texts come to more than 4,194,304 characters",
+        ),
+    ],
+    ids=["lists", "texts", "lengths"],
+)
+def test_parameters_within_parameters_are_bounded(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, a=text)
+    began = time.process_time()
+    with pytest.raises(InputError, match=re.escape(said)):
+        data(tmp_path / "a.yaml")
+    assert time.process_time() - began < 20
+
+
+def test_a_file_that_is_changed_is_checked_whole(tmp_path: Path) -> None:
+    """What the change replaces would otherwise be gone before anyone looks at it."""
+    for text, said in (("x: 1\nx: 2", r"a\.yaml:2: x: the key stands twice"), ("x: 010", r"a\.yaml:1: x: .*base 8")):
+        write(tmp_path, a=text, b="extends: a.yaml\nx: 3\n")
+        with pytest.raises(InputError, match=said):
+            data(tmp_path / "b.yaml")
+    write(tmp_path, a="parameters: {n: 10}\nx: 0${n}")
+    with pytest.raises(InputError, match=r"a\.yaml:2: x: .*base 8"):
+        data(tmp_path / "a.yaml")
+
+
+def test_a_setting_may_merge(tmp_path: Path) -> None:
+    write(tmp_path, a="parameters: {n: 1}\nx: ${n}")
+    assert data(tmp_path / "a.yaml", n="{<<: {a: 1, b: 2}, a: 3}") == {"x": {"a": 3, "b": 2}}

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
+from common import yaml_file
 from curriculum.__main__ import main
 from schemas.schedule import Schedule
 from tests.curriculum.sweep.conftest import SWEEP
@@ -36,7 +36,7 @@ def test_the_launch_script_trains_parents_first_and_skips_what_is_finished(
     assert len(order) == len(trained) == len(summary["nodes"])
     for node in summary["nodes"]:
         assert node["parent"] is None or order[node["parent"]] < order[node["id"]]
-        run = yaml.safe_load(Path(f"out/nodes/{node['id']}/run.yaml").read_text())
+        run = yaml_file.compose(Path(f"out/nodes/{node['id']}/run.yaml"))[0]
         schedule = Schedule.load(run["schedule"])
         assert schedule.total_samples == node["stop"]
         assert schedule.hash == node["past"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
+from common import yaml_file
 from curriculum.__main__ import main
 from schemas.results import Model, Prediction, Results, TaskResult, TaskSummary
 from schemas.run_log import Step
@@ -88,7 +88,7 @@ def swept(dataset, tmp_path) -> Path:
     dataset("text")
     dataset("pairs", "pairs", 3000)
     (tmp_path / "base.yaml").write_text(BASE)
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump({"model": {"size": "demo"}, "microbatch": 4}))
+    (tmp_path / "run.yaml").write_text(yaml_file.dump({"model": {"size": "demo"}, "microbatch": 4}))
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     assert main(["sweep", "sweep.yaml", "-o", "swept", "--no-tree"]) == 0
     told = json.loads((tmp_path / "swept/sweep.json").read_text())

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from common import yaml_file
 from common.errors import InputError
 from schemas.run_log import steps
 from schemas.schedule import Schedule
@@ -44,7 +44,7 @@ def run(tmp_path) -> Path:
         "schedule": str(tmp_path / "schedule.json"), "out": str(tmp_path / "out"),
         "tokenizer": str(tmp_path / "tokenizer.json"), "microbatch": 4, "model": {"decoder": SHAPE, "encoder": PATCH},
     }  # fmt: skip
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "run.yaml").write_text(yaml_file.dump(settings))
     return tmp_path / "run.yaml"
 
 
@@ -72,7 +72,7 @@ def test_an_export_imports_to_the_same_tensors(tmp_path, run):
 
 def test_training_goes_on_from_it(run, tmp_path):
     """With a schedule whose data is really there: the synthetic ids lie inside the byte vocabulary."""
-    settings = yaml.safe_load(run.read_text())
+    settings = yaml_file.compose(run)[0]
     schedule = Schedule.load(settings["schedule"])
     schedule.cut(16).save(settings["schedule"])
     import_trunk(foreign(tmp_path), run)

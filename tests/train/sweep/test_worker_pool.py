@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
+from common import yaml_file
 from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.results import Model, Results, TaskSummary
@@ -34,7 +34,7 @@ def sweep(tmp_path) -> Path:
         }  # fmt: skip
         if parent:
             run["branch_from"] = str(tmp_path / "sweep/nodes" / parent / "out")
-        (folder / "run.yaml").write_text(yaml.safe_dump(run))
+        (folder / "run.yaml").write_text(yaml_file.dump(run))
         nodes.append({"id": name, "parent": parent, "ends": [name] if parent else [], "tokens": stop})
     (tmp_path / "sweep/sweep.json").write_text(json.dumps({"nodes": nodes}))
     return tmp_path / "sweep"
