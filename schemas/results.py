@@ -1,6 +1,6 @@
 """`results.json`: what an evaluation found out about a model; written by `train`, read by reports.
 
-Beside it lies one `TASK.json` for each task, with every prediction.
+Beside it lies one `TASK.json` (`TASK-blind.json`) for each task, with every prediction.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class TaskSummary(Strict):
     higher_is_better: bool = True
     answers_by: Literal["generation", "likelihood", "loss", "lm-eval"]
     asked: dict[str, Any] = {}
-    """How items were put to the model: `blind`, `bare`, `limit`; empty in results of older versions."""
+    """How items were put to the model and scored: `blind`, `bare`, `limit`, `rule`, for boxes `frame`, `only` for parts
+    of a task; for text tasks `shots`, `limit`. Empty in results of older versions."""
     identity: str
     """Hash of model, files and settings: equal identities give equal results."""
     files: dict[str, str]
@@ -84,6 +85,9 @@ class Results(Strict):
     settings: dict[str, Any]
     packages: dict[str, str]
     tasks: dict[str, TaskSummary]
+    blind: dict[str, TaskSummary] = {}
+    """The same tasks asked without their images: what the text alone gives away. (Older versions had these in `tasks`,
+    with `blind` in `asked`.)"""
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -95,13 +99,18 @@ class Results(Strict):
         return _load(cls, Path(folder) / RESULTS_NAME)
 
 
-def load_task(folder: str | Path, task: str) -> TaskResult:
+def task_file(task: str, *, blind: bool = False) -> str:
+    """Name of the file with a task's predictions."""
+    return f"{task}-blind.json" if blind else f"{task}.json"
+
+
+def load_task(folder: str | Path, task: str, *, blind: bool = False) -> TaskResult:
     """Read one task's predictions in `folder`.
 
     Raises:
         InputError: there are none, or they are damaged.
     """
-    return _load(TaskResult, Path(folder) / f"{task}.json")
+    return _load(TaskResult, Path(folder) / task_file(task, blind=blind))
 
 
 _Kind = TypeVar("_Kind", Results, TaskResult)

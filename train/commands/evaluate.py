@@ -9,14 +9,15 @@ from common.errors import InputError
 
 HELP = "score a checkpoint or an export: the paper's tasks from official files, text tasks, held-out loss"
 EXAMPLE = """\
-Tasks and the official files that each wants in its folder (DATA/TASK, or what TASK=FOLDER names):
+Tasks and the official files that each wants in its folder (DATA/TASK, or what TASK=FOLDER names), as the archives
+unpack; TASK=FILE names one file where the usual one is not wanted:
   vqav2      *questions.json, *annotations.json, val2014/*.jpg
-  gqa        *questions.json, images/*.jpg
-  vizwiz     val.json, val/*.jpg
-  textvqa    TextVQA*.json, train_images/*.jpg
-  refcoco    refs*.p, instances.json, train2014/*.jpg
-  ocid_ref   *expressions.json, ARID20/...
-  pope       *pope_{random,popular,adversarial}.json, val2014/*.jpg
+  gqa        testdev_balanced_questions.json, images/*.jpg
+  vizwiz     val.json or Annotations/val.json, val/*.jpg
+  textvqa    TextVQA_0.5.1_val.json, train_images/*.jpg
+  refcoco    refs(unc).p, instances.json, train2014/*.jpg; likewise refcoco+, and refcocog with refs(umd).p
+  ocid_ref   val_expressions.json, ARID20/...
+  pope       *pope*_{random,popular,adversarial}.json, val2014/*.jpg
   questions  questions.json: multiple choice, by likelihood
 Writes OUT/results.json and OUT/TASK.json with every prediction. Start it again to go on; finished tasks are kept. The
 batch size and the number of processes have no influence on the answers.
@@ -33,7 +34,7 @@ example:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("model", type=Path, help="a checkpoint, a run's output directory (its latest), or an export")
-    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK[=FOLDER]", help="see below")
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK[=PLACE]", help="see below")
     parser.add_argument("--data", type=Path, default=Path(), help="folder of the tasks' folders (default: here)")
     parser.add_argument("--text", nargs="+", default=[], metavar="TASK", help="text tasks of lm-eval")
     parser.add_argument("--text-include", type=Path, metavar="FOLDER", help="lm-eval task files of your own")
@@ -45,6 +46,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="how multiple-choice items (pope) are answered")  # fmt: skip
     parser.add_argument("--blind", action="store_true", help="leave the images out: what the text alone gives away")
     parser.add_argument("--bare", action="store_true", help="leave the tasks' instruction lines out of the prompts")
+    parser.add_argument("--rule", default="official", choices=["official", "vlm-evaluation", "normalised", "letter"],
+                        help="how answers are scored, by tasks that know the rule (default: official)")  # fmt: skip
+    parser.add_argument("--box-frame", default="image", choices=["image", "square"],
+                        help="what corners are shares of: the image, or the square it is padded to (LLaVA's data)")  #
+                        fmt: skip
+    parser.add_argument("--only", nargs="+", default=[], metavar="TASK=PART[,PART]", help="ask these splits of a task")
     parser.add_argument("--limit", type=int, help="only the first items of each task")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json; default: the one that the run names")
     parser.add_argument("--batch-size", type=int, default=16, help="prompts at once (default: 16)")
@@ -75,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     for name, _ in tasks:
         task_named(name)
     subject = open_subject(args.model, args.tokenizer)
-    settings = Settings(args.batch_size, args.blind, args.bare, args.by, args.limit)
+    settings = Settings(
+        args.batch_size, args.blind, args.bare, args.by, args.limit, args.rule, args.box_frame, parts(args.only)
+    )
     found = evaluate_tasks(subject, tasks, args.output, settings, processes=args.processes, tokenizer=args.tokenizer)
     if losses:
         from train.evaluation.held_out_loss import held_out_loss
@@ -91,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             subject, args.text, args.output,
             include=args.text_include, shots=args.text_shots, limit=args.limit, batch_size=args.batch_size,
         )  # fmt: skip
-    said = {"by": args.by, "blind": args.blind, "bare": args.bare, "limit": args.limit}
+    said = {"by": args.by, "bare": args.bare, "limit": args.limit, "rule": args.rule, "frame": args.box_frame}
     write_results(subject, found, args.output, said)
     for one in found:
         more = f" (chance {one.chance:.3f})" if one.higher_is_better else ""
@@ -99,8 +108,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def parts(texts: list[str]) -> dict[str, tuple[str, ...]]:
+    """`TASK=PART,PART` as parts by task."""
+    found = {}
+    for text in texts:
+        name, equals, names = text.partition("=")
+        if not equals or not names:
+            raise InputError(f"{text} is not TASK=PART", field="--only", remedy="write --only refcoco=val")
+        found[name] = tuple(names.split(","))
+    return found
+
+
 def pair(text: str, data: Path | None) -> tuple[str, Path]:
-    """`NAME=FOLDER`; without a folder it is `data`/NAME."""
+    """`NAME=PLACE` (a folder or a file); without a place it is `data`/NAME."""
     name, equals, folder = text.partition("=")
     if not equals and data is None:
         raise InputError(f"{text} is not NAME=DATASET", field="--loss", remedy="write --loss text=data/held-out")

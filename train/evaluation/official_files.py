@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import math
-from collections.abc import Hashable, Iterable, Mapping
+import os
+import sys
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
 
 
-def only(folder: Path, pattern: str) -> Path:
-    """The one file in `folder` that fits `pattern`.
+def home(place: Path) -> Path:
+    """The folder of a task's files; `place` is this folder or a file in it."""
+    return place.parent if place.is_file() else place
+
+
+def chosen(place: Path, pattern: str, usual: Sequence[str] = (), besides: str | None = None) -> Path:
+    """The official file to read: `place` itself if it is a file, else the one in this folder that fits `pattern`.
+
+    Where several fit, as in unpacked archives, the first of the names `usual` that is there is taken, and stderr says
+    what is left alone. Files that fit `besides` do not count.
 
     Raises:
-        InputError: there is none, or more than one.
+        InputError: none fits, or several do and none of the usual ones is there.
     """
-    if not folder.is_dir():
-        raise InputError("no such folder", file=folder, remedy=f"put the task's official files here ({pattern})")
-    found = sorted(folder.glob(pattern))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found[:4])
-        problem = f"{len(found)} files fit '{pattern}' ({names})" if found else f"no file fits '{pattern}'"
-        raise InputError(problem, file=folder, remedy="put exactly one such official file here")
-    return found[0]
+    if place.is_file():
+        return place
+    wanted = f"put the task's official files here ({pattern}), or name one: TASK=FILE"
+    if not place.is_dir():
+        raise InputError("no such file or folder", file=place, remedy=wanted)
+    fitting = sorted(path for path in place.glob(pattern) if path.is_file())
+    found = [path for path in fitting if besides is None or not fnmatch.fnmatchcase(path.name, besides)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise InputError(f"no file fits '{pattern}'", file=place, remedy=wanted)
+    for name in usual:
+        if (taken := place / name) in found:
+            say(f"{place}: {name} is read, {', '.join(path.name for path in found if path != taken)} left alone")
+            return taken
+    names = ", ".join(path.name for path in found[:4])
+    example = f"TASK={found[0]}" + (f" (the usual choice is {' or '.join(usual)})" if usual else "")
+    raise InputError(f"{len(found)} files fit '{pattern}' ({names})", file=place, remedy=f"name one: {example}")
+
+
+@cache
+def say(line: str) -> None:
+    """Print a line on stderr, once in a process."""
+    print(line, file=sys.stderr)
+
+
+def named(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """sha256 of each file, by its path below `folder`."""
+    return {os.path.relpath(path, folder): digest(path) for path in files}
 
 
 def read_json(path: Path) -> Any:
@@ -119,7 +152,7 @@ def matched(questions: set[Any], answers: set[Any], questions_file: Path, answer
 
 
 def image(folder: Path, name: str, *places: str) -> Path:
-    """An image of the task: `name` in the first of the folders `places` (below `folder`) that has it.
+    """An image of the task: `name` in the first of the folders `places` (relative to `folder`) that has it.
 
     Raises:
         InputError: none has.

@@ -11,8 +11,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from train.evaluation.generation import Stem, answer, batches
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import Prompt
 from train.evaluation.scored_model import Subject
-from train.evaluation.task import Item
+from train.evaluation.task import OFFICIAL, Item
 
 _EVERY_S = 10.0
 
@@ -42,19 +42,24 @@ class Settings:
     """`likelihood` where choices exist, or `generation`."""
     limit: int | None = None
     """The first items only."""
+    rule: str = OFFICIAL
+    """Scoring rule of the tasks that have one of this name."""
+    frame: str = "image"
+    """What the corners of boxes are shares of: `image` or `square`."""
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Parts (splits) of a task to ask, where not all."""
 
 
 def predict(
     subject: Subject,
-    items: Sequence[Item],
-    wanted: Sequence[int],
+    items: Mapping[int, Item],
     settings: Settings,
     instruction: str,
     max_tokens: int,
     file: Path,
     label: str = "",
 ) -> None:
-    """Append the predictions for the items numbered `wanted` to `file`."""
+    """Append the predictions for `items` (by number) to `file`."""
     encoder = subject.encoder(blind=settings.blind)
     size = subject.geometry.size if subject.geometry else 1
     line = "" if settings.bare or not instruction else f"\n{instruction}"
@@ -69,8 +74,8 @@ def predict(
         item = items[index]
         return encoder.stem(item.question + line, item.image is not None)
 
-    stems = [Stem(index, stem(index)) for index in wanted]
-    by_choice = bool(items) and bool(items[0].choices) and settings.by == "likelihood"
+    stems = [Stem(index, stem(index)) for index in items]
+    by_choice = any(item.choices for item in items.values()) and settings.by == "likelihood"
     progress = _Progress(label, len(stems))
     with file.open("a", encoding="utf-8") as sink:
 
@@ -87,8 +92,15 @@ def predict(
             progress.add(len(batch))
 
 
-def _choose(subject: Subject, items: Sequence[Item], batch: Sequence[Stem], pixels: Callable[[int], NDArray[np.uint8]],
-            choices: Callable[..., list[Prompt]], size: int, put: Callable[[int, str], None]) -> None:  # fmt: skip
+def _choose(
+    subject: Subject,
+    items: Mapping[int, Item],
+    batch: Sequence[Stem],
+    pixels: Callable[[int], NDArray[np.uint8]],
+    choices: Callable[..., list[Prompt]],
+    size: int,
+    put: Callable[[int, str], None],
+) -> None:
     prompts = [prompt for one in batch for prompt in choices(one.item, one.ids, items[one.item].choices)]
     scores = score(subject, prompts, pixels, device=subject.device, pad_id=subject.identity.pad_id, batch_size=size)
     for one in batch:

@@ -13,6 +13,7 @@ import multiprocessing
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +24,7 @@ import torch
 from common import atomic_files
 from common.errors import InputError, exit_code
 from common.file_lock import exclusive
-from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task
+from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task, task_file
 from train.callbacks.graceful_stop import die_with_parent
 from train.evaluation import official_files
 from train.evaluation.predict import Settings, predict, read_predictions, threads_each
@@ -48,32 +49,35 @@ def evaluate_tasks(
     Raises:
         InputError: an unknown task, a bad official file, or results of something else in `out`.
     """
-    known = [(task_named(name), folder) for name, folder in tasks]  # every mistake before the first minute is spent
-    loaded = [(task, *_items(task, folder, settings)) for task, folder in known]
+    known = [(task_named(name).under(settings.rule, settings.frame), place) for name, place in tasks]
+    loaded = [(task, *_items(task, place, settings)) for task, place in known]  # mistakes before minutes are spent
     if (out / RESULTS_NAME).is_file() and Results.load(out).model.digest != subject.told.digest:
         raise InputError("results of another model are here", file=out, remedy="name another directory, or remove them")
     out.mkdir(parents=True, exist_ok=True)
     found = []
-    for (task, items, official), (_, folder) in zip(loaded, known, strict=True):
-        with exclusive(out / WORK / f"{task.name}.lock", f"evaluation of '{task.name}'"):
-            found.append(_one(subject, task, items, official, folder, out, settings, processes, tokenizer))
+    for (task, items, official), (_, place) in zip(loaded, known, strict=True):
+        with exclusive(out / WORK / f"{stem(task.name, settings.blind)}.lock", f"evaluation of '{task.name}'"):
+            found.append(_one(subject, task, items, official, place, out, settings, processes, tokenizer))
     return found
 
 
 def write_results(subject: Subject, summaries: Sequence[TaskSummary], out: Path, settings: dict[str, Any]) -> Results:
     """Write `results.json` over all tasks of the model in `out`, those of earlier calls included."""
     with exclusive(out / WORK / "results.lock", "evaluation", wait=True):
-        tasks = {}
+        tasks: dict[str, TaskSummary] = {}
+        blind: dict[str, TaskSummary] = {}
         if (out / RESULTS_NAME).is_file():
             earlier = Results.load(out)
             if earlier.model.digest == subject.told.digest:
-                tasks = dict(earlier.tasks)
-        tasks |= {summary.task: summary for summary in summaries}
+                tasks, blind = dict(earlier.tasks), dict(earlier.blind)
+        for summary in summaries:
+            (blind if summary.asked.get("blind") else tasks)[summary.task] = summary
         results = Results(
             model=subject.told,
             settings=settings,
             packages={name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
             tasks={name: tasks[name] for name in sorted(tasks)},
+            blind={name: blind[name] for name in sorted(blind)},
         )
         atomic_files.write_text(out / RESULTS_NAME, results.model_dump_json(indent=1) + "\n")
     return results
@@ -102,40 +106,54 @@ def identity_of(parts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def kept(out: Path, task: str, identity: str) -> TaskResult | None:
+def kept(out: Path, task: str, identity: str, *, blind: bool = False) -> TaskResult | None:
     """The result that is there already.
 
     Raises:
         InputError: there is one of another identity.
     """
-    if not (out / f"{task}.json").is_file():
+    if not (out / task_file(task, blind=blind)).is_file():
         return None
-    result = load_task(out, task)
+    result = load_task(out, task, blind=blind)
     if result.identity != identity:
         problem = f"results of '{task}' for another model, other files or other settings are here"
         raise InputError(problem, file=out, remedy="name another directory, or remove them")
     return result
 
 
-def _items(task: Task, folder: Path, settings: Settings) -> tuple[list[Item], list[Path]]:
-    items, official = task.load(folder)
+def stem(task: str, blind: bool) -> str:
+    """Name of a task's files without its suffix."""
+    return task_file(task, blind=blind).removesuffix(".json")
+
+
+def _items(task: Task, place: Path, settings: Settings) -> tuple[list[Item], list[Path]]:
+    items, official = task.load(place)
+    if parts := settings.only.get(task.name):
+        asked = [item for item in items if item.group in parts]
+        if not asked:
+            there = ", ".join(dict.fromkeys(item.group for item in items))
+            problem = f"'{task.name}' has no part {' or '.join(parts)}"
+            raise InputError(problem, file=official[0], field="--only", remedy=f"choose among {there}")
+        items = asked
     return items[: settings.limit], official
 
 
-def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], folder: Path, out: Path,
+def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], place: Path, out: Path,
          settings: Settings, processes: int, tokenizer: Path | None) -> TaskSummary:  # fmt: skip
     choice_only = task.name == "questions"
     by: Literal["likelihood", "generation"] = (
         "likelihood" if items[0].choices and (choice_only or settings.by == "likelihood") else "generation"
     )
-    chosen = Settings(settings.batch_size, settings.blind, settings.bare, by, settings.limit)
-    digests = {path.name: official_files.digest(path) for path in official}
-    said = {"blind": chosen.blind, "bare": chosen.bare, "by": by, "limit": chosen.limit}
+    digests = official_files.named(official_files.home(place), official)
+    said = {"blind": settings.blind, "bare": settings.bare, "by": by, "limit": settings.limit, **task.terms}
+    if parts := settings.only.get(task.name):
+        said["only"] = list(parts)
     identity = identity_of({"task": task.name, "model": subject.told.digest, "files": digests, **said})
-    if done := kept(out, task.name, identity):
+    if done := kept(out, task.name, identity, blind=settings.blind):
         print(f"{task.name}: done before", file=sys.stderr)
         return summary_of(done)
-    predictions = _predictions(subject, task, items, folder, out / WORK, identity, chosen, processes, tokenizer)
+    chosen = replace(settings, by=by)
+    predictions = _predictions(subject, task, items, out / WORK, identity, chosen, processes, tokenizer)
     rows = [
         Prediction(
             id=item.id,
@@ -162,28 +180,36 @@ def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], 
         files=digests,
         predictions=rows,
     )
-    atomic_files.write_text(out / f"{task.name}.json", result.model_dump_json(indent=1) + "\n")
+    atomic_files.write_text(out / task_file(task.name, blind=settings.blind), result.model_dump_json(indent=1) + "\n")
     for file in _work_files(out / WORK, task.name, identity):
         file.unlink()
     return summary_of(result)
 
 
-def _predictions(subject: Subject, task: Task, items: list[Item], folder: Path, work: Path, identity: str,
-                 settings: Settings, processes: int, tokenizer: Path | None) -> dict[int, str]:  # fmt: skip
+def _predictions(subject: Subject, task: Task, items: list[Item], work: Path, identity: str, settings: Settings,
+                 processes: int, tokenizer: Path | None) -> dict[int, str]:  # fmt: skip
     work.mkdir(parents=True, exist_ok=True)
     there = read_predictions(_work_files(work, task.name, identity))
     pending = [number for number in range(len(items)) if number not in there]
     processes = min(processes, len(pending)) or 1
-    shares = [(pending[rank::processes], _file(work, task.name, identity, rank)) for rank in range(processes)]
+    shares = [
+        ({n: items[n] for n in pending[rank::processes]}, _file(work, task.name, identity, rank))
+        for rank in range(processes)
+    ]
+    how = (settings, task.instruction, task.max_tokens)
     if processes == 1:
-        predict(subject, items, pending, settings, task.instruction, task.max_tokens, shares[0][1], task.name)
+        predict(subject, shares[0][0], *how, shares[0][1], task.name)
     else:
         context = multiprocessing.get_context("spawn")
-        arguments = [
-            (subject.told.path, tokenizer, task.name, folder, rank, *share, settings, threads_each(processes))
-            for rank, share in enumerate(shares)
+        threads = threads_each(processes)
+        workers = [
+            context.Process(
+                target=_work,
+                args=(subject.told.path, tokenizer, threads, rank, share, *how, file, task.name),
+                daemon=True,
+            )
+            for rank, (share, file) in enumerate(shares)
         ]
-        workers = [context.Process(target=_work, args=one, daemon=True) for one in arguments]
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -197,19 +223,17 @@ def _predictions(subject: Subject, task: Task, items: list[Item], folder: Path, 
     return read_predictions(_work_files(work, task.name, identity))
 
 
-def _work(path: str, tokenizer: Path | None, name: str, folder: Path, rank: int, wanted: list[int], file: Path,
-          settings: Settings, threads: int) -> None:  # fmt: skip
-    """One of several processes; each has a GPU of its own where there are several."""
+def _work(path: str, tokenizer: Path | None, threads: int, rank: int, items: dict[int, Item], settings: Settings,
+          instruction: str, max_tokens: int, file: Path, label: str) -> None:  # fmt: skip
+    """One of several processes, with its share of the items; each has a GPU of its own where there are several."""
     die_with_parent()  # or it would write beside the evaluation that is started again
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(rank % torch.cuda.device_count())
 
     def main() -> None:
-        task = task_named(name)
-        items, _ = _items(task, folder, settings)
         subject = open_subject(Path(path), tokenizer)
-        predict(subject, items, wanted, settings, task.instruction, task.max_tokens, file, f"{name} [{rank}]")
+        predict(subject, items, settings, instruction, max_tokens, file, f"{label} [{rank}]")
 
     sys.exit(exit_code(main))
 

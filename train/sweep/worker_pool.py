@@ -11,18 +11,21 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
 from common.file_lock import exclusive
-from schemas.results import RESULTS_NAME, Results
+from schemas.results import RESULTS_NAME, Results, TaskSummary, task_file
 from train.evaluation import official_files
+from train.evaluation.task import OFFICIAL
+from train.evaluation.tasks import task_named
+from train.evaluation.tasks.box_task import IMAGE
 
 DONE = "done"
 SCORES = "scores"
@@ -38,6 +41,11 @@ class Scoring:
     by: str = "generation"
     limit: int | None = None
     batch_size: int = 64
+    rule: str = OFFICIAL
+    frame: str = IMAGE
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    blind: bool = True
+    """Score the tasks a second time without their images."""
 
     @property
     def wanted(self) -> bool:
@@ -153,21 +161,32 @@ def is_scored(scores: Path, scoring: Scoring, digest: Callable[[Path], str] = of
     """
     if not (scores / RESULTS_NAME).exists():
         return False
-    told = Results.load(scores).tasks
-    terms = {"blind": False, "bare": scoring.bare, "limit": scoring.limit}
-    wanted: list[tuple[str, Path, dict[str, Any]]] = [(name, folder, terms) for name, folder in scoring.tasks]
-    wanted += [(f"loss-{name}", dataset, {"limit": scoring.limit}) for name, dataset in scoring.losses]
-    for task, folder, asked in wanted:
-        found = told.get(task)
-        if found is None or found.asked != asked or not (scores / f"{task}.json").exists():
-            return False
-        if found.higher_is_better and found.chance and found.answers_by != scoring.by:
-            return False
-        for name, known in found.files.items():
-            file = folder / (name if found.higher_is_better else "manifest.json")
-            if not file.is_file() or digest(file) != known:
+    told = Results.load(scores)
+    for blind in (False, True) if scoring.blind else (False,):
+        there = told.blind if blind else told.tasks
+        for name, place in scoring.tasks:
+            task = task_named(name).under(scoring.rule, scoring.frame)
+            asked = {"blind": blind, "bare": scoring.bare, "limit": scoring.limit, **task.terms}
+            if parts := scoring.only.get(name):
+                asked["only"] = list(parts)
+            found = there.get(name)
+            if found is None or found.asked != asked or (found.chance and found.answers_by != scoring.by):
                 return False
+            if not (scores / task_file(name, blind=blind)).exists():
+                return False
+            if not _unchanged(found, {one: official_files.home(place) / one for one in found.files}, digest):
+                return False
+    for name, dataset in scoring.losses:
+        found = told.tasks.get(f"loss-{name}")
+        if found is None or found.asked != {"limit": scoring.limit} or not (scores / task_file(found.task)).exists():
+            return False
+        if not _unchanged(found, dict.fromkeys(found.files, dataset / "manifest.json"), digest):
+            return False
     return True
+
+
+def _unchanged(found: TaskSummary, places: Mapping[str, Path], digest: Callable[[Path], str]) -> bool:
+    return all(place.is_file() and digest(place) == found.files[name] for name, place in places.items())
 
 
 def _settle(threads: int | None) -> None:
@@ -203,10 +222,12 @@ def _score(place: Path, scoring: Scoring) -> None:
     from train.evaluation.task_runner import evaluate_tasks, write_results
 
     subject = open_subject(place / "out")
-    settings = Settings(scoring.batch_size, False, scoring.bare, scoring.by, scoring.limit)
     out = place / SCORES
-    found = evaluate_tasks(subject, scoring.tasks, out, settings)
+    found: list[TaskSummary] = []
+    for blind in (False, True) if scoring.blind else (False,):
+        how = (scoring.bare, scoring.by, scoring.limit, scoring.rule, scoring.frame, scoring.only)
+        found += evaluate_tasks(subject, scoring.tasks, out, Settings(scoring.batch_size, blind, *how))
     for name, dataset in scoring.losses:
         found.append(held_out_loss(place / "out", name, dataset, out, limit=scoring.limit))
-    said = {"by": scoring.by, "blind": False, "bare": scoring.bare, "limit": scoring.limit}
+    said = {"by": scoring.by, "bare": scoring.bare, "limit": scoring.limit, "rule": scoring.rule}
     write_results(subject, found, out, said)

@@ -70,7 +70,19 @@ def test_every_task_through_the_command(place, tmp_path, capsys):
     assert "vqav2: done before" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in (tmp_path / "scores").glob("*.json")} == before
     with pytest.raises(InputError, match="results of 'gqa' for another model, other files or other settings"):
-        main([*argv, "--tasks", "gqa", "--blind"])
+        main([*argv, "--tasks", "gqa", "--rule", "letter"])
+    assert main([*argv, "--tasks", "gqa", "--blind"]) == 0
+    both = Results.load(tmp_path / "scores")
+    assert (set(both.blind), both.tasks["gqa"]) == ({"gqa"}, results.tasks["gqa"])
+    assert load_task(tmp_path / "scores", "gqa", blind=True).asked["blind"] is True
+    assert main([*argv, "--tasks", "refcoco", "--only", "refcoco=val", "--box-frame", "square", "--blind"]) == 0
+    found = load_task(tmp_path / "scores", "refcoco", blind=True)
+    assert {one.group for one in found.predictions} == {"val"}
+    assert found.asked == {
+        "blind": True, "bare": False, "limit": 3, "rule": "official", "frame": "square", "only": ["val"]
+    }  # fmt: skip
+    with pytest.raises(InputError, match="--only: 'gqa' has no part x; choose among query, verify"):
+        main([*argv, "--tasks", "gqa", "--only", "gqa=x", "--rule", "letter"])
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +108,7 @@ def test_likelihood_does_not_depend_on_the_batch(place, tmp_path):
         evaluate_tasks(open_subject(place / "out"), pairs(place, "pope"), tmp_path / str(size), settings)
         said.append(load_task(tmp_path / str(size), "pope"))
     assert said[0] == said[1]
-    assert {one.prediction for one in said[0].predictions} <= {"yes", "no"}
+    assert {one.prediction for one in said[0].predictions} <= {"Yes", "No"}
 
 
 def test_an_export_answers_as_its_checkpoint(place, alone, tmp_path):
@@ -185,7 +197,7 @@ def test_a_model_without_an_image_side(place, tmp_path):
     with pytest.raises(InputError, match="no image side; give --blind"):
         evaluate_tasks(open_subject(out), pairs(place, "gqa"), tmp_path / "scores", Settings())
     evaluate_tasks(open_subject(out), pairs(place, "gqa"), tmp_path / "scores", Settings(blind=True, limit=3))
-    assert load_task(tmp_path / "scores", "gqa").items == 3
+    assert load_task(tmp_path / "scores", "gqa", blind=True).items == 3
 
 
 def test_damaged_models(place, tmp_path):

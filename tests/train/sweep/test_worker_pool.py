@@ -81,7 +81,7 @@ def test_bad_sweeps(tmp_path):
 def test_scores_of_other_files_or_settings_do_not_count(tmp_path):
     """A second call with another --limit, --bare, --by or other official files is not taken for done."""
     official, dataset, scores = tmp_path / "pope.json", tmp_path / "set/manifest.json", tmp_path / "scores"
-    for path in (official, dataset, scores / "pope.json", scores / "loss-text.json"):
+    for path in (official, dataset, scores / "pope.json", scores / "pope-blind.json", scores / "loss-text.json"):
         path.parent.mkdir(exist_ok=True)
         path.write_text("first")
 
@@ -91,10 +91,12 @@ def test_scores_of_other_files_or_settings_do_not_count(tmp_path):
 
     identity = {"digest": "a", "vocabulary_size": 9, "end_of_text_id": 0, "pad_id": 1, "image_id": 9}
     model = Model(path="p", digest="d", position=1, schedule="s", architecture="a", tokenizer=identity)
-    asked = {"blind": False, "bare": True, "limit": 3}
+    asked = {"blind": False, "bare": True, "limit": 3, "rule": "official"}
     pope = told("pope", official, "pope.json", chance=0.5, answers_by="likelihood", asked=asked)
     loss = told("loss-text", dataset, "text", chance=5.0, answers_by="loss", asked={"limit": 3}, higher_is_better=False)
-    results = Results(model=model, settings={}, packages={}, tasks={"pope": pope, "loss-text": loss})
+    blind = pope.model_copy(update={"asked": {**asked, "blind": True}})
+    results = Results(model=model, settings={}, packages={}, tasks={"pope": pope, "loss-text": loss},
+                      blind={"pope": blind})  # fmt: skip
     (scores / "results.json").write_text(results.model_dump_json())
 
     def scoring(**changes) -> Scoring:
@@ -103,11 +105,16 @@ def test_scores_of_other_files_or_settings_do_not_count(tmp_path):
         return Scoring(**{**terms, **changes})
 
     assert is_scored(scores, scoring())
-    for change in ({"limit": None}, {"bare": False}, {"by": "generation"}, {"tasks": (("gqa", tmp_path),)}):
+    assert is_scored(scores, scoring(rule="vlm-evaluation")), "POPE has the official rule alone"
+    changes = ({"limit": None}, {"bare": False}, {"by": "generation"}, {"tasks": (("gqa", tmp_path),)},
+               {"only": {"pope": ("random",)}})  # fmt: skip
+    for change in changes:
         assert not is_scored(scores, scoring(**change))
     for path in (official, dataset):
         path.write_text("second")
         assert not is_scored(scores, scoring())
         path.write_text("first")
-    (scores / "pope.json").unlink()
-    assert not is_scored(scores, scoring())
+    for name, without in (("pope-blind.json", True), ("pope.json", False)):
+        (scores / name).unlink()
+        assert not is_scored(scores, scoring())
+        assert is_scored(scores, scoring(blind=False)) == without

@@ -1,17 +1,19 @@
 """Boxes that a model writes as text, and how well they meet the right one.
 
-A box is "[x1, y1, x2, y2]": corners as shares of width and height, as LLaVA-1.5's instruction data has them. What is
-not such a box counts as wrong.
+A box is "[x1, y1, x2, y2]": corners as shares of width and height, of the image or of the square that it is padded to.
+What is not such a box counts as wrong.
 """
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
-_NUMBER = r"\s*(\d*\.?\d+)\s*"
-_BOX = re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\]")
+_NUMBER = r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
+_BOX = re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}(?:,\s*)?\]")
 
 
 class Box(NamedTuple):
@@ -31,20 +33,52 @@ class Box(NamedTuple):
         """As a model should say it: two decimals."""
         return f"[{self.x1:.2f}, {self.y1:.2f}, {self.x2:.2f}, {self.y2:.2f}]"
 
+    def rounded(self) -> Box:
+        """The same with two decimals."""
+        return Box(*(round(value, 2) for value in self))
 
-def of_corner_and_size(box: Sequence[float], width: float, height: float) -> Box:
-    """COCO's [x, y, width, height] in pixels as shares of an image of `width` x `height`."""
-    x, y, w, h = box
-    return Box(x / width, y / height, (x + w) / width, (y + h) / height)
+    def shares(self, width: float, height: float) -> Box:
+        """Pixels of an image of `width` x `height` as shares of it."""
+        return Box(self.x1 / width, self.y1 / height, self.x2 / width, self.y2 / height)
+
+    def in_square(self, width: float, height: float) -> Box:
+        """Shares of an image of `width` x `height` as shares of the square that it is padded to, centred."""
+        side = max(width, height)
+        left, top = (side - width) / 2, (side - height) / 2
+        x1, y1, x2, y2 = self
+        return Box(
+            (x1 * width + left) / side,
+            (y1 * height + top) / side,
+            (x2 * width + left) / side,
+            (y2 * height + top) / side,
+        )
+
+
+Parse = Callable[[str], Box | None]
 
 
 def parse(text: str) -> Box | None:
     """The first box in a text; None if there is none whose corners lie in the image in the right order."""
     found = _BOX.search(text)
-    if found is None:
+    return None if found is None else _sound(Box(*map(float, found.groups())))
+
+
+def parse_whole(text: str) -> Box | None:
+    """The box that the whole text is, as a Python list; None if it is anything else (the rule of vlm-evaluation)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
-    box = Box(*map(float, found.groups()))
-    return box if all(0 <= value <= 1 for value in box) and box.area > 0 else None
+    if not isinstance(found, list) or len(found) != 4 or not all(isinstance(value, int | float) for value in found):
+        return None
+    return _sound(Box(*map(float, found)))
+
+
+def _sound(box: Box) -> Box | None:
+    ordered = box.x1 < box.x2 and box.y1 < box.y2
+    return box if ordered and all(0 <= value <= 1 for value in box) else None
 
 
 def iou(first: Box, second: Box) -> float:

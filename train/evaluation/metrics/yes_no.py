@@ -10,7 +10,7 @@ _NEGATIONS = {"no", "No", "not"}
 def parse(answer: str) -> str:
     """`no` if the first sentence has a negation, else `yes`, as POPE's own script decides."""
     first = answer.partition(".")[0].replace(",", "")
-    return "no" if _NEGATIONS & set(first.split()) else "yes"
+    return "no" if _NEGATIONS & set(first.split(" ")) else "yes"  # a tab or a line break parts no words there
 
 
 def metrics(said: Sequence[str], labels: Sequence[str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The paper's tasks from their official files, one a file. To add one: a module with a `TASK`, and its name here."""
+"""The paper's tasks from their official files, one a file. To add one: a module with a `TASK`, and its line here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from common.errors import InputError
 from train.evaluation.task import Task
 from train.evaluation.tasks import gqa, ocid_ref, pope, questions, refcoco, textvqa, vizwiz, vqav2
 
-TASKS: dict[str, Task] = {
-    module.TASK.name: module.TASK for module in (vqav2, gqa, vizwiz, textvqa, refcoco, ocid_ref, pope, questions)
-}
+_ALL: tuple[Task, ...] = (
+    vqav2.TASK, gqa.TASK, vizwiz.TASK, textvqa.TASK, refcoco.TASK, refcoco.PLUS, refcoco.G, ocid_ref.TASK, pope.TASK,
+    questions.TASK,
+)  # fmt: skip
+TASKS = {task.name: task for task in _ALL}
 
 
 def task_named(name: str) -> Task:

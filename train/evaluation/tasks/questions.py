@@ -1,6 +1,7 @@
 """Multiple-choice questions: `questions.json` ([{question_id, image, question, answer, choices, kind}]).
 
-Answered by likelihood, whatever `--by` says elsewhere: the choices are what there is to say.
+Answered by likelihood, whatever `--by` says elsewhere: the choices are what there is to say. They are compared as the
+file spells them, so it should spell them as the training answers are spelt.
 """
 
 from __future__ import annotations
@@ -10,22 +11,22 @@ from pathlib import Path
 
 from train.evaluation import official_files
 from train.evaluation.questions import load_questions
-from train.evaluation.task import Item, Scored
+from train.evaluation.task import OFFICIAL, Item, Task
 
 
 @dataclass(frozen=True)
-class Questions(Scored):
+class Questions(Task):
     """See the module."""
 
-    def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
+    def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""
-        path = official_files.only(folder, "questions.json")
+        path = official_files.chosen(place, "questions.json")
         items = [
             Item(
                 id=str(question.question_id),
                 question=question.question,
                 target=question.answer,
-                image=official_files.image(folder, question.image, "") if question.image else None,
+                image=official_files.image(official_files.home(place), question.image, "") if question.image else None,
                 choices=tuple(question.choices),
                 group=question.kind,
             )
@@ -34,9 +35,11 @@ class Questions(Scored):
         official_files.unique((item.id for item in items), path)
         return items, [path]
 
-    def score(self, item: Item, prediction: str) -> float:
-        """1 if it is the answer."""
-        return float(prediction == item.target)
+
+def _same(item: Item, prediction: str) -> float:
+    return float(prediction == item.target)
 
 
-TASK = Questions("questions", "accuracy", ("questions.json", "images as the file names them"), instruction="")
+TASK = Questions(
+    "questions", "accuracy", ("questions.json", "images as the file names them"), {OFFICIAL: _same}, instruction=""
+)

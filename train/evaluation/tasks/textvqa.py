@@ -1,7 +1,8 @@
 """TextVQA: questions whose answer is written in the picture.
 
-Folder: one `TextVQA*.json` ({"data": [{question_id, image_id, question, answers x 10}]}) and `train_images/ID.jpg` (the
-official archive has the validation images there too) or `images/ID.jpg`. No OCR tokens are put into the prompt.
+Folder: `TextVQA_0.5.1_val.json` ({"data": [{question_id, image_id, question, answers x 10}]}; the Rosetta OCR file that
+the release puts beside it is not read) and `train_images/ID.jpg` (the official archive has the validation images there
+too) or `images/ID.jpg`. No OCR tokens are put into the prompt.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.evaluation import official_files
-from train.evaluation.metrics.vqa import soft_accuracy
-from train.evaluation.task import Item, Scored
+from train.evaluation.metrics import vqa
+from train.evaluation.task import OFFICIAL, Item, Task
+from train.evaluation.tasks.open_answers import by
+
+USUAL = ("TextVQA_0.5.1_val.json", "TextVQA_0.5_val.json")
 
 
 @dataclass(frozen=True)
-class TextVqa(Scored):
+class TextVqa(Task):
     """See the module."""
 
-    def load(self, folder: Path) -> tuple[list[Item], list[Path]]:
+    def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""
-        path = official_files.only(folder, "TextVQA*.json")
+        path = official_files.chosen(place, "TextVQA*.json", USUAL, besides="*Rosetta*")
         items = []
         for number, row in enumerate(official_files.rows(official_files.read_json(path), path, "data")):
             question_id = official_files.field(row, "question_id", path, f"row {number}", (int, str))
@@ -31,15 +35,16 @@ class TextVqa(Scored):
                     id=str(question_id),
                     question=official_files.field(row, "question", path, what),
                     target=official_files.people(row, path, what),
-                    image=official_files.image(folder, name, "train_images", "images"),
+                    image=official_files.image(official_files.home(place), name, "train_images", "images"),
                 )
             )
         official_files.unique((item.id for item in items), path)
         return items, [path]
 
-    def score(self, item: Item, prediction: str) -> float:
-        """Soft accuracy."""
-        return soft_accuracy(prediction, item.target)
 
-
-TASK = TextVqa("textvqa", "soft accuracy", ("TextVQA*.json", "train_images/*.jpg"))
+TASK = TextVqa(
+    "textvqa",
+    "soft accuracy",
+    ("TextVQA*.json", "train_images/*.jpg"),
+    {OFFICIAL: by(vqa.textvqa), "normalised": by(vqa.normalised)},
+)

@@ -1,5 +1,8 @@
 """POPE's counts: a published row is reproduced from its own confusion matrix."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from train.evaluation.metrics.yes_no import metrics, parse
@@ -18,6 +21,17 @@ def test_a_published_row():
 
 def test_no_yes_at_all():
     assert metrics(["no", "no"], ["yes", "no"])["f1"] == 0.0
+
+
+def test_answers_are_read_as_the_official_script_reads_them():
+    told = json.loads((Path(__file__).parent / "official_values/pope.json").read_text())
+    said = [parse(answer) for answer, _, _ in told["cases"]]
+    assert said == [theirs for _, _, theirs in told["cases"]]
+    found = metrics(said, [label for _, label, _ in told["cases"]])
+    names = {"Accuracy": "accuracy", "Precision": "precision", "Recall": "recall", "F1 score": "f1"}
+    assert {name: found[ours] for name, ours in (names | {"Yes ratio": "yes_ratio"}).items()} == pytest.approx(
+        told["totals"]
+    )
 
 
 @pytest.mark.parametrize(
