@@ -49,8 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rule", default="official", choices=["official", "vlm-evaluation", "normalised", "letter"],
                         help="how answers are scored, by tasks that know the rule (default: official)")  # fmt: skip
     parser.add_argument("--box-frame", default="image", choices=["image", "square"],
-                        help="what corners are shares of: the image, or the square it is padded to (LLaVA's data)")  #
-                        fmt: skip
+                        help="what corners are shares of: the image, or the square that it is padded to")  # fmt: skip
     parser.add_argument("--only", nargs="+", default=[], metavar="TASK=PART[,PART]", help="ask these splits of a task")
     parser.add_argument("--limit", type=int, help="only the first items of each task")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json; default: the one that the run names")
