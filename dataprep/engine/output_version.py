@@ -9,12 +9,12 @@ A package is named where another release of it may make other bytes of the same 
     pillow, simplejpeg      whether a picture is whole, its pixels turned upright, its perceptual hash
     zstandard               compressed shards
     pyarrow                 the Parquet files beside shards and tars; how a damaged input is told from a whole one
+    orjson                  which rows are JSON, and the words in which rejects say why one is not
     pyspark                 SQL conditions, and which of several equal rows stays
     img2dataset             how URLs are fetched, and what becomes of each answer
-    unicode                 the interpreter's Unicode tables, which fold texts that are compared for being equal
+    unicode                 the interpreter's Unicode tables: what is printable, a blank, or the same but for its case
 
-numpy, xxhash and orjson are not named: the jobs use integers and byte layouts of numpy, a hash that is fixed by its
-name, and a format that is fixed by a standard.
+numpy and xxhash are not named: the jobs use integers and byte layouts of numpy, and a hash that is fixed by its name.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ JobKind = Literal["text", "pairs", "conversations", "download"]
 OUTPUT_VERSION: dict[JobKind, int] = {"text": 1, "pairs": 1, "conversations": 1, "download": 1}
 """Raised with every change of the bytes that a job makes of equal inputs, settings and packages."""
 
-_TEXTS, _PICTURES = ("gigatoken", "tokenizers"), ("pillow", "simplejpeg")
+_TEXTS, _PICTURES, _FILES = ("gigatoken", "tokenizers", "unicode"), ("pillow", "simplejpeg"), ("orjson", "pyarrow")
 MAKERS: dict[JobKind, tuple[str, ...]] = {
-    "text": (*_TEXTS, "pyarrow", "pyspark", "unicode", "zstandard"),
-    "pairs": (*_TEXTS, *_PICTURES, "pyarrow", "pyspark", "zstandard"),
-    "conversations": (*_TEXTS, *_PICTURES, "pyarrow", "zstandard"),
-    "download": (*_PICTURES, "img2dataset", "pyarrow"),
+    "text": (*_TEXTS, *_FILES, "pyspark", "zstandard"),
+    "pairs": (*_TEXTS, *_PICTURES, *_FILES, "pyspark", "zstandard"),
+    "conversations": (*_TEXTS, *_PICTURES, *_FILES, "zstandard"),
+    "download": (*_PICTURES, *_FILES, "img2dataset"),
 }
 """What makes each job's bytes."""
 
