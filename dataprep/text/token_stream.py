@@ -167,8 +167,8 @@ class Reader:
 
 
 def shuffle_key(seed: int, split: str) -> int:
-    """Key of the window permutation."""
-    return derive_key("dataprep.text.token_stream", seed, split)
+    """Key of the window permutation. Its first part is no module's name, though it looks like one: it decides bytes."""
+    return derive_key("dataprep.text.windows", seed, split)
 
 
 def shard_bounds(samples: int, per_shard: int) -> npt.NDArray[np.int64]:
