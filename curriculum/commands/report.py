@@ -51,6 +51,6 @@ def run(args: argparse.Namespace) -> int:
     if no_signal(analysis):
         print(NO_SIGNAL)
     for one in orderings(analysis):
-        print(f"{one.verdict}: {one.claim} ({one.measure} {one.difference:+.4f}, {one.low:+.4f} to {one.high:+.4f})")
+        print(one.sentence)
     print(f"wrote {out}")
     return 0

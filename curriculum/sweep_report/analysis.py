@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from curriculum.sweep_report.axes import FOLLOWS, GIVES_WAY, Axis, axes, text
+from curriculum.sweep_report.estimates import Estimates, estimate
 from curriculum.sweep_report.read_runs import Run, SweepRuns
-from curriculum.sweep_report.stable_score import Signal, Stable, TaskScores, bootstrap, bootstrap_losses, stable
+from curriculum.sweep_report.stable_score import Groups, Signal, TaskScores, noise_filtered, stable
 
 TEXT = "lm-eval-"
 LOSS = "loss-"
@@ -24,11 +25,10 @@ class Measure:
     """Something that every configuration has a value of."""
 
     name: str
-    values: NDArray[np.float64]
-    """[configurations]."""
-    draws: NDArray[np.float64]
-    """[configurations, draws]."""
+    estimates: Estimates | None
+    """None for a noise-filtered score of which no task moves above its noise."""
     higher_is_better: bool = True
+    unit: str = "score above chance"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Analysis:
 
 
 def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
-    """Group, centre, filter and bootstrap.
+    """Group the runs by configuration, and estimate every measure.
 
     Raises:
         InputError: nothing was scored, or runs were scored on other items.
@@ -104,29 +104,32 @@ def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
         _check_alike(runs, task, sweep.folder)
     vision = [_scores(runs, task, sweep.folder) for task in common if not task.startswith((TEXT, LOSS))]
     texts = [_scores(runs, task, sweep.folder) for task in common if task.startswith(TEXT)]
-    measures: list[Measure] = []
-    signals: list[Signal] = []
-    for name, tasks in (("vision", vision), ("text", texts)):
-        if tasks:
-            found = stable(tasks, groups)
-            signals += found.signals
-            measures.append(_measure(f"stable score, {name}", found))
-    measures += [
-        Measure(task.task, np.array([task.centred[group].mean() for group in groups]), bootstrap([task], groups))
-        for task in (*vision, *texts)
-    ]
-    for task in common:
-        if task.startswith(LOSS):
-            losses, tokens = _losses(runs, task, sweep.folder)
-            scores = np.array([run.tasks[task].score for run in runs])
-            values = np.array([scores[group].mean() for group in groups])
-            measures.append(Measure(task, values, bootstrap_losses(losses, tokens, groups), higher_is_better=False))
+    losses = [(task, *_losses(runs, task, sweep.folder)) for task in common if task.startswith(LOSS)]
+    measures, signals = measured(vision, texts, losses, groups)
     uneven = {task: names for task, names in lacking.items() if names}
     return Analysis(sweep, runs, settings, groups, axes(settings, more_axes), measures, signals, uneven)
 
 
-def _measure(name: str, found: Stable) -> Measure:
-    return Measure(name, found.values, found.draws)
+def measured(
+    vision: Sequence[TaskScores],
+    texts: Sequence[TaskScores],
+    losses: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]],
+    groups: Groups,
+) -> tuple[list[Measure], list[Signal]]:
+    """All measures, averages over tasks first; `losses` are (name, nats per token [runs, rows], tokens [rows])."""
+    found: list[Measure] = []
+    signals: list[Signal] = []
+    for kind, tasks in (("vision", vision), ("text", texts)):
+        if tasks:
+            filtered, moves = noise_filtered(tasks, groups)
+            signals += moves
+            found.append(Measure(f"stable score, {kind}", stable(tasks, groups)))
+            found.append(Measure(f"noise-filtered score, {kind}", filtered, unit="0 chance, 1 perfect"))
+    found += [Measure(task.task, stable([task], groups)) for task in (*vision, *texts)]
+    for name, rows, tokens in losses:
+        estimates = estimate([(rows, tokens / max(tokens.sum(), 1.0))], groups)
+        found.append(Measure(name, estimates, higher_is_better=False, unit="nats per token"))
+    return found, signals
 
 
 def _check_alike(runs: Sequence[Run], task: str, folder: Path) -> None:

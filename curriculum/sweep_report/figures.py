@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from itertools import product
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from common.html.figure import COLOURS
 from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
 from curriculum.sweep_report.axes import Axis
-from curriculum.sweep_report.stable_score import interval
 
 _LINES = 8
 _PANELS = 12
@@ -32,8 +30,8 @@ def figure(analysis: Analysis, axis: Axis) -> Figure:
 
 
 def _drawable(analysis: Analysis) -> list[Measure]:
-    found = [one for one in analysis.measures if not np.isnan(one.values).any()]
-    return sorted(found, key=lambda one: not (one.name.startswith(("stable", LOSS))))
+    found = [one for one in analysis.measures if one.estimates is not None]
+    return sorted(found, key=lambda one: not (one.name.startswith(("stable", "noise-filtered", LOSS))))
 
 
 def left_out(analysis: Analysis, axis: Axis) -> list[str]:
@@ -44,7 +42,7 @@ def left_out(analysis: Analysis, axis: Axis) -> list[str]:
         found.append(
             f"No room for {len(more)} of {len(drawable)} measures; 'Configurations' has them: {', '.join(more)}."
         )
-    if blank := [one.name for one in analysis.measures if np.isnan(one.values).any()]:
+    if blank := [one.name for one in analysis.measures if one.estimates is None]:
         found.append(f"No task of it moves above its noise, so it is not drawn: {', '.join(blank)}.")
     drawn = {number for _, members in lines(analysis, axis) for number in members}
     if missing := len(analysis.settings) - len(drawn):
@@ -56,18 +54,18 @@ def left_out(analysis: Analysis, axis: Axis) -> list[str]:
 
 
 def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None:
+    assert measure.estimates is not None
     for line, (label, members) in enumerate(lines(analysis, axis)):
         x, y, below, above = [], [], [], []
         for value in axis.values:
             chosen = [n for n in members if analysis.value_of(n, axis) == value]
             if not chosen:
                 continue
-            mean = float(measure.values[chosen].mean())
-            low, high = interval(measure.draws[chosen].mean(axis=0))
+            mean = measure.estimates.mean(chosen)
             x.append(axis.place(value))
-            y.append(mean)
-            below.append(max(0.0, mean - low))
-            above.append(max(0.0, high - mean))
+            y.append(mean.value)
+            below.append(mean.value - mean.low)
+            above.append(mean.high - mean.value)
         colour = COLOURS[line % len(COLOURS)]
         panel.errorbar(x, y, yerr=[below, above], label=label, color=colour, marker="o", markersize=3.5, capsize=2.5,
                        linewidth=1.2)  # fmt: skip
@@ -76,8 +74,7 @@ def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None
     ticks = [axis.place(value) for value in axis.values]
     panel.set_xticks(ticks, axis.values)
     panel.set_title(measure.name, fontsize=9, loc="left")
-    unit = "0 chance, 1 perfect" if measure.higher_is_better else "nats per token"
-    panel.set_ylabel(unit, fontsize=8)
+    panel.set_ylabel(measure.unit, fontsize=8)
     panel.set_xlabel(axis.label, fontsize=8)
     panel.tick_params(labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)

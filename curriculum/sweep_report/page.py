@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from common import atomic_files
 from common.html import page
 from common.html.figure import svg
 from curriculum.sweep_report.analysis import Analysis
 from curriculum.sweep_report.axes import text
 from curriculum.sweep_report.figures import figure, left_out
-from curriculum.sweep_report.paper_findings import Ordering, orderings, untried
+from curriculum.sweep_report.paper_findings import ERROR, Ordering, orderings, untried
 from curriculum.sweep_report.read_runs import Run
 from curriculum.sweep_report.shared_trunks import Sharing
-from curriculum.sweep_report.stable_score import SIGNAL, interval
+from curriculum.sweep_report.stable_score import SIGNAL
 from curriculum.views.tables import amount
 
 _NAMED = 3
@@ -38,17 +36,22 @@ def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
     if no_signal(analysis):
         parts.append(page.verdict(NO_SIGNAL, good=False))
     if tried:
-        parts += [page.heading("Do the paper's orderings appear?"), _orderings(tried)]
+        parts += [page.heading("Do the paper's orderings appear?"), _orderings(tried), page.note(_how(tried))]
     for axis in analysis.axes:
         drawing = svg(figure(analysis, axis))
         atomic_files.write_text(out.parent / "figures" / f"{axis.name}.svg", drawing + "\n")
         parts += [page.heading(_TITLES.get(axis.name, f"Score against {axis.name}")), drawing]
         parts += [page.note(one) for one in left_out(analysis, axis)]
     parts += [
-        page.note("Bars are 95 % bootstrap intervals over items and seeds; 0 is chance, the dashed line."),
+        page.note(f"Bars are 95 % intervals {_over(analysis)}; 0 is chance, the dashed line."),
         page.heading("Tasks"),
         _tasks(analysis),
-        page.note(f"A task counts where it moves more than {SIGNAL:g} times its noise between configurations."),
+        page.note(
+            "The stable score is the mean of (score - chance) over all these tasks, as the paper's authors compute it. "
+            f"The noise-filtered score is the mean of (score - chance) / (1 - chance) over the tasks that move more "
+            f"than {SIGNAL:g} times their noise between configurations; no finding is tried on it, since its tasks are "
+            "chosen by how much they move."
+        ),
         page.heading("Configurations"),
         _configurations(analysis),
         page.heading("Shared trunks"),
@@ -62,15 +65,15 @@ def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
 
 
 NO_SIGNAL = (
-    "No vision task moves above its noise: at this scale the sweep cannot tell its configurations apart, and none of "
-    "the paper's orderings is claimed or denied."
+    "No vision task moves above its noise: at this scale the sweep has no noise-filtered score of vision, and its "
+    "stable score is noise for the most part."
 )
 
 
 def no_signal(analysis: Analysis) -> bool:
     """Whether there were vision tasks, and none counts."""
-    vision = analysis.measure("stable score, vision")
-    return vision is not None and bool(np.isnan(vision.values).all())
+    vision = analysis.measure("noise-filtered score, vision")
+    return vision is not None and vision.estimates is None
 
 
 def summary(analysis: Analysis, shared: Sharing) -> str:
@@ -90,7 +93,7 @@ def remarks(analysis: Analysis) -> list[str]:
         )
     if names := untried(analysis):
         found.append(
-            f"No finding of the paper is tried on {', '.join(names)}: no measure moves above its noise, or no two "
+            f"No finding of the paper is tried on {', '.join(names)}: it has no measure here, or no two "
             "configurations stand on both sides of one and agree in all other parameters."
         )
     if analysis.no_axes:
@@ -103,13 +106,35 @@ def _missing(analysis: Analysis) -> bool:
     return len(analysis.runs) < len(analysis.sweep.runs)
 
 
+def _how(tried: list[Ordering]) -> str:
+    """How the verdicts come about."""
+    if all(one.p is None for one in tried):
+        return (
+            "No verdicts: they need a second seed of some configuration (the same settings, another seed), whose "
+            "scores differ; intervals are over items alone, and so too narrow."
+        )
+    return (
+        f"p: probability of such a difference without any effect, corrected for the {len(tried)} findings tried "
+        f"(Holm), and a verdict wants less than {ERROR:g}: where nothing has any effect, at most "
+        f"1 report in {1 / ERROR:.0f} claims anything. Intervals hold for each "
+        "difference by itself: one may leave out 0 where the verdict is undecided."
+    )
+
+
+def _over(analysis: Analysis) -> str:
+    """What the figures' intervals cover."""
+    return "over items and seeds" if any(len(group) > 1 for group in analysis.groups) else "over items alone (one seed)"
+
+
 def _orderings(tried: list[Ordering]) -> str:
     rows = [
-        [one.claim, one.measure, f"{one.difference:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", str(one.pairs),
+        [one.claim, one.measure, f"{one.difference.value:+.4f}", one.interval, one.probability, str(one.pairs),
          one.verdict]
         for one in tried
     ]  # fmt: skip
-    return page.table(["finding", "measured by", "difference", "95 % interval", "comparisons", "at this scale"], rows)
+    return page.table(
+        ["finding", "measured by", "difference", "95 % interval", "p", "comparisons", "at this scale"], rows
+    )
 
 
 def _tasks(analysis: Analysis) -> str:
@@ -118,7 +143,7 @@ def _tasks(analysis: Analysis) -> str:
         for one in analysis.signals
     ]
     rows += [[task, "", "", f"left out: {len(names)} runs lack it"] for task, names in analysis.uneven.items()]
-    return page.table(["task", "movement", "noise", "in the stable score"], rows)
+    return page.table(["task", "movement", "noise", "in the noise-filtered score"], rows)
 
 
 def _configurations(analysis: Analysis) -> str:
@@ -127,12 +152,11 @@ def _configurations(analysis: Analysis) -> str:
     for number, settings in enumerate(analysis.settings):
         cells = [text(settings, name) for name in names]
         for measure in analysis.measures:
-            value = float(measure.values[number])
-            if np.isnan(value):
+            if measure.estimates is None:
                 cells.append("no signal")
                 continue
-            low, high = interval(measure.draws[number])
-            cells.append(f"{value:.4f} [{low:.4f}, {high:.4f}]")
+            one = measure.estimates.mean([number])
+            cells.append(f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]")
         rows.append([*cells[: len(names)], str(len(analysis.groups[number])), *cells[len(names) :]])
     return page.table([*names, "seeds", *(measure.name for measure in analysis.measures)], rows)
 

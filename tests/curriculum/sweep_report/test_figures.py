@@ -6,6 +6,7 @@ import numpy as np
 
 from curriculum.sweep_report.analysis import Analysis, Measure
 from curriculum.sweep_report.axes import axes
+from curriculum.sweep_report.estimates import Estimates
 from curriculum.sweep_report.figures import left_out, lines
 from curriculum.sweep_report.read_runs import SweepRuns
 
@@ -35,13 +36,11 @@ def test_many_unlike_lines_are_never_averaged():
 
 def test_what_has_no_room_is_named():
     found = of([{"switch": f"{s}%"} for s in (0, 80)])
-    one = np.zeros(2), np.zeros((2, 3))
-    found.measures[:] = [Measure(f"t{n}", *one) for n in range(13)] + [
-        Measure("stable score, vision", one[0] * np.nan, one[1])
-    ]
+    one = Estimates(np.zeros(2), np.ones(2, int), 0.0, 0, np.zeros((2, 2)), 3)
+    found.measures[:] = [Measure(f"t{n}", one) for n in range(13)] + [Measure("noise-filtered score, vision", None)]
     room, noise = left_out(found, found.axes[0])
     assert room == "No room for 1 of 13 measures; 'Configurations' has them: t12."
-    assert noise.endswith("not drawn: stable score, vision.")
+    assert noise.endswith("not drawn: noise-filtered score, vision.")
     settings = [{"switch": "80%", "image_share": f"{i}%"} for i in range(9)] + [{"switch": "0%", "image_share": "3%"}]
     unlike = of(settings)
     (few,) = left_out(unlike, unlike.axes[0])

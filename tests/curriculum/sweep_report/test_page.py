@@ -108,10 +108,26 @@ def test_a_sweep_without_signal_says_so(swept, capsys):
         told["tasks"] = {"pope": told["tasks"]["pope"]}
         (run.folder / "scores/results.json").write_text(json.dumps(told))
     assert main(["report", str(swept)]) == 0
-    assert "cannot tell its configurations apart" in capsys.readouterr().out
+    assert "No vision task moves above its noise" in capsys.readouterr().out
     html = (swept / "report.html").read_text()
     assert "no signal" in html
-    assert "so it is not drawn: stable score, vision." in html
+    assert "so it is not drawn: noise-filtered score, vision." in html
+
+
+def test_verdicts_and_what_they_rest_on(swept):
+    """Two seeds: p, and how it was corrected. One seed: no verdict, and intervals that are said to be of items."""
+    assert main(["report", str(swept)]) == 0
+    html = (swept / "report.html").read_text()
+    assert "corrected for the 5 findings tried" in html
+    assert html.count("<td>no verdict</td>") == 0
+    for run in read(swept).runs:
+        if run.settings["seed"] != 7:
+            shutil.rmtree(run.folder / "scores")
+    assert main(["report", str(swept)]) == 0
+    html = (swept / "report.html").read_text()
+    assert html.count("<td>no verdict</td>") == 5
+    assert "they need a second seed of some configuration" in html
+    assert "intervals over items alone (one seed)" in html
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -1,19 +1,11 @@
-"""The stable score by hand: chance at zero, noise left out, intervals that cover."""
+"""Both scores by hand: chance at zero; of the noise-filtered one, noise left out."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from curriculum.sweep_report.stable_score import (
-    TaskScores,
-    bootstrap,
-    bootstrap_losses,
-    centre,
-    interval,
-    signal,
-    stable,
-)
+from curriculum.sweep_report.stable_score import TaskScores, noise_filtered, signal, stable
 
 GROUPS = [[0, 1], [2, 3]]
 
@@ -33,20 +25,38 @@ def test_by_hand():
     assert found.noise == pytest.approx(0.02)
     assert found.movement == pytest.approx(0.36 / 2**0.5)
     assert found.kept
-    whole = stable([task("a", [0.6, 0.62, 0.8, 0.78]), task("noise", [0.5, 0.6, 0.6, 0.52])], GROUPS)
-    assert whole.tasks == ["a"]
-    assert whole.values == pytest.approx([0.22, 0.58])
+    tasks = [task("a", [0.6, 0.62, 0.8, 0.78]), task("noise", [0.5, 0.6, 0.6, 0.52])]
+    kept, signals = noise_filtered(tasks, GROUPS)
+    assert [one.task for one in signals if one.kept] == ["a"]
+    assert kept is not None
+    assert kept.values == pytest.approx([0.22, 0.58])
 
 
-def test_tasks_are_averaged_after_centring():
+def test_the_stable_score_takes_all_tasks_and_does_not_stretch_them() -> None:
+    """Score - chance, not divided by 1 - chance: (0 + 0.25) / 2 and (0.5 + 0.5) / 2."""
     tasks = [task("a", [0.5, 0.5, 1, 1], 0.5), task("b", [0.25, 0.25, 0.5, 0.5], 0.0)]
-    assert stable(tasks, GROUPS).values == pytest.approx([(0 + 0.25) / 2, (1 + 0.5) / 2])
+    assert stable(tasks, GROUPS).values == pytest.approx([0.125, 0.5])
+    noise = task("noise", [0.5, 0.6, 0.6, 0.5])
+    assert stable([*tasks, noise], GROUPS).values == pytest.approx([(0 + 0.25 + 0.05) / 3, (0.5 + 0.5 + 0.05) / 3])
 
 
-def test_no_signal_no_score():
-    found = stable([task("noise", [0.5, 0.6, 0.6, 0.5])], GROUPS)
-    assert np.isnan(found.values).all()
-    assert found.tasks == []
+def test_the_noise_filtered_score_is_averaged_after_centring() -> None:
+    tasks = [task("a", [0.5, 0.5, 1, 1], 0.5), task("b", [0.25, 0.25, 0.5, 0.5], 0.0)]
+    kept, _ = noise_filtered(tasks, GROUPS)
+    assert kept is not None
+    assert kept.values == pytest.approx([(0 + 0.25) / 2, (1 + 0.5) / 2])
+
+
+def test_no_signal_no_noise_filtered_score() -> None:
+    kept, signals = noise_filtered([task("noise", [0.5, 0.6, 0.6, 0.5])], GROUPS)
+    assert kept is None
+    assert not signals[0].kept
+
+
+def test_rounding_is_no_signal() -> None:
+    """Three seeds of 0.1: their mean is not 0.1 in binary, and the noise is 0."""
+    same = TaskScores("same", 0.0, np.array([[0.1] * 7] * 3 + [[0.1] * 7]))
+    assert not signal(same, [[0, 1, 2], [3]]).kept
 
 
 def test_without_a_second_seed_the_items_are_the_noise():
@@ -56,37 +66,8 @@ def test_without_a_second_seed_the_items_are_the_noise():
 
 
 @given(st.floats(0, 1), st.floats(0, 0.9))
-def test_centring(score, chance):
-    found = centre(np.array([chance, 1.0, score]), chance)
-    assert found[:2] == pytest.approx([0.0, 1.0])
-    assert found[2] <= 1 + 1e-9
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 10_000))
-def test_draws_centre_on_the_value_and_have_the_binomial_spread(seed):
-    one = task("a", [0.7, 0.7, 0.9, 0.9], chance=0.0, items=500)
-    draws = bootstrap([one], GROUPS, seed=seed)
-    assert draws.shape == (2, 1000)
-    assert draws.mean(axis=1) == pytest.approx([0.7, 0.9], abs=0.005)
-    assert draws.std(axis=1) == pytest.approx([np.sqrt(0.21 / 500), np.sqrt(0.09 / 500)], rel=0.15)
-    low, high = interval(draws[0])
-    assert low < 0.7 < high
-
-
-def test_draws_are_the_same_each_time():
-    tasks = [task("a", [0.5, 0.5, 1, 1])]
-    assert (bootstrap(tasks, GROUPS) == bootstrap(tasks, GROUPS)).all()
-
-
-def test_losses_have_the_spread_of_their_rows():
-    """One seed each: what is left is the rows', and rows count by their tokens."""
-    rng = np.random.default_rng(0)
-    losses, tokens = 3 + rng.standard_normal((2, 400)), np.full(400, 7.0)
-    draws = bootstrap_losses(losses, tokens, [[0], [1]])
-    assert draws.shape == (2, 1000)
-    assert draws.mean(axis=1) == pytest.approx(losses.mean(axis=1), abs=0.01)
-    assert draws.std(axis=1) == pytest.approx(losses.std(axis=1) / 20, rel=0.15)
-    assert (draws == bootstrap_losses(losses, tokens, [[0], [1]])).all()
-    uneven = bootstrap_losses(np.array([[1.0, 5.0]] * 2), np.array([3.0, 1.0]), [[0, 1]])
-    assert set(np.round(uneven[0], 9)) == {1.0, 2.0, 5.0}
+def test_centring(score: float, chance: float) -> None:
+    one = TaskScores("a", chance, np.array([[chance, 1.0, score]]))
+    assert one.centred[0, :2] == pytest.approx([0.0, 1.0])
+    assert one.centred[0, 2] <= 1 + 1e-9
+    assert one.above_chance[0, 2] == pytest.approx((1 - chance) * one.centred[0, 2], abs=1e-9)
