@@ -34,7 +34,8 @@ from curriculum.language.amounts import parse_amount  # noqa: E402
 from schemas.manifest import TokenCounts, TokenizerIdentity  # noqa: E402
 from schemas.order.learning_rate import Piece  # noqa: E402
 from schemas.order.mixing import SHARE_UNIT  # noqa: E402
-from schemas.schedule import Phase, Schedule, Source  # noqa: E402
+from schemas.phases import Phase, Source  # noqa: E402
+from schemas.schedule import Schedule  # noqa: E402
 
 SEQ_LEN, BATCH, SHARD = 2048, 64, 16384
 TOKENIZER = TokenizerIdentity(digest="0" * 64, vocabulary_size=50277, end_of_text_id=0, pad_id=1, image_id=50277)

@@ -94,7 +94,7 @@ def ours(folder: Path, urls: list[str]) -> float:
     from dataprep.download import join, shard
     from dataprep.download.config import DownloadJob
     from dataprep.download.extract import SCHEMA
-    from dataprep.engine.tasks import Scratch
+    from dataprep.engine.task_workspace import Scratch
 
     settings = {"metadata": "unused", "out": str(folder), "threads": THREADS, "host_connections": None}
     job = DownloadJob.model_validate({**settings, "allow_addresses": ["127.0.0.1"]})

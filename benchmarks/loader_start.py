@@ -20,7 +20,8 @@ import xxhash
 from benchmarks.loader_sides import WINDOWS, Decoding, in_a_process, leave, medians, stock_batches, table
 from benchmarks.windows import ALL
 from schemas.manifest import ShardReceipt
-from schemas.schedule import Schedule, Source
+from schemas.phases import Source
+from schemas.schedule import Schedule
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 

@@ -59,7 +59,7 @@ def about(options: argparse.Namespace, pictures: list[bytes]) -> dict[str, Any]:
 
 def write_tars(folder: Path, pictures: list[bytes], images: int) -> None:
     """Tars as the download job writes them, 1,250 pairs each."""
-    from dataprep.tar.read import write_tar
+    from dataprep.tar.write import write_tar
 
     folder.mkdir(parents=True)
     texts = captions(images)
@@ -92,8 +92,8 @@ def packing(work: Path, tokenizer: str) -> dict[str, Any]:
     Beside each run stands what Pillow alone takes to decode the same pictures fully, as training would: the yardstick
     for a machine whose speed varies.
     """
-    from dataprep.engine.tasks import Scratch
-    from dataprep.image_text.run import task_spec
+    from dataprep.engine.task_workspace import Scratch
+    from dataprep.image_text.settings import task_spec
     from dataprep.pairs.config import PairsJob
     from dataprep.pairs.task import work as pack
     from dataprep.tar.read import samples

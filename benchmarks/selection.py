@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import text_corpus  # noqa: E402 (the path comes first)
 
-from dataprep.engine.tasks import Scratch  # noqa: E402
+from dataprep.engine.task_workspace import Scratch  # noqa: E402
 from dataprep.text.config import TextJob  # noqa: E402
 from dataprep.text.inputs import Input  # noqa: E402
 from dataprep.text.selection import evaluation_sets, survey  # noqa: E402

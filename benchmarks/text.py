@@ -137,7 +137,8 @@ def loop(path: Path, out: Path, tokenizer: str) -> Result:
 
 def limit(paths: list[Path], tokenizer: str) -> Result:
     """Only gigatoken, on one core, over texts in memory; a new tokenizer, so its cache starts empty as in a job."""
-    from dataprep.tokens.tokenizer import Encoder, load
+    from dataprep.tokens.encoder import Encoder
+    from dataprep.tokens.tokenizer import load
 
     coder, tokens, seconds, cpu = Encoder(load(tokenizer)), 0, 0.0, 0.0
     coder.encode_batch(["what is built on the first call is not what is measured"])

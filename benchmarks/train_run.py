@@ -33,7 +33,8 @@ from composer.loggers import Logger  # noqa: E402
 from benchmarks.windows import ALL, Windows, tokenizer_of  # noqa: E402
 from schemas import run_log  # noqa: E402
 from schemas.manifest import ImageGeometry  # noqa: E402
-from schemas.schedule import Schedule, Source  # noqa: E402
+from schemas.phases import Source  # noqa: E402
+from schemas.schedule import Schedule  # noqa: E402
 from train.config.decoder_config import SIZES, padded_vocabulary  # noqa: E402
 from train.config.run_config import RunConfig  # noqa: E402
 from train.models.cost import H100_BF16, training_flops  # noqa: E402
@@ -78,7 +79,8 @@ class Profile(Callback):
 def one(args: argparse.Namespace, folder: Path, sources: list[Source], windows: Windows, share: float) -> str:
     """Train with `share` of image windows; returns the table's row."""
     from train.callbacks.checkpointing import Checkpointing
-    from train.run.trainer import build_trainer, choose_device
+    from train.run.device import choose_device
+    from train.run.trainer import build_trainer
 
     image = round(share * ALL)
     used = [(s, part) for s, part in zip(sources, (ALL - image, image), strict=True) if part]

@@ -20,7 +20,8 @@ from streaming import MDSWriter
 
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
 from schemas.order.learning_rate import Piece
-from schemas.schedule import Phase, Schedule, Source
+from schemas.phases import Phase, Source
+from schemas.schedule import Schedule
 
 ALL = 1_000_000_000
 """The whole of a mix."""

@@ -20,6 +20,7 @@ from dataprep import verify
 from dataprep.conversations import estimate as conversations_estimate
 from dataprep.conversations.config import ConversationsJob
 from dataprep.engine import commit
+from dataprep.engine import dataset as engine_dataset
 from dataprep.pairs import estimate as pairs_estimate
 from dataprep.pairs.config import PairsJob
 from dataprep.provenance import row_parts, why
@@ -138,7 +139,7 @@ def _verify(dataset: str) -> int:
 
 
 def _why(dataset: str, sample: int) -> None:
-    if verify.load_manifest(files.absolute(dataset)).kind != "text":
+    if engine_dataset.load_manifest(files.absolute(dataset)).kind != "text":
         for row in row_parts.why(dataset, sample):
             start, length = row.pop("start"), row.pop("tokens")
             known = "  ".join(f"{name}={value}" for name, value in row.items() if value is not None)
@@ -150,7 +151,7 @@ def _why(dataset: str, sample: int) -> None:
 
 
 def _sweep(dataset: str) -> None:
-    verify.load_manifest(files.absolute(dataset))
+    engine_dataset.load_manifest(files.absolute(dataset))
     removed = commit.sweep(files.absolute(dataset))
     print(f"{dataset}: {len(removed)} files removed")
 

@@ -23,12 +23,13 @@ import xxhash
 
 from common.errors import InputError
 from dataprep.engine import journal
-from dataprep.engine.commit import INDEX_NAME
+from dataprep.engine.dataset import load_manifest
+from dataprep.engine.paths import INDEX_NAME
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.mds.layout import Layout
 from dataprep.storage import files
-from schemas.manifest import MANIFEST_NAME, Manifest, ShardReceipt, TokenizerIdentity
+from schemas.manifest import Manifest, ShardReceipt, TokenizerIdentity
 
 
 @dataclass(frozen=True)
@@ -74,23 +75,6 @@ def verify(dataset: str) -> tuple[Manifest, list[str]]:
             else:
                 census += found
     return manifest, problems or list(_balance(census, manifest))
-
-
-def load_manifest(root: str) -> Manifest:
-    """The manifest of the dataset at any URI.
-
-    Raises:
-        InputError: there is none, or it is damaged.
-    """
-    if files.is_local(root):
-        return Manifest.load(root)
-    uri = files.join(root, MANIFEST_NAME)
-    if not files.exists(uri):
-        raise InputError("no manifest.json, so this is not a finished dataset", file=root, remedy="run the job again")
-    try:
-        return Manifest.model_validate_json(files.read_bytes(uri))
-    except ValueError as error:
-        raise InputError(f"damaged manifest: {error}", file=uri) from None
 
 
 def _index(root: str, manifest: Manifest) -> tuple[list[ShardEntry], list[str]]:

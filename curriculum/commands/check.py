@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from common.errors import InputError
+from common.text_table import amount, number, percent, table
 from curriculum.commands.arguments import add_curriculum, positive, read_document, whole
 from curriculum.compiler.compile_curriculum import Compiled, compile_curriculum
 from curriculum.views.supply import UNITS, cost, realised, uses
-from curriculum.views.tables import amount, number, percent, phase_table, table
+from curriculum.views.tables import phase_table
 
 HELP = "check the supply before launch: passes, where sources run out, realised shares, hours and cost"
 EXAMPLE = """\

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from common.text_table import amount, table
 from curriculum.commands.arguments import add_schedule, read_schedule
-from curriculum.views.tables import amount, mix, phase_table, table
+from curriculum.views.tables import mix, phase_table
 from schemas.schedule import Schedule
 from schemas.schedule_diff import compare
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from common.errors import InputError
+from common.text_table import amount, table
 from curriculum.commands.arguments import add_schedule, add_settings, read_schedule, whole
 from curriculum.views.explain import Place, places, provenance, rank_slice, shard_names, step_range
-from curriculum.views.tables import amount, mix, table
+from curriculum.views.tables import mix
 from schemas.schedule import Schedule
 
 HELP = "name the samples of a step, their shards, and the documents or URLs behind them"

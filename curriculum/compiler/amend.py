@@ -11,7 +11,8 @@ from common.errors import InputError
 from curriculum.compiler.compile_curriculum import Compiled
 from curriculum.compiler.layout import Supply
 from schemas.order.learning_rate import Piece, rate_at
-from schemas.schedule import Phase, Schedule, Source
+from schemas.phases import Phase, Source
+from schemas.schedule import Schedule
 
 
 def amend(running: Schedule, future: Compiled, position: int) -> Schedule:

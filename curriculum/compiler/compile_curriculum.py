@@ -20,7 +20,8 @@ from curriculum.compiler.units import Scale, UnfitError
 from curriculum.language.curriculum_file import Curriculum
 from curriculum.language.template import Document
 from schemas.order.learning_rate import Piece
-from schemas.schedule import Phase, Schedule
+from schemas.phases import Phase
+from schemas.schedule import Schedule
 
 
 @dataclass(frozen=True)

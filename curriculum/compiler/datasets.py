@@ -15,7 +15,7 @@ from common.errors import InputError
 from curriculum.language.curriculum_file import Curriculum
 from curriculum.language.template import Document
 from schemas.manifest import MANIFEST_NAME, ImageGeometry, Manifest, TokenizerIdentity
-from schemas.schedule import Source
+from schemas.phases import Source
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from common.text_table import amount, number
 from curriculum.language.sweep_file import Throughput
 from curriculum.sweep.expand import Run
 from curriculum.sweep.tree import Node
 from curriculum.views.supply import cost
-from curriculum.views.tables import amount, number
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from common import atomic_files
 from common.html import page
 from common.html.figure import svg
+from common.text_table import amount
 from curriculum.sweep_report.analysis import Analysis
 from curriculum.sweep_report.axes import text
 from curriculum.sweep_report.figures import figure, left_out
@@ -14,7 +15,6 @@ from curriculum.sweep_report.paper_findings import ERROR, Ordering, orderings, u
 from curriculum.sweep_report.read_runs import Run
 from curriculum.sweep_report.shared_trunks import Sharing
 from curriculum.sweep_report.stable_score import SIGNAL
-from curriculum.views.tables import amount
 
 _NAMED = 3
 """Runs that a remark names."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.errors import InputError
+from common.text_table import amount
 from curriculum.sweep_report.read_runs import Run, SweepRuns
-from curriculum.views.tables import amount
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 
 from common.errors import InputError
 from schemas.manifest import Manifest
-from schemas.schedule import Schedule, Source
+from schemas.phases import Source
+from schemas.schedule import Schedule
 
 _WHY_SECONDS = 120
 

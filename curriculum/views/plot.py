@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.html import page
 from common.html.figure import COLOURS, svg
-from curriculum.views.tables import amount, phase_table, source_table
+from common.text_table import amount
+from curriculum.views.tables import phase_table, source_table
 from schemas.schedule import Schedule
 
 _POINTS = 600

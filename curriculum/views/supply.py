@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from curriculum.compiler.layout import first_position
-from schemas.schedule import Schedule, Source
+from schemas.phases import Source
+from schemas.schedule import Schedule
 
 UNITS = ("samples", "tokens without padding", "text tokens", "visual tokens", "caption tokens")
 _ENDS_SHOWN = 8

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, JsonValue, model_validator
 
 from dataprep.image_text.banned import Banned
-from dataprep.image_text.run import MultimodalJob
+from dataprep.image_text.settings import MultimodalJob
 from schemas.strict_model import OneOrMany
 
 

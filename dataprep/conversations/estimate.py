@@ -8,9 +8,9 @@ from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.json_array import spans
 from dataprep.conversations.task import conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
-from dataprep.image_text import run
+from dataprep.image_text import settings
 from dataprep.image_text.forecast import Sample, lines
-from dataprep.storage import files
+from dataprep.storage import files, globs
 
 RUNS = 10
 RUN_ROWS = 100
@@ -22,8 +22,8 @@ def describe(job: ConversationsJob) -> str:
     Raises:
         InputError: a missing or damaged input, or an unusable tokenizer.
     """
-    paths = files.expand(job.inputs)
-    spec = run.task_spec(job, masked=True)
+    paths = globs.expand(job.inputs)
+    spec = settings.task_spec(job, masked=True)
     cut = []
     for path in paths:
         with files.open_input(path) as stream:

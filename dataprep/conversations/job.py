@@ -11,13 +11,14 @@ from pyspark.sql import SparkSession
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.json_array import Span, spans
 from dataprep.conversations.task import work
-from dataprep.engine.plan import describe_inputs
+from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Task
 from dataprep.image_text import run as multimodal
+from dataprep.image_text import settings
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.run import Outcome
-from dataprep.storage import files
+from dataprep.storage import files, globs
 
 
 def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = None) -> Outcome:
@@ -29,10 +30,10 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     Raises:
         InputError: an input is missing or damaged, the tokenizer does not fit, or `out` belongs to another plan.
     """
-    paths = files.expand(job.inputs)
+    paths = globs.expand(job.inputs)
     inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
-    banned = describe_inputs(spark, files.expand(job.banned.uids))
-    spec = replace(multimodal.task_spec(job, masked=True), ban=Ban.of({"banned_uid": banned}, []))
+    banned = describe_inputs(spark, globs.expand(job.banned.uids))
+    spec = replace(settings.task_spec(job, masked=True), ban=Ban.of({"banned_uid": banned}, []))
     tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
     return multimodal.run(
         spark, job, "conversations", [*inputs, *banned], spec, tasks, functools.partial(work, spec=spec), progress
@@ -48,8 +49,8 @@ def _spans(paths: list[str], rows: int) -> Iterator[tuple[str, Span]]:
 
 def describe(job: ConversationsJob) -> str:
     """What a run would do. Raises InputError for missing or damaged inputs, or an unusable tokenizer."""
-    paths = files.expand(job.inputs)
-    spec = multimodal.task_spec(job, masked=True)
+    paths = globs.expand(job.inputs)
+    spec = settings.task_spec(job, masked=True)
     tasks = sum(1 for _ in _spans(paths, job.rows_per_task))
     return (
         f"conversations: {len(paths):,} files in {tasks:,} tasks -> {job.out}\n"

@@ -15,8 +15,9 @@ from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.json_array import Span, elements
 from dataprep.conversations.template import Conversation, conversation, image_path
 from dataprep.engine.rejects import RejectError, Rejects, part_file
-from dataprep.engine.tasks import Receipt, Scratch
-from dataprep.image_text.run import TaskSpec, encode_all
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
+from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
 from dataprep.images.inspect import inspect
 from dataprep.storage import files

@@ -19,9 +19,9 @@ import orjson
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from dataprep.download.counts import host_of
 from dataprep.images.inspect import ImageError, ImageLimits, inspect
 from dataprep.storage import files
+from dataprep.storage.urls import host_of
 from dataprep.tar.read import samples
 
 TARS, PICTURES, SIDE = 8, 24, 144

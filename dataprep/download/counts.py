@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from dataprep.download.client.reasons import TRANSIENT
+from dataprep.storage.urls import host_of
 
 HOSTS_KEPT = 200
 """Hosts with the most rows that a receipt names; the rest are one entry, named ""."""
@@ -69,11 +69,3 @@ def interval(value: int, limits: Sequence[int]) -> str:
 def intervals(limits: Sequence[int]) -> list[str]:
     """All classes in order."""
     return [interval(value, limits) for value in (limits[0] - 1, *limits)]
-
-
-def host_of(url: str | None) -> str:
-    """The host of `url` in lower case; "" where there is none."""
-    try:
-        return (urlsplit(url or "").hostname or "").lower()
-    except ValueError:
-        return ""

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from common.errors import InputError
 from dataprep.download.client.reasons import Reason
-from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
 from dataprep.storage import files
 from dataprep.tar.read import Member, samples
 

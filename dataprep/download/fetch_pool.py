@@ -24,7 +24,8 @@ import pyarrow as pa
 
 from dataprep.download.client.fetch import Fetcher, installed
 from dataprep.download.client.reasons import message_of, reason_of
-from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect, upright
+from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect
+from dataprep.images.orientation import upright
 
 
 @dataclass(frozen=True)

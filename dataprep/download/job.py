@@ -24,13 +24,13 @@ from dataprep.download.config import DownloadJob
 from dataprep.download.contact_sheet import contact_sheet
 from dataprep.download.counts import frequent
 from dataprep.download.page import html
-from dataprep.engine import plan
+from dataprep.engine import input_files, plan
 from dataprep.engine.commit import put
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Receipt, Task, receipts_of, run_tasks
-from dataprep.storage import files
+from dataprep.storage import files, globs
 
 REPORT = "download.json"
 PAGE = "download.html"
@@ -47,7 +47,7 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
     out = files.absolute(job.out)
     inputs: list[tuple[extract.Source, str]] = [("metadata", path) for path in _expand(job.metadata)]
     inputs += [("dr", path) for path in _expand(job.dr)]
-    described = plan.describe_inputs(spark, [path for _, path in inputs], sampled=job.input_digest == "sampled")
+    described = input_files.describe_inputs(spark, [path for _, path in inputs], sampled=job.input_digest == "sampled")
     identity = plan.Plan(
         kind="download",
         inputs=described,
@@ -207,4 +207,4 @@ def _sweep(out: str) -> None:
 
 
 def _expand(patterns: Sequence[str]) -> list[str]:
-    return files.expand(patterns) if patterns else []
+    return globs.expand(patterns) if patterns else []

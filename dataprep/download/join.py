@@ -28,9 +28,10 @@ from pyspark.sql import SparkSession
 
 from dataprep.download.client.reasons import Reason
 from dataprep.download.extract import SCHEMA
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Receipt, Scratch, Task, run_tasks
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt, Task, run_tasks
 from dataprep.storage import files
 
 STAGE = "rows"

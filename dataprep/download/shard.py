@@ -28,9 +28,10 @@ from dataprep.download.counts import counts
 from dataprep.download.extract import SCHEMA
 from dataprep.download.fetch_pool import Failure, Outcome, Picture, Spool, fetch_into
 from dataprep.download.join import shard_file
-from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
 from dataprep.storage import files
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 
 _RESULT = [
     ("key", pa.string()),

@@ -10,12 +10,10 @@ import posixpath
 from collections.abc import Sequence
 
 from dataprep.engine import journal
-from dataprep.engine.plan import PLAN_NAME, STAGING, TEMPORARY
+from dataprep.engine.paths import INDEX_NAME, PLAN_NAME, STAGING, TEMPORARY
 from dataprep.mds.index import ShardEntry, index_json
 from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, Manifest
-
-INDEX_NAME = "index.json"
 
 
 def finish(out: str, manifest: Manifest, shards: Sequence[ShardEntry]) -> None:

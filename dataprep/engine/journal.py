@@ -18,8 +18,8 @@ from contextlib import contextmanager
 import xxhash
 
 from common.errors import InputError
-from dataprep.engine.plan import STAGING
-from dataprep.storage import files
+from dataprep.engine.paths import STAGING
+from dataprep.storage import files, fingerprint
 from schemas.manifest import JOURNAL_NAME
 
 JOURNAL = JOURNAL_NAME
@@ -63,7 +63,7 @@ def finish(out: str) -> bool:
     for name, digest in files.read_json(files.join(out, JOURNAL))["files"]:
         staged, place = files.join(out, FOLDER, name), files.join(out, name)
         if not files.exists(staged):
-            if not files.exists(place) or files.digest(place) != digest:
+            if not files.exists(place) or fingerprint.digest(place) != digest:
                 raise InputError("lost while a change was under way", file=place, remedy="make the dataset again")
         elif files.is_local(out):
             files.publish_file(staged, place)

@@ -9,25 +9,19 @@ Of a finished dataset nothing is made any more, so there the output version and 
 
 from __future__ import annotations
 
-import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue, ValidationError
-from pyspark.sql import SparkSession
 
-from common.errors import InputError, StorageError
+from common.errors import InputError
 from dataprep.engine.output_version import JobKind
+from dataprep.engine.paths import PLAN_NAME, STAGING
 from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, InputFile
 from schemas.strict_model import Strict
 
-STAGING = ".switchpoint"
-"""Directory inside a dataset for all that is not part of it: plan, receipts, intermediate files."""
-TEMPORARY = f"{STAGING}/tmp"
-"""Files in the making, where the dataset is on local disk or HDFS: the same file system, so publishing is a rename."""
-PLAN_NAME = "plan.json"
 _UNNAMED = 0
 """Output version of plans of schema 1, which hold a digest of source text (`code`) in place of it."""
 
@@ -54,29 +48,6 @@ class Plan(Strict):
     def hash(self) -> str:
         """sha256 of the plan's canonical JSON, first 32 hex digits."""
         return hashlib.sha256(files.to_json(self.model_dump(mode="json"))).hexdigest()[:32]
-
-
-def describe_inputs(spark: SparkSession, paths: Iterable[str], *, sampled: bool = False) -> list[InputFile]:
-    """Size and fingerprint of every input, read on the executors; in the order of `paths`.
-
-    Raises:
-        InputError: an input is missing.
-    """
-    listed = list(paths)
-    context = spark.sparkContext
-    slices = min(len(listed), max(1, 4 * context.defaultParallelism)) or 1
-    found = context.parallelize(listed, slices).map(functools.partial(_describe, sampled=sampled)).collect()
-    for path, answer in zip(listed, found, strict=True):
-        if isinstance(answer, str):
-            raise InputError(answer, file=path, remedy="check that every executor can read the inputs")
-    return [InputFile.model_validate(answer) for answer in found]
-
-
-def _describe(path: str, *, sampled: bool) -> dict[str, Any] | str:
-    try:
-        return {"path": path, "bytes": files.size(path), "digest": files.fingerprint(path, sampled=sampled)}
-    except (InputError, StorageError) as error:
-        return error.problem
 
 
 def begin(

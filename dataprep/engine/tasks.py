@@ -34,16 +34,15 @@ from pyspark import RDD, Accumulator, InheritableThread, SparkContext, SparkFile
 from pyspark.sql import SparkSession
 
 from common.errors import InputError, StorageError
-from dataprep.engine.plan import STAGING, TEMPORARY
+from dataprep.engine.paths import STAGING, TEMPORARY
 from dataprep.engine.progress import Progress, Tally, TallyParam
-from dataprep.storage import files
+from dataprep.engine.task_workspace import Intermediate, Scratch
+from dataprep.storage import files, fingerprint
 
 PAUSES_S = (5, 20, 60)
 """Seconds before a task is tried again whose storage has failed: a DataNode that restarts, a NameNode in safe mode."""
 INTERMEDIATES = "intermediates"
 """Key of a receipt's `Intermediate`s."""
-Intermediate = list[Any]
-"""Name below the dataset's root, bytes, digest (a list, as JSON gives it back)."""
 Receipt = dict[str, Any]
 """JSON object; keys `rows` and `tokens`, where present, feed the progress line."""
 
@@ -54,56 +53,6 @@ class Task:
 
     name: str
     payload: Any
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file at its final place."""
-
-    name: str
-    """Path below the dataset's root."""
-    bytes: int
-
-
-class Scratch:
-    """A local directory of one attempt of one task, and the only door to the dataset."""
-
-    def __init__(self, out: str, directory: Path) -> None:
-        self.out, self.directory = out, directory
-        self.intermediates: list[Intermediate] = []
-        """What `publish_intermediate` has published."""
-
-    def path(self, name: str) -> Path:
-        """A local path for a file in the making."""
-        return self.directory / name
-
-    def publish(self, local: Path, name: str) -> Published:
-        """Move the finished `local` file to `OUT/name`, atomically; `name` must not depend on the attempt."""
-        length = local.stat().st_size
-        files.publish_file(local, files.join(self.out, name), temporary=files.join(self.out, TEMPORARY))
-        return Published(name, length)
-
-    def publish_intermediate(self, local: Path, name: str, digest: str) -> Published:
-        """As `publish`, for a file that only a later stage reads, without waiting for the disk.
-
-        Args:
-            digest: of the file, as `files.digest` gives it.
-        """
-        length = local.stat().st_size
-        if files.is_local(self.out):  # what a store has taken, it has
-            self.intermediates.append([name, length, digest])
-        temporary = files.join(self.out, TEMPORARY)
-        files.publish_file(local, files.join(self.out, name), durable=False, temporary=temporary)
-        return Published(name, length)
-
-    def publish_bytes(self, data: bytes, name: str) -> Published:
-        """Write `data` to `OUT/name`, atomically, without a local copy where that is possible."""
-        if files.is_local(self.out):
-            local = self.path(uuid.uuid4().hex)
-            local.write_bytes(data)
-            return self.publish(local, name)
-        files.publish_bytes(data, files.join(self.out, name), temporary=files.join(self.out, TEMPORARY))
-        return Published(name, len(data))
 
 
 Work = Callable[[Any, Scratch], Receipt]
@@ -170,7 +119,7 @@ def _intact(spark: SparkSession, out: str, done: dict[str, Receipt]) -> dict[str
 def _is_damaged(task: tuple[str, list[Intermediate]], *, out: str) -> bool:
     for name, length, digest in task[1]:
         uri = files.join(out, name)
-        if not files.exists(uri) or files.size(uri) != length or files.digest(uri) != digest:
+        if not files.exists(uri) or files.size(uri) != length or fingerprint.digest(uri) != digest:
             return True
     return False
 

@@ -17,7 +17,7 @@ import xxhash
 
 from dataprep.engine.rejects import RejectError
 from dataprep.storage import files
-from dataprep.takedown.request import on_host
+from dataprep.storage.urls import on_host
 from schemas.manifest import InputFile
 from schemas.strict_model import OneOrMany, Strict
 

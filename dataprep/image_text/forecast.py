@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from dataprep.image_text import padding_advice
-from dataprep.image_text.run import MultimodalJob, TaskSpec
+from dataprep.image_text.settings import MultimodalJob, TaskSpec
 from dataprep.storage import files
 
 

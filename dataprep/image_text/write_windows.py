@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import InputError
-from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
 from dataprep.image_text.packing import pack
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import write_samples

@@ -13,10 +13,8 @@ import re
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from PIL import Image, ImageFile, ImageOps
-from PIL.JpegImagePlugin import get_sampling
+from PIL import Image, ImageFile
 from pydantic import Field
 
 from dataprep.engine.rejects import RejectError
@@ -77,7 +75,7 @@ class ImageInfo:
 
 # Once and for all: `warnings.catch_warnings` is not made for threads, and takes a tenth of the time of a header.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-_DECODER = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF"}
+DECODER = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF"}
 
 
 def sniff(data: bytes) -> str | None:
@@ -112,7 +110,7 @@ def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageI
         if decode:
             _decode_jpeg(data, plain)
         return ImageInfo(kind, plain.width, plain.height, 1)
-    with _open(data, kind) as image:
+    with open_image(data, kind) as image:
         width, height = image.size
         scan = image.fp.tell() if kind == "jpg" and image.fp else 0
         _check_size(width, height, limits)
@@ -145,7 +143,7 @@ def _decode_jpeg(data: bytes, header: jpeg.Header) -> None:
     try:
         whole = jpeg.is_whole(data, header)
     except Exception as error:  # decoders raise whatever they like: struct.error, SyntaxError, IndexError, OSError
-        raise ImageError(ImageFault.UNDECODABLE, _plain(error)) from None
+        raise ImageError(ImageFault.UNDECODABLE, plain_reason(error)) from None
     if not whole:
         raise ImageError(ImageFault.TRUNCATED, f"jpg of {len(data)} bytes stops before its last pixels")
 
@@ -154,61 +152,21 @@ def _decode(image: ImageFile.ImageFile) -> None:
     try:
         image.load()
     except Exception as error:
-        raise ImageError(ImageFault.UNDECODABLE, _plain(error)) from None
+        raise ImageError(ImageFault.UNDECODABLE, plain_reason(error)) from None
 
 
-def upright(data: bytes, info: ImageInfo) -> tuple[bytes, ImageInfo]:
-    """Apply the EXIF orientation: bytes whose pixels stand as they are meant to be seen, and what they are.
-
-    Upright images come back as they are. A JPEG is encoded again with its own quantisation tables, transposed with the
-    picture, so that it loses next to nothing; PNG loses nothing. Metadata but the colour profile stay behind.
-
-    Raises:
-        ImageError: the pixels cannot be decoded.
-    """
-    if info.orientation == 1:
-        return data, info
-    out = io.BytesIO()
-    try:
-        with _open(data, info.kind) as image:
-            turned = ImageOps.exif_transpose(image)
-            options: dict[str, Any] = {"icc_profile": image.info.get("icc_profile"), "exif": b""}
-            if info.kind == "jpg":
-                options |= _same_quality(image, swapped=info.orientation >= 5)
-            elif info.kind == "webp":
-                options["quality"] = 95
-            turned.info.pop("exif", None)
-            turned.save(out, _DECODER[info.kind], **options)
-            width, height = turned.size
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError(ImageFault.UNDECODABLE, _plain(error)) from None
-    return out.getvalue(), ImageInfo(info.kind, width, height, 1)
-
-
-def _same_quality(image: ImageFile.ImageFile, *, swapped: bool) -> dict[str, Any]:
-    """Encoder settings that repeat those of the JPEG `image`; with `swapped`, for its transposed picture."""
-    tables = getattr(image, "quantization", {})
-    sampling = get_sampling(image)
-    if swapped:
-        tables = {n: [table[8 * (i % 8) + i // 8] for i in range(64)] for n, table in tables.items()}
-        sampling = 0 if sampling == 1 else sampling  # 4:2:2 on its side is 4:4:0, which the encoder does not offer
-    return {"qtables": tables, "subsampling": sampling if sampling >= 0 else 0}
-
-
-def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
+def open_image(data: bytes, kind: str) -> ImageFile.ImageFile:
     """Open with the one decoder that the magic bytes call for; reads the header only."""
     try:
-        return Image.open(io.BytesIO(data), formats=(_DECODER[kind],))  # type: ignore[return-value]
+        return Image.open(io.BytesIO(data), formats=(DECODER[kind],))  # type: ignore[return-value]
     except Image.DecompressionBombError as error:
-        raise ImageError(ImageFault.TOO_MANY_PIXELS, _plain(error)) from None
+        raise ImageError(ImageFault.TOO_MANY_PIXELS, plain_reason(error)) from None
     except Exception as error:  # a header parser fed by strangers may raise anything
         fault = ImageFault.UNDECODABLE if _end(data, kind, SNIFF_BYTES) is not None else ImageFault.TRUNCATED
-        raise ImageError(fault, _plain(error)) from None
+        raise ImageError(fault, plain_reason(error)) from None
 
 
-def _plain(error: Exception) -> str:
+def plain_reason(error: Exception) -> str:
     """The message without the memory addresses that Pillow puts in: records must not differ from run to run."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(error))[:200]
 

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, JsonValue, model_validator
 
 from dataprep.image_text.banned import Banned
-from dataprep.image_text.run import MultimodalJob
+from dataprep.image_text.settings import MultimodalJob
 from dataprep.pairs.caption import CaptionPolicy
 from schemas.strict_model import OneOrMany, Strict
 

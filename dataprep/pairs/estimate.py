@@ -7,13 +7,13 @@ import time
 from dataclasses import replace
 
 from dataprep.engine.rejects import RejectError, Rejects
-from dataprep.image_text import run
+from dataprep.image_text import settings
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.forecast import Sample, lines
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.read import read_rows
 from dataprep.pairs.task import judge, pair_items
-from dataprep.storage import files
+from dataprep.storage import files, fingerprint, globs
 from schemas.manifest import InputFile
 
 TARS = 8
@@ -27,10 +27,10 @@ def describe(job: PairsJob) -> str:
     Raises:
         InputError: a missing or damaged input, or an unusable tokenizer.
     """
-    paths = files.expand(job.inputs)
+    paths = globs.expand(job.inputs)
     sizes = [files.size(path) for path in paths]
-    lists = {reason: [_input(path) for path in files.expand(listed)] for reason, listed in job.lists.items()}
-    spec = replace(run.task_spec(job, masked=False), ban=Ban.of(lists, job.banned.hosts))
+    lists = {reason: [_input(path) for path in globs.expand(listed)] for reason, listed in job.lists.items()}
+    spec = replace(settings.task_spec(job, masked=False), ban=Ban.of(lists, job.banned.hosts))
     chosen = paths[:: -(-len(paths) // TARS)]
     sample, looked_at = Sample(), 0
     for path in chosen:
@@ -43,10 +43,10 @@ def describe(job: PairsJob) -> str:
 
 
 def _input(path: str) -> InputFile:
-    return InputFile(path=path, bytes=files.size(path), digest=files.digest(path))
+    return InputFile(path=path, bytes=files.size(path), digest=fingerprint.digest(path))
 
 
-def _look(path: str, rows: int, spec: run.TaskSpec, sample: Sample) -> int:
+def _look(path: str, rows: int, spec: settings.TaskSpec, sample: Sample) -> int:
     """Add the first `rows` rows of a tar to `sample`; bytes of the tar that they take."""
     began, refused, chosen, end = time.process_time(), Rejects(), [], 0
     with files.open_input(path) as tar:

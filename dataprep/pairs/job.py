@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from dataprep.engine.plan import describe_inputs
+from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Task
-from dataprep.image_text import padding_advice
+from dataprep.image_text import padding_advice, settings
 from dataprep.image_text import run as multimodal
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.run import Outcome
@@ -18,7 +18,7 @@ from dataprep.pairs import repeated_uids
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.selection import select
 from dataprep.pairs.task import work
-from dataprep.storage import files
+from dataprep.storage import globs
 
 
 def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) -> Outcome:
@@ -29,11 +29,11 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     """
     if job.selects:
         select.check(spark, job)
-    paths, lists = files.expand(job.inputs), {reason: files.expand(listed) for reason, listed in job.lists.items()}
+    paths, lists = globs.expand(job.inputs), {reason: globs.expand(listed) for reason, listed in job.lists.items()}
     sampled = job.input_digest == "sampled"
     inputs = describe_inputs(spark, paths, sampled=sampled)
     found = {reason: describe_inputs(spark, listed) for reason, listed in lists.items()}
-    spec = replace(multimodal.task_spec(job, masked=False), ban=Ban.of(found, job.banned.hosts))
+    spec = replace(settings.task_spec(job, masked=False), ban=Ban.of(found, job.banned.hosts))
     tasks = [Task(f"{number:05}", (number, path)) for number, path in enumerate(paths)]
     return multimodal.run(
         spark,
@@ -56,10 +56,10 @@ def _repeats(spark: SparkSession, parts: int, out: str) -> list[str]:
 
 def describe(job: PairsJob) -> str:
     """What a run would do. Raises InputError for missing inputs or lists, or an unusable tokenizer."""
-    paths = files.expand(job.inputs)
+    paths = globs.expand(job.inputs)
     for listed in job.lists.values():
-        files.expand(listed)
-    spec = multimodal.task_spec(job, masked=False)
+        globs.expand(listed)
+    spec = settings.task_spec(job, masked=False)
     warning = padding_advice.advice(spec.image_tokens, job.seq_len)
     return (
         f"pairs: {len(paths):,} tars -> {job.out}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.storage import files
 
 REASONS = ("where", "duplicate_uid", "near_duplicate")

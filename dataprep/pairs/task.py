@@ -14,8 +14,9 @@ from typing import BinaryIO
 import numpy as np
 
 from dataprep.engine.rejects import RejectError, Rejects, part_file
-from dataprep.engine.tasks import Receipt, Scratch
-from dataprep.image_text.run import TaskSpec, encode_all
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
+from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
 from dataprep.images.inspect import ImageInfo, inspect
 from dataprep.pairs import left_out

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import InputError
+from dataprep.engine.dataset import load_manifest
 from dataprep.storage import files
-from dataprep.verify import load_manifest
 
 FOLDER = "provenance"
 SHARDS_PER_TASK = 1000

@@ -9,7 +9,6 @@ variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ...; `STORAGE_EMULATOR_HOST`
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import os
 import re
@@ -22,7 +21,6 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.fs as pafs
-import xxhash
 
 from common.errors import InputError
 from dataprep.storage.hdfs import Hdfs
@@ -30,8 +28,6 @@ from dataprep.storage.object_store import Store
 
 CHUNK = 4 << 20
 """Bytes read or written at a time."""
-SAMPLED_ABOVE = 1 << 20
-"""`fingerprint(sampled=True)` reads files up to this many bytes whole."""
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://")
 
 
@@ -75,7 +71,7 @@ def _filesystem(key: str) -> pafs.LocalFileSystem | Hdfs | Store:
     return Store(pafs.FileSystem.from_uri(key)[0], scheme)
 
 
-def _resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
+def resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
     """The file system that holds `uri`, and the path inside it.
 
     Raises:
@@ -98,7 +94,7 @@ def _resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
 
 def exists(uri: str) -> bool:
     """Whether `uri` is a file or a directory."""
-    filesystem, path = _resolve(uri)
+    filesystem, path = resolve(uri)
     return bool(filesystem.get_file_info(path).type != pafs.FileType.NotFound)
 
 
@@ -108,7 +104,7 @@ def size(uri: str) -> int:
     Raises:
         InputError: it is not a file.
     """
-    filesystem, path = _resolve(uri)
+    filesystem, path = resolve(uri)
     info = filesystem.get_file_info(path)
     if info.type != pafs.FileType.File:
         raise InputError("no such file", file=uri, remedy="check the path")
@@ -126,7 +122,7 @@ def open_input(uri: str, *, buffer: int = 0) -> pa.NativeFile:
         InputError: it does not exist or may not be read.
         StorageError: it is not known whether. Reading may raise it too.
     """
-    filesystem, path = _resolve(uri)
+    filesystem, path = resolve(uri)
     try:
         if isinstance(filesystem, pafs.LocalFileSystem):
             return filesystem.open_input_file(path)
@@ -165,7 +161,7 @@ def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None =
         temporary: directory on the same file system for the file in the making, where there has to be one (local disk,
             HDFS); beside `uri` by default.
     """
-    filesystem, path = _resolve(uri)
+    filesystem, path = resolve(uri)
     if isinstance(filesystem, pafs.LocalFileSystem):
         _parent(path)
         unfinished = _temporary(path if temporary is None else os.path.join(temporary, os.path.basename(path)))
@@ -183,7 +179,7 @@ def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary
         temporary: as for `publish_bytes`, for HDFS.
         durable: return only when the file would survive a power cut. Without it, the caller must be able to tell later.
     """
-    filesystem, path = _resolve(uri)
+    filesystem, path = resolve(uri)
     if isinstance(filesystem, pafs.LocalFileSystem):
         if os.stat(local).st_dev == os.stat(_parent(path)).st_dev:
             _rename(str(local), path, durable=durable)
@@ -199,7 +195,7 @@ def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary
 
 
 def _put(filesystem: Hdfs | Store, path: str, chunks: Iterable[bytes | memoryview], temporary: str | None) -> None:
-    folder = path.rpartition("/")[0] if temporary is None else _resolve(temporary)[1]
+    folder = path.rpartition("/")[0] if temporary is None else resolve(temporary)[1]
     filesystem.publish(path, chunks, f"{folder}/.{basename(path)}.{uuid.uuid4().hex}.tmp")
 
 
@@ -226,7 +222,7 @@ def _rename(temporary: str, path: str, *, durable: bool = True) -> None:
 
 def list_files(root: str) -> list[str]:
     """URIs of all files below the directory `root`, sorted; empty where it does not exist."""
-    filesystem, path = _resolve(root)
+    filesystem, path = resolve(root)
     selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
     names = [info.path for info in filesystem.get_file_info(selector) if info.type == pafs.FileType.File]
     prefix = path.rstrip("/")
@@ -235,76 +231,16 @@ def list_files(root: str) -> list[str]:
 
 def remove_tree(root: str) -> None:
     """Delete the directory `root` and all below it, if it exists."""
-    filesystem, path = _resolve(root)
+    filesystem, path = resolve(root)
     if filesystem.get_file_info(path).type == pafs.FileType.Directory:
         filesystem.delete_dir(path)
 
 
 def remove(uri: str) -> None:
     """Delete the file `uri`, if it exists."""
-    filesystem, path = _resolve(uri)
+    filesystem, path = resolve(uri)
     if filesystem.get_file_info(path).type == pafs.FileType.File:
         filesystem.delete_file(path)
-
-
-def expand(patterns: Iterable[str]) -> list[str]:
-    """Files that `patterns` (paths, directories or globs; `**` spans directories) name: absolute, sorted, each once.
-
-    Raises:
-        InputError: a pattern that names no file.
-    """
-    found: set[str] = set()
-    for pattern in patterns:
-        uri = absolute(pattern)
-        matched = _glob(uri) if re.search(r"[*?\[]", uri) else list_files(uri) if _is_directory(uri) else [uri]
-        if not matched or (matched == [uri] and not exists(uri)):
-            raise InputError("no file matches", file=pattern, remedy="check the path or the glob")
-        found.update(matched)
-    return sorted(found)
-
-
-def _is_directory(uri: str) -> bool:
-    filesystem, path = _resolve(uri)
-    return bool(filesystem.get_file_info(path).type == pafs.FileType.Directory)
-
-
-def _glob(uri: str) -> list[str]:
-    root = re.split(r"[*?\[]", uri, maxsplit=1)[0].rpartition("/")[0] or "/"
-    pattern = re.compile(_glob_regex(uri))
-    return [name for name in list_files(root) if pattern.match(name)]
-
-
-def _glob_regex(pattern: str) -> str:
-    """`**/` is any number of directories, `*` and `?` stay inside one component, as in a shell."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern)
-    special = {"**/": r"(?:[^/]+/)*", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
-    body = "".join(special.get(p) or (fnmatch.translate(p)[4:-3] if p.startswith("[") else re.escape(p)) for p in parts)
-    return rf"{body}\Z"
-
-
-def digest(uri: str) -> str:
-    """xxh3-64 of the whole file, hex."""
-    state = xxhash.xxh3_64()
-    with open_input(uri, buffer=CHUNK) as stream:
-        while block := stream.read(CHUNK):
-            state.update(block)
-    return state.hexdigest()
-
-
-def fingerprint(uri: str, *, sampled: bool = False) -> str:
-    """Identity of an input: xxh3-64 of its bytes, or with `sampled` of its size and 16 evenly spaced 64 KiB blocks.
-
-    Reading terabytes twice to know whether they changed is not always worth it; the sampled form is marked `sampled:`.
-    """
-    length = size(uri)
-    if not sampled or length <= SAMPLED_ABOVE:
-        return digest(uri)
-    state = xxhash.xxh3_64(str(length).encode())
-    with open_input(uri) as stream:
-        for block in range(16):
-            stream.seek((length - 65536) * block // 15)
-            state.update(stream.read(65536))
-    return f"sampled:{state.hexdigest()}"
 
 
 def _brief(error: BaseException) -> str:

@@ -19,13 +19,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from common.errors import InputError
-from dataprep.engine import commit, journal
+from dataprep.engine import commit, journal, paths
+from dataprep.engine.dataset import load_manifest
 from dataprep.mds.index import ShardEntry, index_json
 from dataprep.provenance import row_parts
 from dataprep.storage import files
 from dataprep.takedown.request import Gone, Request, find
 from dataprep.takedown.rewrite import rewrite
-from dataprep.verify import load_manifest
 from schemas.manifest import MANIFEST_NAME, Manifest, Removal, ShardReceipt
 
 FOLDER = "removed"
@@ -97,7 +97,7 @@ def _by_shard(manifest: Manifest, gone: Iterable[Gone]) -> Iterator[tuple[str, i
 
 def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, date: str, note: str) -> Outcome:
     change = journal.Change(out)
-    entries: list[ShardEntry] = files.read_json(files.join(out, commit.INDEX_NAME))["shards"]
+    entries: list[ShardEntry] = files.read_json(files.join(out, paths.INDEX_NAME))["shards"]
     number_of = {shard.name: number for number, shard in enumerate(manifest.shards)}
     receipts = list(manifest.shards)
     parts = {task: row_parts.read_part(out, task) for task in sorted({one.task for one in gone})}
@@ -116,7 +116,7 @@ def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, da
         change.put(row_parts.part_file(task), row_parts.part_bytes(left))
     after = _account(manifest, gone, receipts, request, date, note, len(changed))
     _record(change, after.removals[-1], request, gone)
-    change.put(commit.INDEX_NAME, index_json(entries))
+    change.put(paths.INDEX_NAME, index_json(entries))
     change.put(MANIFEST_NAME, commit.manifest_json(after))
     change.commit()
     return Outcome(after, gone, changed)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.provenance import row_parts
+from dataprep.storage.urls import on_host
 from schemas.manifest import Manifest
 
 _THREADS = 8
@@ -61,15 +60,6 @@ class Gone:
     uid: str
     tokens: int
     images: int
-
-
-def on_host(url: str, hosts: Iterable[str]) -> bool:
-    """Whether `url` lies on one of `hosts` (lower case) or on a subdomain of one."""
-    try:
-        name = (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return False
-    return any(name == host or name.endswith(f".{host}") for host in hosts)
 
 
 def find(out: str, manifest: Manifest, request: Request) -> list[Gone]:

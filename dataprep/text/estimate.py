@@ -16,7 +16,8 @@ from dataprep.text import inputs
 from dataprep.text.config import TextJob
 from dataprep.text.read import Document, Reject, documents
 from dataprep.text.selection import evaluation_sets, minhash
-from dataprep.tokens.tokenizer import encoder, load
+from dataprep.tokens.encoder import encoder
+from dataprep.tokens.tokenizer import load
 
 SHARE = 1000
 MIN_BYTES = 8 << 20

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from common.errors import InputError
 from dataprep.engine.tasks import Task
-from dataprep.storage import files
+from dataprep.storage import files, globs
 from dataprep.text.config import TextJob
 
 _THREADS = 32
@@ -43,7 +43,7 @@ def expand(job: TextJob) -> list[str]:
     Raises:
         InputError: an entry that names no file (of a list, with its line), or an empty list.
     """
-    found = set(files.expand(job.inputs))
+    found = set(globs.expand(job.inputs))
     if job.input_list is not None:
         found.update(_listed(job.input_list))
     return sorted(found)
@@ -63,7 +63,7 @@ def _listed(path: str) -> set[str]:
     def one(numbered: tuple[int, str]) -> list[str]:
         number, entry = numbered
         try:
-            return files.expand([entry])
+            return globs.expand([entry])
         except InputError as error:
             raise InputError(f"{entry}: {error.problem}", file=path, line=number, remedy=error.remedy) from None
 

@@ -14,12 +14,13 @@ from pyspark.sql import SparkSession
 
 from common.errors import InputError
 from dataprep.engine import commit
+from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
-from dataprep.engine.plan import Plan, begin, describe_inputs
+from dataprep.engine.plan import Plan, begin
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Receipt, run_tasks
 from dataprep.provenance import token_parts
-from dataprep.storage import files
+from dataprep.storage import files, globs
 from dataprep.text import inputs, report, tokenize
 from dataprep.text.config import TextJob
 from dataprep.text.selection import evaluation_sets, select
@@ -86,7 +87,7 @@ def check(job: TextJob) -> None:
     """
     inputs.expand(job)
     for one in job.decontaminate.sets if job.decontaminate else []:
-        files.expand(one.files)
+        globs.expand(one.files)
     load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
 
 

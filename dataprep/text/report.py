@@ -21,11 +21,11 @@ from common.html.bar_chart import bars
 from dataprep.engine.tasks import Receipt
 from dataprep.provenance.why import why
 from dataprep.storage import files
-from dataprep.text import length_bins, tokenize
+from dataprep.text import left_out, length_bins, tokenize
 from dataprep.text.config import TextJob
-from dataprep.text.selection import select
 from dataprep.text.shards import SplitShards
-from dataprep.tokens.tokenizer import TokenizerSpec, reference
+from dataprep.tokens.encoder import reference
+from dataprep.tokens.tokenizer import TokenizerSpec
 from schemas.manifest import Manifest
 
 NAME = "report.html"
@@ -148,7 +148,7 @@ def _rejects(out: str, number: int, job: TextJob) -> Iterator[tuple[str, int, st
             row = orjson.loads(line)
             yield row["reason"], row["line"], row["detail"]
     if job.selects:
-        with files.open_input(files.join(out, select.rejects_file(number))) as stream:
+        with files.open_input(files.join(out, left_out.rejects_file(number))) as stream:
             rows = pq.read_table(stream).to_pylist()
         for row in rows:
             yield row["reason"], row["line"], _counterpart(row)

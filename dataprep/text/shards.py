@@ -18,7 +18,8 @@ import numpy.typing as npt
 from pyspark.sql import SparkSession
 
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Receipt, Scratch, Task, run_tasks
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt, Task, run_tasks
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import write_rows
 from dataprep.storage import files

@@ -16,16 +16,18 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from dataprep.engine.plan import STAGING
-from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.engine.paths import STAGING
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
 from dataprep.provenance import token_parts
 from dataprep.storage import files
+from dataprep.text import left_out
 from dataprep.text.config import TextJob
 from dataprep.text.inputs import Input
 from dataprep.text.length_bins import EDGES, counted
 from dataprep.text.read import Document, Reject, at, documents
-from dataprep.text.selection import select
-from dataprep.tokens.tokenizer import Encode, TokenizerSpec, encoder
+from dataprep.tokens.encoder import Encode, encoder
+from dataprep.tokens.tokenizer import TokenizerSpec
 
 STAGE = "tokenize"
 BATCH = 4 << 20
@@ -52,7 +54,7 @@ def splits(job: TextJob) -> list[str]:
 def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerSpec) -> Receipt:
     """Encode one input file. The receipt has: rows, tokens, characters, lengths, rejected, warning, splits."""
     coder, encode, warning = encoder(spec), None, None
-    dropped = select.dropped(scratch.out, payload.number) if job.selects else {}
+    dropped = left_out.dropped(scratch.out, payload.number) if job.selects else {}
     rows = characters = 0
     with ExitStack() as open_files:
         sinks = {name: _Sink(name, payload, scratch, job, spec, open_files) for name in splits(job)}

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from tests.support import ROOT, command_environment
 
 LIMIT_S = 500

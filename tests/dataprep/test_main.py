@@ -12,12 +12,13 @@ from pyspark.sql import SparkSession
 
 from common.errors import InputError
 from dataprep.__main__ import main
-from dataprep.engine.plan import TEMPORARY
+from dataprep.engine.paths import TEMPORARY
 from dataprep.mds import read
 from dataprep.provenance.why import why
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
-from dataprep.tokens.tokenizer import TokenizerSpec, encoder
+from dataprep.tokens.encoder import encoder
+from dataprep.tokens.tokenizer import TokenizerSpec
 
 SEQ_LEN = 64
 

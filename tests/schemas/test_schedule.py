@@ -15,7 +15,8 @@ from common.errors import InputError
 from schemas.manifest import TokenCounts, TokenizerIdentity
 from schemas.order.learning_rate import Piece
 from schemas.order.mixing import SHARE_UNIT
-from schemas.schedule import Phase, Schedule, Source
+from schemas.phases import Phase, Source
+from schemas.schedule import Schedule
 
 TOKENIZER = TokenizerIdentity(digest="d" * 64, vocabulary_size=1000, end_of_text_id=0, pad_id=1, image_id=1000)
 

@@ -16,7 +16,7 @@ from schemas.schedule import Schedule
 from tests.train import synthetic
 from train.checkpoint.save import CheckpointStore
 from train.config.run_config import RunConfig
-from train.run.trainer import build_model
+from train.models.build import build_model
 
 SHAPE = {"width": 128, "layers": 2, "heads": 4, "kv_heads": 2, "head_width": 32, "mlp_width": 192}
 PATCH = {"kind": "patch", "width": 32, "layers": 1, "heads": 2}

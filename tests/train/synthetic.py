@@ -14,7 +14,8 @@ from streaming import MDSWriter
 
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
 from schemas.order.learning_rate import Piece
-from schemas.schedule import Phase, Schedule, Source
+from schemas.phases import Phase, Source
+from schemas.schedule import Schedule
 
 SEQ_LEN = 32
 TOKENIZER = TokenizerIdentity(digest="synthetic", vocabulary_size=60, end_of_text_id=0, pad_id=1, image_id=60)

@@ -17,10 +17,10 @@ from schemas.manifest import ImageGeometry
 from schemas.run_log import Step, steps
 from schemas.schedule import Schedule
 from tests.train import ranks
-from train.checkpoint import save
+from train.checkpoint import folder
 from train.config.run_config import RunConfig
+from train.run.device import choose_device
 from train.run.launch import fit
-from train.run.trainer import choose_device
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -85,7 +85,7 @@ def test_options_change_no_loss(schedule, tmp_path, change):
 def test_a_run_that_goes_on_takes_the_same_steps_to_the_bit(schedule, tmp_path, change):
     expected = trained(schedule, tmp_path / "whole", **change)
     shutil.copytree(tmp_path / "whole", tmp_path / "again")
-    for path in save.complete(tmp_path / "again/checkpoints"):
+    for path in folder.complete(tmp_path / "again/checkpoints"):
         if int(path.name) > 24:
             shutil.rmtree(path)
     found = trained(schedule, tmp_path / "again", **change)

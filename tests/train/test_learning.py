@@ -27,8 +27,9 @@ from demo.world.render import encode, render
 from demo.world.scene import Scene, draw, stream
 from schemas.manifest import ImageGeometry, Manifest, TokenizerIdentity
 from schemas.order.learning_rate import Piece
+from schemas.phases import Phase
 from schemas.run_log import steps
-from schemas.schedule import Phase, Schedule
+from schemas.schedule import Schedule
 from tests.train import ranks, synthetic
 from train.config.run_config import RunConfig
 from train.evaluation.evaluate import evaluate

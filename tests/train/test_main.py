@@ -12,7 +12,7 @@ import pytest
 
 from schemas.run_log import steps
 from tests.train import synthetic
-from train.checkpoint.save import complete
+from train.checkpoint.folder import complete
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSER = Path(sys.executable).with_name("composer")

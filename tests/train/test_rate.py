@@ -6,7 +6,7 @@ import pytest
 from composer.devices import DeviceCPU
 
 from tests.train import ranks, synthetic
-from train.checkpoint import save
+from train.checkpoint import folder
 from train.config.run_config import RunConfig
 from train.run.trainer import build_trainer
 
@@ -43,7 +43,7 @@ def test_rate_is_the_schedules_through_trunk_resume_and_branch(tmp_path):
 
     resumed = ranks.settings("", tmp_path / "resumed", checkpoint={"every": 3})
     shutil.copytree(tmp_path / "trunk", tmp_path / "resumed")
-    for path in save.complete(tmp_path / "resumed/checkpoints"):
+    for path in folder.complete(tmp_path / "resumed/checkpoints"):
         if int(path.name) > 72:
             shutil.rmtree(path)
     assert rates(resumed, schedule) == found[9:]

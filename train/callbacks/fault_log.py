@@ -10,40 +10,15 @@ function of its schedule and this list.
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from statistics import fmean, pstdev
 from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from common.errors import InputError
-from schemas.run_log import Step
 from schemas.strict_model import Strict
 
 FAULTS_NAME = "faults.jsonl"
-LEAST = 20
-"""Steps of a source before its loss is judged."""
-Action = Literal["stop", "skip", "roll_back"]
-
-
-class FaultConfig(Strict):
-    """When a step counts as faulty, and what follows."""
-
-    non_finite: Action = "stop"
-    """Loss or gradient norm is NaN or infinite."""
-    spike: Literal["ignore", "stop", "skip", "roll_back"] = "ignore"
-    """A source's loss is far above its average over the last `window` steps."""
-    deviations: float = Field(default=6.0, gt=0)
-    """How far, in standard deviations of the window (of at least 1 % of the average)."""
-    window: int = Field(default=200, ge=LEAST)
-    """Steps that a loss is compared with."""
-    give_up: int = Field(default=1, gt=0)
-    """After a roll-back: steps whose updates are withheld, the last of them the faulty one."""
-    limit: int = Field(default=20, gt=0)
-    """Faults in a run before it stops whatever the policy: so many are no accident."""
 
 
 class Fault(Strict):
@@ -99,39 +74,3 @@ class FaultLog:
     def covers(self, start: int, stop: int) -> bool:
         """Whether the update of a step over samples [start, stop) is withheld."""
         return any(fault.start < stop and start < fault.stop for fault in self.faults)
-
-
-class Judge:
-    """Recent losses of each source, and what stands out from them."""
-
-    def __init__(self, config: FaultConfig) -> None:
-        self.config = config
-        self._recent: dict[str, deque[float]] = {}
-
-    def recall(self, steps: Iterable[Step]) -> None:
-        """Become what a judge is that has seen all these steps of a run, from its first on."""
-        for step in steps:
-            if not step.withheld:
-                self.learn(step.loss_by_source)
-
-    def learn(self, loss_by_source: Mapping[str, float]) -> None:
-        """Take the losses of a sound step into account."""
-        for source, loss in loss_by_source.items():
-            self._recent.setdefault(source, deque(maxlen=self.config.window)).append(loss)
-
-    def verdict(self, loss_by_source: Mapping[str, float], gradient_norm: float) -> tuple[str, Action] | None:
-        """What is wrong with a step, and what to do; None if nothing is, or it is to be ignored."""
-        if not all(map(math.isfinite, (*loss_by_source.values(), gradient_norm))):
-            return "loss or gradient is not finite", self.config.non_finite
-        if self.config.spike == "ignore":
-            return None
-        for source, loss in loss_by_source.items():
-            recent = self._recent.get(source, ())
-            if len(recent) < LEAST:
-                continue
-            average = fmean(recent)
-            deviation = max(pstdev(recent, average), 0.01 * average)
-            if loss > average + self.config.deviations * deviation:
-                apart = (loss - average) / deviation
-                return f"loss of '{source}' is {loss:.3f}, {apart:.1f} deviations above average", self.config.spike
-        return None

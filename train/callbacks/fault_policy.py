@@ -14,8 +14,10 @@ from composer.utils import dist
 
 from common.errors import InputError
 from schemas.run_log import steps
-from train.callbacks.fault_log import Action, Fault, FaultConfig, FaultLog, Judge, RolledBack
+from train.callbacks.fault_log import Fault, FaultLog, RolledBack
+from train.callbacks.loss_spikes import Judge
 from train.callbacks.metrics_log import Metrics
+from train.config.fault_config import Action, FaultConfig
 
 
 class Faults(Callback):

@@ -7,9 +7,7 @@ any hand is up is the last. The launcher may die without telling its ranks; the 
 
 from __future__ import annotations
 
-import ctypes
 import signal
-import sys
 from types import FrameType
 from typing import Any
 
@@ -44,9 +42,3 @@ class Leaving(Callback):
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
-
-
-def die_with_parent() -> None:
-    """Get SIGTERM when the launcher dies (Linux), so that no rank trains on as an orphan."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -17,7 +17,8 @@ from composer.utils import dist
 from schemas.schedule import Schedule
 from train.callbacks.metrics_log import truncate
 from train.callbacks.step_facts import StepRecord
-from train.loader.held_out import HeldOut, row_losses
+from train.loader.held_out import HeldOut
+from train.models.row_losses import row_losses
 from train.models.vlm import VisionLanguageModel
 
 HELD_OUT_NAME = "held_out.jsonl"

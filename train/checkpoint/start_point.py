@@ -14,13 +14,14 @@ import torch
 from composer.utils import dist
 
 from common.errors import InputError
+from common.uri import is_remote
 from schemas.schedule import Schedule
-from train.checkpoint import save
+from train.checkpoint import folder as checkpoint_folder
+from train.checkpoint import state
 from train.checkpoint.history_check import check_past
 from train.checkpoint.remote_store import STATE, RemoteError, RemoteStore
-from train.checkpoint.save import Saved
+from train.checkpoint.state import Saved
 from train.config.run_config import RunConfig
-from train.loader.cache.download import is_remote
 
 TRUNK = "trunk"
 """Folder in `out` for a checkpoint of another run, from its arrival until it has been loaded."""
@@ -55,8 +56,8 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
     if choice is None:
         return None
     _on_every_node(choice, run)
-    saved = save.read(choice.path)
-    check_past(schedule, saved.position, saved.past, save.schedule_of(choice.path))
+    saved = state.read(choice.path)
+    check_past(schedule, saved.position, saved.past, state.schedule_of(choice.path))
     return choice.path, saved
 
 
@@ -70,8 +71,8 @@ def drop_trunk(run: RunConfig) -> None:
 
 def _own(run: RunConfig) -> Choice | None:
     """The run's own latest, whether on disk or remote."""
-    folder, uri = run.out / save.FOLDER, run.checkpoint.remote
-    names = [path.name for path in save.complete(folder)]
+    folder, uri = run.out / checkpoint_folder.FOLDER, run.checkpoint.remote
+    names = [path.name for path in checkpoint_folder.complete(folder)]
     if uri is not None:
         try:
             names += RemoteStore(uri).complete()
@@ -90,8 +91,8 @@ def _branch(run: RunConfig, schedule: Schedule) -> Choice | None:
         path = Path(place)
         if (path / STATE).is_file():
             return Choice(path, None)
-        found = save.complete(path / save.FOLDER) or save.complete(path)
-        shared = next((one for one in reversed(found) if _shared(save.read(one), schedule)), None)
+        found = checkpoint_folder.complete(path / checkpoint_folder.FOLDER) or checkpoint_folder.complete(path)
+        shared = next((one for one in reversed(found) if _shared(state.read(one), schedule)), None)
         return Choice(shared or _none(place, len(found)), None)
     try:
         parent, _, name = place.rstrip("/").rpartition("/")
@@ -99,7 +100,7 @@ def _branch(run: RunConfig, schedule: Schedule) -> Choice | None:
             return Choice(run.out / TRUNK / name, parent)
         store = RemoteStore(place, "branch_from")
         names = store.complete()
-        pasts = ((one, save.parse(store.state(one), f"{store.uri}/{one}")) for one in reversed(names))
+        pasts = ((one, state.parse(store.state(one), f"{store.uri}/{one}")) for one in reversed(names))
         shared_name = next((one for one, saved in pasts if _shared(saved, schedule)), None)
     except RemoteError as error:
         problem = f"cannot read checkpoints ({error})"
@@ -126,7 +127,7 @@ def _on_every_node(choice: Choice, run: RunConfig) -> None:
         try:
             store = RemoteStore(remote)
             store.get(path.name, path.parent)
-            if path.parent == run.out / save.FOLDER:
+            if path.parent == run.out / checkpoint_folder.FOLDER:
                 store.get_logs(run.out)
         except RemoteError as error:
             problem = str(error)

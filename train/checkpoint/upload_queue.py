@@ -20,9 +20,9 @@ from typing import Self
 from composer.utils import dist
 
 from common.errors import InputError
-from train.checkpoint import save
+from train.checkpoint import folder, state
+from train.checkpoint.folder import FOLDER, complete
 from train.checkpoint.remote_store import RemoteError, RemoteStore
-from train.checkpoint.save import FOLDER, complete
 from train.config.run_config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,12 +126,12 @@ class Uploads:
         while (path := self._next()) is not None:
             began = time.monotonic()
             try:
-                lasting = save.read(path).lasting
+                lasting = state.read(path).lasting
                 self._put(path)
             finally:
                 with self.lock:
                     self.uploading = None
-                    save.prune(self.out / FOLDER, self.keep)  # it was spared
+                    folder.prune(self.out / FOLDER, self.keep)  # it was spared
             self._lasting[path.name] = lasting
             print(f"checkpoint {path.name} is at {self.remote.uri} after {time.monotonic() - began:.0f} s",
                   file=sys.stderr, flush=True)  # fmt: skip
@@ -144,7 +144,7 @@ class Uploads:
         """The checkpoint to upload now."""
         assert self._lasting is not None
         with self.lock:
-            on_disk, old = complete(self.out / FOLDER), save.outdated(self.out / FOLDER, self.keep)
+            on_disk, old = complete(self.out / FOLDER), folder.outdated(self.out / FOLDER, self.keep)
             missing = [path for path in on_disk if path.name not in self._lasting and path not in old]
             if not missing or self._closing:
                 return None
@@ -177,6 +177,6 @@ class Uploads:
     def _stays(self, name: str) -> bool:
         """Whether pruning must leave a remote checkpoint; one that cannot be understood is left."""
         try:
-            return save.parse(self.remote.state(name), self.remote.uri).lasting
+            return state.parse(self.remote.state(name), self.remote.uri).lasting
         except InputError:
             return True

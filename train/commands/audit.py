@@ -38,13 +38,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Audit and print; returns the exit status."""
     from train.callbacks.metrics_log import METRICS_NAME
-    from train.checkpoint import save  # torch takes seconds, and --help none
+    from train.checkpoint import (
+        state,
+    )
 
     log = options.what if options.what.suffix == ".jsonl" else options.what / METRICS_NAME
     carried = _checkpoint(options.what.parent if options.what.is_file() else options.what, required=not log.is_file())
     schedule = Schedule.load(options.schedule) if options.schedule else None
     if schedule is None and carried is not None:
-        schedule = save.schedule_of(carried)
+        schedule = state.schedule_of(carried)
     if schedule is None:
         raise InputError("carries no schedule", file=options.what, remedy="name it: --schedule schedule.json")
     status = 0
@@ -56,10 +58,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _checkpoint(path: Path, *, required: bool) -> Path | None:
-    from train.checkpoint import save
+    from train.checkpoint import folder
 
     try:
-        return save.find(path)
+        return folder.find(path)
     except InputError:
         if required:
             raise
@@ -67,9 +69,9 @@ def _checkpoint(path: Path, *, required: bool) -> Path | None:
 
 
 def _audit_checkpoint(path: Path, schedule: Schedule) -> int:
-    from train.checkpoint import save
+    from train.checkpoint import state
 
-    saved = save.read(path)
+    saved = state.read(path)
     progress = _progress(saved.position)
     return _report(
         path, schedule, of_checkpoint(schedule, saved.position, saved.past, saved.samples, saved.drawn, progress)

@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Work through the sweep."""
     from train.commands.evaluate import pair, parts
     from train.evaluation.tasks import task_named
-    from train.sweep.worker_pool import Scoring, work
+    from train.sweep.scoring import Scoring
+    from train.sweep.worker_pool import work
 
     for name in ("workers", "threads", "limit"):
         if getattr(args, name) is not None and getattr(args, name) < 1:

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, PositiveInt
 from common import yaml_file
 from schemas.schedule import Schedule
 from schemas.strict_model import Strict
-from train.callbacks.fault_log import FaultConfig
+from train.config.fault_config import FaultConfig
 from train.config.model_config import ModelConfig
-from train.models.sharding import ParallelConfig
+from train.config.parallel_config import ParallelConfig
 
 Place = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
 """A path or a URL: as a `Path`, `s3://` would lose a slash."""

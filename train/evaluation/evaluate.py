@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from common import atomic_files
-from common.errors import InputError
 from schemas.run_log import Answer, Scores, Tally
-from train.checkpoint import save
+from train.checkpoint import folder, load, state
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import PromptEncoder
 from train.evaluation.questions import Question, load_questions
-from train.loader.rows.decode import DamagedRowError, decode_image
+from train.evaluation.read_image import read_image
 from train.models.vlm import VisionLanguageModel
 from train.tokenizer_check import tokenizer_of
 
@@ -31,11 +30,11 @@ def evaluate(
     Raises:
         InputError: checkpoint, tokenizer, questions or an image cannot be used.
     """
-    found = save.find(path)
-    saved = save.read(found)
+    found = folder.find(path)
+    saved = state.read(found)
     file = tokenizer_of(tokenizer, saved.run.tokenizer, saved.tokenizer)
     model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)
-    save.load_weights(found, model)
+    load.load_weights(found, model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     questions = load_questions(questions_file)
@@ -106,15 +105,3 @@ def tally(group: Outcomes) -> Tally:
 def write(scores: Scores, path: Path) -> None:
     """Write scores as JSON, whole or not at all."""
     atomic_files.write_text(path, scores.model_dump_json(indent=1) + "\n")
-
-
-def read_image(path: Path, size: int) -> NDArray[np.uint8]:
-    """RGB pixels [3, size, size] of an image file.
-
-    Raises:
-        InputError: it cannot be read or decoded.
-    """
-    try:
-        return decode_image(path.read_bytes(), size)
-    except (OSError, DamagedRowError) as error:
-        raise InputError(f"cannot use the image ({error})", file=path) from None

@@ -19,8 +19,9 @@ from train.evaluation.official_files import digest
 from train.evaluation.scored_model import weights_digest
 from train.evaluation.task_runner import identity_of, kept, standard_error, summary_of
 from train.export.hugging_face_model import load
-from train.loader.held_out import HeldOut, row_losses
+from train.loader.held_out import HeldOut
 from train.loader.rows.batch import Batch
+from train.models.row_losses import row_losses
 
 
 def held_out_loss(

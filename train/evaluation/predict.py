@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.evaluation.evaluate import read_image
 from train.evaluation.generation import Stem, answer, batches
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import Prompt
+from train.evaluation.read_image import read_image
 from train.evaluation.scored_model import Subject
 from train.evaluation.task import OFFICIAL, Item
 

@@ -24,8 +24,8 @@ import torch
 from common import atomic_files
 from common.errors import InputError, exit_code
 from common.file_lock import exclusive
+from common.process import die_with_parent
 from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task, task_file
-from train.callbacks.graceful_stop import die_with_parent
 from train.evaluation import official_files
 from train.evaluation.predict import Settings, predict, read_predictions, threads_each
 from train.evaluation.scored_model import Subject, open_subject

@@ -15,8 +15,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from train.checkpoint import save
-from train.checkpoint.save import Saved
+from train.checkpoint import folder, state
+from train.checkpoint import load as checkpoint_load
+from train.checkpoint.state import Saved
 from train.export.hugging_face_configs import model_config, text_config
 from train.export.tensor_names import fill, renamed
 from train.models.vlm import VisionLanguageModel
@@ -39,10 +40,10 @@ def load(path: Path) -> Loaded:
     Raises:
         InputError: there is none, it is damaged, or it holds another model's tensors.
     """
-    found = save.find(path)
-    saved = save.read(found)
+    found = folder.find(path)
+    saved = state.read(found)
     model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)
-    save.load_weights(found, model)
+    checkpoint_load.load_weights(found, model)
     return Loaded(found, saved, model.eval())
 
 
@@ -66,7 +67,7 @@ def hugging_face(loaded: Loaded, *, decoder_only: bool = False) -> PreTrainedMod
 
 def sequence_length(loaded: Loaded) -> int:
     """Tokens of a training sequence, where a schedule is at hand to say it."""
-    schedule = save.schedule_of(loaded.path)
+    schedule = state.schedule_of(loaded.path)
     return schedule.seq_len if schedule is not None else DEFAULT_LENGTH
 
 

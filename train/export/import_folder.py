@@ -22,12 +22,12 @@ from common import yaml_file
 from common.errors import InputError
 from schemas.manifest import TokenizerIdentity
 from schemas.schedule import Schedule
-from train.checkpoint import save
+from train.checkpoint import folder
 from train.checkpoint.save import CheckpointStore
 from train.config.decoder_config import DecoderConfig
 from train.config.run_config import RunConfig
 from train.export.tensor_names import DECODER, text_name
-from train.run.trainer import build_model
+from train.models.build import build_model
 from train.tokenizer_check import checked_tokenizer
 
 _NEUTRAL = {
@@ -50,7 +50,7 @@ def import_trunk(source: Path, run_file: Path) -> Path:
     """
     run = yaml_file.load(run_file, RunConfig)
     schedule = Schedule.load(run.schedule)
-    if save.complete(run.out / save.FOLDER):
+    if folder.complete(run.out / folder.FOLDER):
         problem = "the run has checkpoints already"
         raise InputError(problem, file=run.out, remedy="import into a run that has not begun")
     shape = decoder_shape(source)

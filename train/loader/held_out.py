@@ -7,24 +7,20 @@ in the dataset's order from its first on, so that the figure of a point of one r
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from common.errors import InputError
 from schemas.manifest import ImageGeometry, Manifest, TokenizerIdentity
-from schemas.schedule import Source
+from schemas.phases import Source
 from train.loader.cache.download import Patience
-from train.loader.rows.batch import Batch
+from train.loader.rows.batch import Batch, idle
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import DamagedRowError, Row, decode_row
-from train.loader.rows.microbatches import idle
 from train.loader.sources.shard_table import Shard, ShardTable
 from train.loader.sources.source_stream import SourceStream
-from train.models.vlm import VisionLanguageModel
 
 _REMEDY = "prepare held-out data as the training data was"
 
@@ -96,27 +92,6 @@ class HeldOut:
             self._stream.prepare_shard(shard)
             self._open = shard
         return self._open
-
-
-def row_losses(
-    model: VisionLanguageModel, batches: Iterable[Batch], on_device: Callable[[Batch], Batch]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each batch [B], on the model's device: cross-entropy in nats summed over a row's tokens, and how many.
-
-    The model is left in the mode that it was in.
-    """
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            for batch in batches:
-                placed = on_device(batch)
-                nll, (rows, length) = model(placed).nll.double(), placed["input_ids"].shape
-                row_of = placed["loss_index"] // length
-                sums = nll.new_zeros(rows).index_add_(0, row_of, nll)
-                yield sums, torch.bincount(row_of, minlength=rows)
-    finally:
-        model.train(training)
 
 
 def _stream(path: Path, manifest: Manifest, scratch: Path) -> SourceStream:

@@ -12,53 +12,27 @@ ranks without images, `train.loader.rows.microbatches` for ranks with fewer rows
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from common.errors import InputError
-from schemas.strict_model import Strict
+from train.config.parallel_config import ParallelConfig
 
 
-class ParallelConfig(Strict):
-    """How ranks share the model."""
+def mesh_of(config: ParallelConfig, ranks: int, device: str) -> DeviceMesh:
+    """Arrange the ranks in the shape that `config` asks for.
 
-    strategy: Literal["ddp", "fsdp"] = "ddp"
-    """`ddp`: every rank holds the whole model and optimizer. `fsdp`: FSDP2, each rank holds its share of both."""
-    replicas: int = Field(default=1, gt=0)
-    """Copies of the sharded model (HSDP): ranks / replicas share a copy; the number of nodes is a good value."""
-    reshard_after_forward: bool = True
-    """Give a block's gathered weights up between forward and backward: less memory, one more gather."""
-
-    def shape(self, ranks: int) -> tuple[int, ...]:
-        """The mesh's: (shards,), or (replicas, shards).
-
-        Raises:
-            InputError: replicas do not divide ranks.
-        """
-        if ranks % self.replicas:
-            raise InputError(
-                f"{ranks} ranks cannot hold {self.replicas} replicas evenly",
-                field="parallel.replicas",
-                remedy="choose a divisor of the number of ranks",
-            )
-        return (ranks,) if self.replicas == 1 else (self.replicas, ranks // self.replicas)
-
-    def mesh(self, ranks: int, device: str) -> DeviceMesh:
-        """The ranks in that shape.
-
-        Raises:
-            InputError: replicas do not divide ranks, or there is no GPU for them.
-        """
-        shape = self.shape(ranks)
-        if len(shape) == 2 and device == "cpu":  # torch 2.7 asserts on a CUDA event there
-            raise InputError("replicas need GPUs", field="parallel.replicas", remedy="use 1")
-        return init_device_mesh(device, shape, mesh_dim_names=("replicate", "shard")[-len(shape) :])
+    Raises:
+        InputError: replicas do not divide ranks, or there is no GPU for them.
+    """
+    shape = config.shape(ranks)
+    if len(shape) == 2 and device == "cpu":  # torch 2.7 asserts on a CUDA event there
+        raise InputError("replicas need GPUs", field="parallel.replicas", remedy="use 1")
+    return init_device_mesh(device, shape, mesh_dim_names=("replicate", "shard")[-len(shape) :])
 
 
 def shard(

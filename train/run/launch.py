@@ -11,16 +11,17 @@ from composer.devices import Device
 from composer.utils import dist
 
 from common.errors import InputError
+from common.process import die_with_parent
 from schemas.schedule import Schedule
 from train.callbacks.checkpointing import await_uploads
 from train.callbacks.fault_log import RolledBack
-from train.callbacks.graceful_stop import die_with_parent
 from train.checkpoint.upload_queue import Uploads
 from train.config.run_config import RunConfig
 from train.loader.cache.download import is_disk_full
 from train.loader.errors import ended_by_another
+from train.run.device import choose_device
 from train.run.out_of_memory import advice
-from train.run.trainer import build_trainer, choose_device
+from train.run.trainer import build_trainer
 
 
 def launch(run: RunConfig, schedule: Schedule) -> None:

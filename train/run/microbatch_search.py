@@ -19,8 +19,8 @@ from composer.devices import Device
 from composer.utils import dist
 
 from schemas.schedule import Schedule
+from train.config.parallel_config import ParallelConfig
 from train.loader.rows.batch import Batch, make_batch
-from train.models.sharding import ParallelConfig
 from train.models.vlm import VisionLanguageModel
 from train.run.out_of_memory import ran_out
 

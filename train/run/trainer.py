@@ -7,15 +7,12 @@ samples, and gradients are weighted by loss-bearing tokens over all ranks.
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from functools import partial
 
-import torch
 from composer import Trainer
 from composer.core import Callback, DataSpec, Precision, Time, TimeUnit
-from composer.devices import Device, DeviceCPU, DeviceGPU
-from composer.utils import dist, reproducibility
+from composer.devices import Device
+from composer.utils import dist
 
 from common.errors import InputError
 from schemas.schedule import Schedule
@@ -30,7 +27,7 @@ from train.callbacks.learning_rate import ScheduledRate
 from train.callbacks.metrics_log import Metrics
 from train.callbacks.progress import Progress
 from train.callbacks.step_facts import StepRecord
-from train.checkpoint import save
+from train.checkpoint import load
 from train.checkpoint.save import CheckpointStore
 from train.checkpoint.start_point import drop_trunk, starting_point
 from train.checkpoint.upload_queue import Uploads
@@ -41,62 +38,16 @@ from train.loader.dataset import ScheduleDataset
 from train.loader.held_out import HeldOut
 from train.loader.rows.batch import samples_in_batch, tokens_in_batch
 from train.loader.rows.microbatches import Microbatches
+from train.models.build import build_model
 from train.models.cost import training_flops
 from train.models.decoder import Block
-from train.models.sharding import shard
-from train.models.towers import Shapes
+from train.models.sharding import mesh_of, shard
 from train.models.vlm import VisionLanguageModel
 from train.run.loggers import build_loggers
 from train.run.microbatch_search import search
 from train.run.optimizer import build_optimizer
+from train.run.step_plan import Steps
 from train.tokenizer_check import checked_tokenizer
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How the run is cut into steps on this cluster."""
-
-    global_batch: int
-    """Rows of all ranks in a step."""
-    ranks: int
-    stop: int
-    """Position where training ends."""
-
-    @classmethod
-    def of(cls, run: RunConfig, schedule: Schedule, ranks: int) -> Steps:
-        """Check that ranks share a step evenly.
-
-        The run's last step may be short; one with fewer rows than ranks is left out, since some would have nothing.
-        """
-        global_batch = run.global_batch or schedule.global_batch
-        if global_batch % ranks:
-            raise InputError(
-                f"a global batch of {global_batch} rows cannot be shared evenly by {ranks} ranks",
-                field="global_batch",
-                remedy="choose a multiple of the number of ranks; the order of samples does not depend on it",
-            )
-        return cls(global_batch, ranks, schedule.total_samples)
-
-    def stop_from(self, start: int) -> int:
-        """Position after the last step of a run that goes on from `start`."""
-        tail = (self.stop - start) % self.global_batch
-        if not 0 < tail < self.ranks:
-            return self.stop
-        log.warning(
-            "the run ends %d samples before its schedule: its last step would have fewer rows than the %d ranks; "
-            "start it once more on fewer ranks to train on them",
-            tail,
-            self.ranks,
-        )
-        return self.stop - tail
-
-
-def build_model(run: RunConfig, schedule: Schedule, towers: Shapes | None = None) -> VisionLanguageModel:
-    """The run's model with its initial weights, the same on every rank; see `VisionLanguageModel.of` for `towers`."""
-    reproducibility.seed_all(run.seed)
-    return VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry, towers)
 
 
 def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[Trainer, ScheduleDataset] | None:
@@ -138,7 +89,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
             # Few numbers of rows occur, and attention is compiled for each; numbers of images are many.
             block.compile(dynamic=False if isinstance(block, Block) else None)
     if run.parallel.strategy == "fsdp":
-        mesh = run.parallel.mesh(ranks, "cuda" if device.name == "gpu" else device.name)
+        mesh = mesh_of(run.parallel, ranks, "cuda" if device.name == "gpu" else device.name)
         model.lockstep = True
         shard(model, model.blocks(), run.parallel, mesh, run.precision)
     optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
@@ -148,8 +99,8 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         else min(run.microbatch, rows)
     )
     if begin:
-        save.load_weights(begin[0], model, decoder_only=decoder_only)
-        save.load_optimizer(begin[0], model, optimizer)
+        load.load_weights(begin[0], model, decoder_only=decoder_only)
+        load.load_optimizer(begin[0], model, optimizer)
         drop_trunk(run)
 
     record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
@@ -199,20 +150,6 @@ def _held_out(
     terms = partial(HeldOut, tokenizer=schedule.tokenizer, geometry=schedule.geometry, seq_len=schedule.seq_len)
     sources = {name: terms(path, limit=run.evaluation.rows) for name, path in run.evaluation.sources.items()}
     return [Evaluating(model, sources, schedule, record, run.out, rows=rows, last=last)]
-
-
-def choose_device(patience: float = 0.0) -> Device:
-    """CUDA where there is one (several ranks take theirs by number, a single one torch's current), else the CPU.
-
-    Process groups are started for it. Ranks wait for each other for longer than the loader has `patience` (s) with a
-    remote, so that it says why they end.
-    """
-    device: Device = DeviceCPU()
-    if torch.cuda.is_available():
-        # Composer would give GPU 0 to every process that is alone, all workers of a sweep among them.
-        device = DeviceGPU(torch.cuda.current_device() if dist.get_world_size() == 1 else None)
-    dist.initialize_dist(device, timeout=max(600.0, patience + 300.0))
-    return device
 
 
 def _data_spec(dataset: ScheduleDataset, rows: int, workers: int, device: Device) -> DataSpec:

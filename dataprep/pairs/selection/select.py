@@ -25,8 +25,9 @@ from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from common.errors import InputError
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Receipt, Scratch, Task, run_tasks
-from dataprep.image_text.run import TaskSpec
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt, Task, run_tasks
+from dataprep.image_text.settings import TaskSpec
 from dataprep.images.perceptual_hash import bands, later_copies
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.left_out import REASONS, selection_file

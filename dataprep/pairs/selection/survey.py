@@ -12,10 +12,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.engine.rejects import RejectError, Rejects
-from dataprep.engine.tasks import Receipt, Scratch
-from dataprep.image_text.run import TaskSpec
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
+from dataprep.image_text.settings import TaskSpec
 from dataprep.images.perceptual_hash import difference_hash
 from dataprep.pairs.read import read_rows
 from dataprep.pairs.task import Payload, judge

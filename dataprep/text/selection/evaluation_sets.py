@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import xxhash
 
 from common.errors import InputError
-from dataprep.engine.plan import STAGING, TEMPORARY
-from dataprep.storage import files
+from dataprep.engine.paths import STAGING, TEMPORARY
+from dataprep.storage import files, fingerprint, globs
 from dataprep.text.config import Decontamination, EvaluationSet
 from dataprep.text.read import at
 from dataprep.text.selection.ngrams import Hashes, ngrams
@@ -50,8 +50,8 @@ def describe(settings: Decontamination | None) -> list[dict[str, Any]]:
     Raises:
         InputError: a pattern that matches nothing, or a file that cannot be read.
     """
-    uris = [(one.name, uri) for one in (settings.sets if settings else []) for uri in files.expand(one.files)]
-    return [{"set": name, "path": uri, "digest": files.digest(uri)} for name, uri in uris]
+    uris = [(one.name, uri) for one in (settings.sets if settings else []) for uri in globs.expand(one.files)]
+    return [{"set": name, "path": uri, "digest": fingerprint.digest(uri)} for name, uri in uris]
 
 
 def publish(settings: Decontamination, out: str) -> Search:
@@ -63,7 +63,7 @@ def publish(settings: Decontamination, out: str) -> Search:
     hashes, owners, places = list[Hashes](), list[npt.NDArray[np.int32]](), list[dict[str, Any]]()
     for one in settings.sets:
         texts, items = list[str](), list[int]()
-        for uri in files.expand(one.files):
+        for uri in globs.expand(one.files):
             for line, row in _rows(uri):
                 found = _texts(row, one, uri, line)
                 texts += found
@@ -91,7 +91,7 @@ def short(settings: Decontamination) -> list[str]:
     """A warning for each set of which some items cannot be searched for, being too short."""
     warnings = []
     for one in settings.sets:
-        rows = [(uri, line, row) for uri in files.expand(one.files) for line, row in _rows(uri)]
+        rows = [(uri, line, row) for uri in globs.expand(one.files) for line, row in _rows(uri)]
         longest = [int(ngrams(_texts(row, one, uri, line), settings.ngram).words.max()) for uri, line, row in rows]
         if few := sum(words < settings.ngram for words in longest):
             warnings.append(

@@ -18,10 +18,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Receipt, Scratch, Task, run_tasks
-from dataprep.storage import files
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt, Task, run_tasks
 from dataprep.text import inputs
 from dataprep.text.config import TextJob
+from dataprep.text.left_out import SCHEMA, rejects_file
 from dataprep.text.selection import decide, evaluation_sets, survey
 
 STAGE = "select"
@@ -30,29 +31,6 @@ _LINE_BITS = 40
 """A document's id is its input's number and its line: they sort as the plan does."""
 _ROW = np.dtype([("id", np.int64), ("reason", np.int8), ("kept", np.int64), ("item", np.int32)])
 """One decision as it crosses to the tasks; -1 is none."""
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("reason", pa.string()),
-        ("kept_file", pa.string()),
-        ("kept_line", pa.int64()),
-        ("evaluation_file", pa.string()),
-        ("evaluation_line", pa.int64()),
-    ]
-)
-"""Of a reject list. `kept_*`: the document that stays in this one's place; `evaluation_*`: the item that it holds."""
-
-
-def rejects_file(number: int) -> str:
-    """Name of the list of documents of input `number` that are left out, below the dataset's root."""
-    return f"rejects/{number:06}.parquet"
-
-
-def dropped(out: str, number: int) -> dict[int, str]:
-    """Reason by line of the documents of an input that are left out."""
-    with files.open_input(files.join(out, rejects_file(number))) as stream:
-        table = pq.read_table(stream, columns=["line", "reason"])
-    return dict(zip(table["line"].to_pylist(), table["reason"].to_pylist(), strict=True))
 
 
 def check(spark: SparkSession, job: TextJob) -> None:

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from dataprep.engine.plan import STAGING
-from dataprep.engine.tasks import Receipt, Scratch
+from dataprep.engine.paths import STAGING
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
 from dataprep.storage import files
 from dataprep.text.config import TextJob, top_level
 from dataprep.text.inputs import Input

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from common.text_table import amount, percent, table
 from curriculum.commands.arguments import read_schedule
 from curriculum.compiler.compile_curriculum import compile_curriculum
 from curriculum.language.template import Template
-from curriculum.views.tables import amount, mix, percent, phase_table, report, source_table, table
-from schemas.schedule import Phase, Schedule
+from curriculum.views.tables import mix, phase_table, report, source_table
+from schemas.phases import Phase
+from schemas.schedule import Schedule
 
 
 @pytest.mark.parametrize(

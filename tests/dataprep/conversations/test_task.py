@@ -17,7 +17,7 @@ from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.json_array import spans
 from dataprep.conversations.task import Picture, conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
-from dataprep.image_text.run import TaskSpec, task_spec
+from dataprep.image_text.settings import TaskSpec, task_spec
 from dataprep.image_text.write_windows import Item
 from dataprep.storage import files
 

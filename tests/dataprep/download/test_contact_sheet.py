@@ -12,7 +12,7 @@ from PIL import Image
 
 from dataprep.download.contact_sheet import SIDE, _thumbnails
 from dataprep.images.inspect import ImageLimits
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 
 
 def test_pictures_that_decode_are_shown_small(tmp_path: Path, picture: Callable[..., bytes]) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.download.counts import KILOBYTES, SIDES, counts, frequent, host_of, interval, intervals
+from dataprep.download.counts import KILOBYTES, SIDES, counts, frequent, interval, intervals
+from dataprep.storage.urls import host_of
 
 
 def line(url: str | None, reason: str | None = None, **more: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 
 from common.errors import InputError
 from dataprep.download.extract import MAX_MEMBER_BYTES, extract
-from dataprep.engine.tasks import Scratch
-from dataprep.tar.read import write_tar
+from dataprep.engine.task_workspace import Scratch
+from dataprep.tar.write import write_tar
 
 
 def rows_of(tmp_path: Path, *members: tuple[str, bytes]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -21,8 +21,9 @@ from dataprep.download.config import DownloadJob
 from dataprep.download.extract import SCHEMA
 from dataprep.download.fetch_pool import Spool
 from dataprep.download.job import describe, run
-from dataprep.engine.tasks import Scratch
-from dataprep.tar.read import samples, write_tar
+from dataprep.engine.task_workspace import Scratch
+from dataprep.tar.read import samples
+from dataprep.tar.write import write_tar
 from tests.dataprep.download.stranger import HOSTILE
 
 Picture = Callable[..., bytes]

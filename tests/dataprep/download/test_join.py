@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from dataprep.download import join as metadata
 from dataprep.download.extract import SCHEMA
 from dataprep.download.join import Dealing, _join, _Slice, join, shard_file
-from dataprep.engine.tasks import Scratch
+from dataprep.engine.task_workspace import Scratch
 
 ROW = st.fixed_dictionaries(
     {

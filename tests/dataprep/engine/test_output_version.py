@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.engine import commit
 from dataprep.engine.output_version import MAKERS, OUTPUT_VERSION, JobKind, package_versions
-from dataprep.engine.plan import PLAN_NAME, STAGING
+from dataprep.engine.paths import PLAN_NAME, STAGING
 from dataprep.text import job
 from dataprep.text.config import TextJob
 from tests.support import ROOT, command_environment

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from dataprep.engine.plan import PLAN_NAME, STAGING, Plan, begin, difference, read
+from dataprep.engine.paths import PLAN_NAME, STAGING
+from dataprep.engine.plan import Plan, begin, difference, read
 from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, InputFile
 

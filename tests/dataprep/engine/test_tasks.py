@@ -11,10 +11,11 @@ from pyspark.sql import SparkSession
 
 from common.errors import InputError
 from dataprep.engine import tasks
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Scratch, Task, run_tasks
-from dataprep.storage import files
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Task, run_tasks
+from dataprep.storage import files, fingerprint
 
 # pytest imports this module under a name that executors do not know: send the functions themselves.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -83,7 +84,7 @@ def test_task_names_must_be_unique_file_names(spark: SparkSession, tmp_path: Pat
 def keep(payload: int, scratch: Scratch) -> dict[str, Any]:
     local = scratch.path("kept")
     local.write_bytes(b"x" * payload)
-    scratch.publish_intermediate(local, f"{STAGING}/kept/{payload}", files.digest(str(local)))
+    scratch.publish_intermediate(local, f"{STAGING}/kept/{payload}", fingerprint.digest(str(local)))
     return {}
 
 

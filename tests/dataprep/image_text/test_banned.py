@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dataprep.engine.rejects import RejectError
 from dataprep.image_text.banned import Ban, Banned
-from dataprep.storage import files
+from dataprep.storage import fingerprint
 from schemas.manifest import InputFile
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
@@ -18,7 +18,7 @@ names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1,
 
 def listed(path: Path, lines: list[str]) -> InputFile:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return InputFile(path=str(path), bytes=path.stat().st_size, digest=files.digest(str(path)))
+    return InputFile(path=str(path), bytes=path.stat().st_size, digest=fingerprint.digest(str(path)))
 
 
 def reason(ban: Ban, uid: str, url: str | None = None) -> str | None:

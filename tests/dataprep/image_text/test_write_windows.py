@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from dataprep.engine.tasks import Scratch
+from dataprep.engine.task_workspace import Scratch
 from dataprep.image_text.write_windows import Item, WindowSpec, write
 from dataprep.mds import read
 from dataprep.mds.read import fixed_column

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect, sniff, upright
+from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect, sniff
+from dataprep.images.orientation import upright
 from tests.dataprep.pictures import huge_png, saved
 
 Picture = Callable[..., bytes]

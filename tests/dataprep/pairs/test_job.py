@@ -20,7 +20,7 @@ from dataprep.pairs.job import describe, run
 from dataprep.provenance import row_parts
 from dataprep.provenance.row_parts import part_file
 from dataprep.storage import files
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 from schemas.manifest import Manifest
 
 Picture = Callable[..., bytes]

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 from dataprep.verify import verify
 from tests.dataprep.killing import LIMIT_S, kill_executor, kill_tree, receipts, submit, tree, wait_for, working
 

@@ -7,7 +7,7 @@ import pytest
 
 from dataprep.engine.rejects import Rejects
 from dataprep.pairs.read import MAX_TEXT_BYTES, PairRow, read_rows
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 
 
 def read(*members: tuple[str, bytes]) -> tuple[list[PairRow], Rejects]:

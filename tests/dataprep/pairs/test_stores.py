@@ -13,14 +13,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dataprep.image_text import run as multimodal
-from dataprep.image_text.run import task_spec
+from dataprep.image_text.settings import task_spec
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
 from dataprep.provenance import row_parts
 from dataprep.storage import files
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 from dataprep.verify import verify
 from schemas.manifest import InputFile
 from tests.support import ROOT, command_environment

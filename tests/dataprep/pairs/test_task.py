@@ -17,13 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from dataprep.engine.tasks import Receipt, Scratch
-from dataprep.image_text.run import TaskSpec, task_spec
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import Receipt
+from dataprep.image_text.settings import TaskSpec, task_spec
 from dataprep.mds.read import fixed_column
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.task import work
 from dataprep.provenance import row_parts
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 
 Picture = Callable[..., bytes]
 SPECIAL = ("<|endoftext|>", "<|padding|>", "<image>", "a <|endoftext|><|endoftext|>b <image> <|padding|>c")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from dataprep.storage import files
+from dataprep.storage import files, fingerprint, globs
 
 
 def test_a_reader_meets_whole_versions_only(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ NAMES = st.text("ab.-", min_size=1, max_size=3).filter(lambda name: name.strip("
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6, unique=True))
 def test_globs_are_those_of_a_shell(names: list[str]) -> None:
     for pattern in ("*", "**/*", "a*", "*/b", "**/a", "[ab]?", "**"):
-        chosen = re.compile(files._glob_regex(pattern))
+        chosen = re.compile(globs.glob_regex(pattern))
         for name in names:
             parts = name.split("/")
             if pattern in ("**", "**/*"):
@@ -63,22 +63,24 @@ def test_globs_are_those_of_a_shell(names: list[str]) -> None:
 
 def test_what_names_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(b"1")
-    assert files.expand([str(tmp_path / "o*"), str(tmp_path)]) == [str(tmp_path / "one")]
+    assert globs.expand([str(tmp_path / "o*"), str(tmp_path)]) == [str(tmp_path / "one")]
     for pattern in ("two", "t*"):
         with pytest.raises(InputError, match=rf"{pattern[0]}.*: no file matches"):
-            files.expand([str(tmp_path / pattern)])
+            globs.expand([str(tmp_path / pattern)])
     with pytest.raises(InputError, match="cannot open this kind of storage"):
         files.exists("gopher://x/y")
 
 
 def test_a_sampled_fingerprint_sees_size_and_sampled_blocks(tmp_path: Path) -> None:
-    path, data = tmp_path / "large", bytearray(os.urandom(files.SAMPLED_ABOVE + 100))
+    path, data = tmp_path / "large", bytearray(os.urandom(fingerprint.SAMPLED_ABOVE + 100))
     path.write_bytes(data)
-    whole, sampled = files.fingerprint(str(path)), files.fingerprint(str(path), sampled=True)
-    assert whole == files.digest(str(path))
+    whole, sampled = fingerprint.fingerprint(str(path)), fingerprint.fingerprint(str(path), sampled=True)
+    assert whole == fingerprint.digest(str(path))
     assert sampled.startswith("sampled:")
     data[-1] ^= 1
     path.write_bytes(data)
-    assert files.fingerprint(str(path), sampled=True) != sampled
-    path.write_bytes(data[: files.SAMPLED_ABOVE])
-    assert files.fingerprint(str(path), sampled=True) == files.digest(str(path)), "small files are read whole"
+    assert fingerprint.fingerprint(str(path), sampled=True) != sampled
+    path.write_bytes(data[: fingerprint.SAMPLED_ABOVE])
+    assert fingerprint.fingerprint(str(path), sampled=True) == fingerprint.digest(str(path)), (
+        "small files are read whole"
+    )

@@ -22,10 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError, StorageError, exit_code
-from dataprep.engine.plan import TEMPORARY
+from dataprep.engine.paths import TEMPORARY
 from dataprep.engine.progress import Tally
-from dataprep.engine.tasks import PAUSES_S, Receipt, Scratch, Task, _partition
-from dataprep.storage import files, hdfs
+from dataprep.engine.task_workspace import Scratch
+from dataprep.engine.tasks import PAUSES_S, Receipt, Task, _partition
+from dataprep.storage import files, globs, hdfs
 from dataprep.storage.buffered_reader import BUFFER
 from dataprep.storage.hdfs import Hdfs, _brief
 from dataprep.text.config import TextJob
@@ -49,7 +50,7 @@ def test_a_server_that_is_gone_is_not_a_missing_file(nobody: str, capsys: pytest
         with pytest.raises(StorageError, match="Connection refused"):
             ask(f"{nobody}/a")
     with pytest.raises(StorageError, match="Connection refused"):
-        files.expand([f"{nobody}/**/*.zst"])
+        globs.expand([f"{nobody}/**/*.zst"])
 
     def main() -> None:
         files.publish_bytes(b"x", f"{nobody}/a")

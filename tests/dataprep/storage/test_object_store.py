@@ -15,7 +15,7 @@ import zstandard
 from moto.server import ThreadedMotoServer
 
 from common.errors import InputError, StorageError
-from dataprep.storage import files
+from dataprep.storage import files, globs
 from dataprep.storage.object_store import Store
 from dataprep.text.config import TextJob
 from dataprep.text.read import documents
@@ -69,7 +69,7 @@ def test_a_connection_that_breaks_is_not_a_damaged_file(
 
     def read(good: int) -> int:
         store = Store(pafs.PyFileSystem(Wire(data, good)), "s3")
-        monkeypatch.setattr(files, "_resolve", lambda _: (store, f"bucket/a.{name}"))
+        monkeypatch.setattr(files, "resolve", lambda _: (store, f"bucket/a.{name}"))
         return len(list(documents(f"s3://bucket/a.{name}", job)))
 
     assert read(len(data)) == 2000
@@ -117,11 +117,11 @@ def test_a_server_that_is_gone_is_not_a_missing_file(server: ThreadedMotoServer)
 
 def test_no_answer_is_not_a_missing_file(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(pafs.PyFileSystem(Wire(b"", 0)), "s3")
-    monkeypatch.setattr(files, "_resolve", lambda _: (store, "bucket/a"))
+    monkeypatch.setattr(files, "resolve", lambda _: (store, "bucket/a"))
     for ask in (files.exists, files.size, files.list_files, files.remove, files.remove_tree):
         with pytest.raises(StorageError, match=r"s3://bucket/a: storage failed .no answer"):
             ask("s3://bucket/a")
     with pytest.raises(StorageError, match=r"s3://bucket/a: storage failed .no answer"):
         files.publish_bytes(b"", "s3://bucket/a")
     with pytest.raises(StorageError, match="no answer"):
-        files.expand(["s3://bucket/*.zst"])
+        globs.expand(["s3://bucket/*.zst"])

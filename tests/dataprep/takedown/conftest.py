@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 
 HOSTS = ("a.example", "img.a.example", "b.example", "a.example.evil")
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from dataprep.tar.read import MAX_EXTENDED_HEADER, Sample, samples, split_name, write_tar
+from dataprep.tar.read import MAX_EXTENDED_HEADER, Sample, samples, split_name
+from dataprep.tar.write import write_tar
 
 
 def tar_of(*files: tuple[str, bytes], form: int = tarfile.USTAR_FORMAT) -> bytes:

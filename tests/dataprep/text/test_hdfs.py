@@ -12,7 +12,7 @@ import pytest
 from streaming import StreamingDataset
 
 from dataprep import verify
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.engine.tasks import receipts_of
 from dataprep.storage import files
 from tests.dataprep.hadoop import Hadoop

@@ -13,10 +13,11 @@ from streaming import StreamingDataset
 from streaming.base.util import clean_stale_shared_memory
 
 from common.errors import InputError
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
-from dataprep.tokens.tokenizer import TokenizerSpec, encoder
+from dataprep.tokens.encoder import encoder
+from dataprep.tokens.tokenizer import TokenizerSpec
 from schemas.manifest import Manifest
 
 SEQ_LEN = 32

@@ -24,7 +24,7 @@ import zstandard
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from schemas.manifest import Manifest
 from tests.dataprep.killing import LIMIT_S, submit, tree
 

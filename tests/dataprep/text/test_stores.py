@@ -15,9 +15,9 @@ import zstandard
 from pyspark.sql import SparkSession
 
 from dataprep import verify
-from dataprep.engine.plan import STAGING
+from dataprep.engine.paths import STAGING
 from dataprep.provenance.why import why
-from dataprep.storage import files
+from dataprep.storage import files, globs
 from dataprep.text.config import TextJob
 from dataprep.text.job import run
 
@@ -63,7 +63,7 @@ def test_files_of_a_store(store: str, tmp_path: Path) -> None:
     (tmp_path / "local").write_bytes(b"x" * (9 << 20))
     files.publish_file(tmp_path / "local", f"{store}/a/2.bin")
     assert files.list_files(f"{store}/a") == [f"{store}/a/2.bin", f"{store}/a/b/1.bin"]
-    assert files.expand([f"{store}/**/*.bin"]) == files.expand([f"{store}/a"]) == files.list_files(f"{store}/a")
+    assert globs.expand([f"{store}/**/*.bin"]) == globs.expand([f"{store}/a"]) == files.list_files(f"{store}/a")
     assert (files.size(f"{store}/a/2.bin"), files.read_bytes(f"{store}/a/b/1.bin")) == (9 << 20, b"one")
     files.publish_bytes(b"two", f"{store}/a/b/1.bin")
     assert files.read_bytes(f"{store}/a/b/1.bin") == b"two"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from dataprep.tokens.tokenizer import Encoder, TokenizerSpec, encoder, load
+from dataprep.tokens.encoder import Encoder, encoder
+from dataprep.tokens.tokenizer import TokenizerSpec, load
 
 ADVERSARIAL = [
     "",
@@ -58,7 +59,7 @@ def test_words_are_forgotten_after_a_while_and_ids_stay(
     tokenizer: TokenizerSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, forgetful, loaded = Encoder(tokenizer), Encoder(tokenizer), []
-    monkeypatch.setattr("dataprep.tokens.tokenizer.FORGET_AFTER", 40)
+    monkeypatch.setattr("dataprep.tokens.encoder.FORGET_AFTER", 40)
     fresh = forgetful._load
     monkeypatch.setattr(forgetful, "_load", lambda: loaded.append(1) or fresh())
     for number in range(12):

@@ -13,7 +13,8 @@ from common.errors import InputError
 from schemas.run_log import steps
 from tests.train import ranks, synthetic
 from train.callbacks.graceful_stop import AskedToLeave, Leaving
-from train.checkpoint import save
+from train.checkpoint import folder as checkpoint_folder
+from train.checkpoint import state as checkpoint_state
 from train.config.run_config import RunConfig
 from train.run.launch import fit, launch
 from train.run.trainer import build_trainer
@@ -41,7 +42,7 @@ def from_position(whole, out, position: int) -> RunConfig:
     """A copy of the whole run, as if it had been stopped right after the checkpoint at `position`."""
     run = config(out)
     shutil.copytree(whole[0].out, out)
-    for path in save.complete(out / "checkpoints"):
+    for path in checkpoint_folder.complete(out / "checkpoints"):
         if int(path.name) > position:
             shutil.rmtree(path)
     return run
@@ -49,7 +50,7 @@ def from_position(whole, out, position: int) -> RunConfig:
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(whole, tmp_path, capfd):
     run = from_position(whole, tmp_path / "out", 48)
-    before = {path.name: path.stat().st_mtime_ns for path in save.complete(run.out / "checkpoints")}
+    before = {path.name: path.stat().st_mtime_ns for path in checkpoint_folder.complete(run.out / "checkpoints")}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, hard))  # the log fits, a checkpoint does not
     try:
@@ -57,7 +58,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(whole, tmp_path, capfd):
             fit(run, whole[1], DeviceCPU())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    after = {path.name: path.stat().st_mtime_ns for path in save.complete(run.out / "checkpoints")}
+    after = {path.name: path.stat().st_mtime_ns for path in checkpoint_folder.complete(run.out / "checkpoints")}
     assert after == before
     assert not list((run.out / "checkpoints").glob(".partial-*"))
     fit(run, whole[1], DeviceCPU())
@@ -106,7 +107,7 @@ def test_a_checkpoint_that_was_half_removed_is_none(whole, tmp_path, monkeypatch
     """Killed while it prunes, a run must not be left with a directory that looks like a checkpoint."""
     run = from_position(whole, tmp_path / "out", 80)
     folder = run.out / "checkpoints"
-    (oldest, *_) = save.outdated(folder, 1)
+    (oldest, *_) = checkpoint_folder.outdated(folder, 1)
 
     class Killed(BaseException):
         pass
@@ -118,10 +119,10 @@ def test_a_checkpoint_that_was_half_removed_is_none(whole, tmp_path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr("train.checkpoint.save.shutil.rmtree", dies)
         with pytest.raises(Killed):
-            save.prune(folder, 1)
-    for path in save.complete(folder):
+            checkpoint_folder.prune(folder, 1)
+    for path in checkpoint_folder.complete(folder):
         assert {file.name for file in path.iterdir()} >= {"model.safetensors", "optimizer.safetensors", "state.json"}
-    assert oldest not in save.complete(folder)
+    assert oldest not in checkpoint_folder.complete(folder)
 
 
 def test_a_signal_saves_and_leaves(whole, tmp_path):
@@ -147,6 +148,6 @@ def test_a_signal_saves_and_leaves(whole, tmp_path):
         trainer.close()
     assert any(isinstance(callback, Leaving) for callback in trainer.state.callbacks)
     assert signal.getsignal(signal.SIGTERM) == before
-    assert save.read(save.find(run.out)).position == 24
+    assert checkpoint_state.read(checkpoint_folder.find(run.out)).position == 24
     fit(run, whole[1], DeviceCPU())
     assert facts(run.out) == facts(whole[0].out)

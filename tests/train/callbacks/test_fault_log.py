@@ -12,9 +12,11 @@ from composer.devices import DeviceCPU
 from common.errors import InputError
 from schemas.run_log import Step, steps
 from tests.train import ranks, synthetic
-from train.callbacks.fault_log import Fault, FaultConfig, FaultLog, Judge
+from train.callbacks.fault_log import Fault, FaultLog
 from train.callbacks.fault_policy import Faults
-from train.checkpoint import save
+from train.callbacks.loss_spikes import Judge
+from train.checkpoint import folder, load, state
+from train.config.fault_config import FaultConfig
 from train.config.run_config import RunConfig
 from train.models.vlm import VisionLanguageModel
 from train.run.launch import fit
@@ -53,7 +55,7 @@ def train(run: RunConfig, schedule) -> list[Step]:
 
 
 def weights(out: Path, position: int) -> dict[str, torch.Tensor]:
-    return save._tensors(out / "checkpoints" / f"{position:015d}" / "model.safetensors")
+    return load.read_tensors(out / "checkpoints" / f"{position:015d}" / "model.safetensors")
 
 
 def moved(out: Path, before: int, after: int) -> bool:
@@ -71,7 +73,7 @@ def test_stop_leaves_the_last_good_checkpoint(schedule, tmp_path):
     run = config(tmp_path / "out")
     with pytest.raises(InputError, match="step 3: loss or gradient is not finite; look at what it drew"):
         train(run, schedule)
-    assert save.read(save.find(run.out)).position == 16
+    assert state.read(folder.find(run.out)).position == 16
     assert all(tensor.isfinite().all() for tensor in weights(run.out, 16).values())
 
 
@@ -90,7 +92,7 @@ def test_skip_withholds_the_update_and_says_so(schedule, tmp_path):
 
     again = config(tmp_path / "again", non_finite="skip")
     shutil.copytree(run.out, again.out)
-    for path in save.complete(again.out / "checkpoints")[1:]:
+    for path in folder.complete(again.out / "checkpoints")[1:]:
         shutil.rmtree(path)
     with (again.out / "faults.jsonl").open("a") as torn:
         torn.write('{"start": 3')
@@ -105,7 +107,7 @@ def test_roll_back_gives_up_the_steps_that_led_there(schedule, tmp_path):
     assert [step.withheld for step in found][2:] == [True, False, False, False]
     # The last checkpoint is the one before the fault: of the stretch only what lies behind it can be taken again.
     assert not moved(run.out, 16, 24)
-    for path in save.complete(run.out / "checkpoints")[1:]:
+    for path in folder.complete(run.out / "checkpoints")[1:]:
         shutil.rmtree(path)
     assert [step.withheld for step in train(run, schedule)] == [False, True, True, False, False, False]
     assert not moved(run.out, 8, 24)
@@ -131,7 +133,7 @@ def test_a_run_that_was_stopped_judges_as_one_that_was_not(tmp_path):
             )
         )
         run.out.mkdir(exist_ok=True)
-        for path in save.complete(run.out / "checkpoints"):
+        for path in folder.complete(run.out / "checkpoints"):
             if int(path.name) > kept:
                 shutil.rmtree(path)
         built = build_trainer(run, schedule, DeviceCPU())

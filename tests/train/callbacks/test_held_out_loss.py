@@ -8,7 +8,7 @@ from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
 from tests.train import ranks, synthetic
-from train.checkpoint import save
+from train.checkpoint import folder, load
 from train.config.run_config import RunConfig
 from train.loader.held_out import HeldOut
 from train.loader.rows.collate import collate
@@ -33,7 +33,7 @@ def test_losses_at_the_schedules_points(tmp_path):
     assert [line["position"] for line in lines] == [16, 64]
 
     model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
-    save.load_weights(save.find(tmp_path / "with"), model)
+    load.load_weights(folder.find(tmp_path / "with"), model)
     for kind, path in held_out.items():
         source = HeldOut(path, schedule.tokenizer, schedule.geometry, limit=7)
         batch = collate([source.row(number) for number in range(7)])

@@ -10,7 +10,8 @@ from composer.devices import DeviceCPU
 from common.errors import InputError
 from schemas.run_log import steps
 from tests.train import ranks, synthetic
-from train.checkpoint import save
+from train.checkpoint import folder, load
+from train.checkpoint import state as checkpoint_state
 from train.checkpoint.remote_store import LOGS, RemoteStore
 from train.checkpoint.start_point import starting_point
 from train.config.run_config import RunConfig
@@ -41,12 +42,12 @@ def tensors(path):
     return {
         (file, name): tensor
         for file in ("model", "optimizer")
-        for name, tensor in save._tensors(path / f"{file}.safetensors").items()
+        for name, tensor in load.read_tensors(path / f"{file}.safetensors").items()
     }
 
 
 def same(one, other) -> bool:
-    first, second = tensors(save.find(one)), tensors(save.find(other))
+    first, second = tensors(folder.find(one)), tensors(folder.find(other))
     return first.keys() == second.keys() and all(tensor.equal(second[key]) for key, tensor in first.items())
 
 
@@ -55,7 +56,7 @@ def test_a_run_on_an_empty_disk_goes_on_from_the_remote(s3_client, s3_bucket, tm
     run = config(tmp_path / "first", s3_bucket)
     whole = train(run, schedule)
     remote = store(s3_bucket)
-    local = [path.name for path in save.complete(run.out / "checkpoints")]
+    local = [path.name for path in folder.complete(run.out / "checkpoints")]
     assert remote.complete() == local == names(32, 48, 64, 80), "pruned alike"
     remote.remove(names(80)[0])
     # A checkpoint whose state.json has not arrived is none; nor is what lies beside the run.
@@ -79,7 +80,7 @@ def test_runs_in_one_bucket_do_not_see_each_other(s3_client, s3_bucket, tmp_path
     train(config(tmp_path / "a", s3_bucket, checkpoint={"every": 99}), schedule)
     other = config(tmp_path / "b", s3_bucket, seed=18, checkpoint={"remote": f"s3://{s3_bucket}/study/b"})
     assert starting_point(other, schedule) is None
-    store(s3_bucket, "study/b").put(save.find(tmp_path / "a"), tmp_path / "a")
+    store(s3_bucket, "study/b").put(folder.find(tmp_path / "a"), tmp_path / "a")
     assert store(s3_bucket).complete() == names(16, 24, 32)
     assert store(s3_bucket, "study/b").complete() == names(32)
     keys = {entry["Key"] for entry in s3_client.list_objects_v2(Bucket=s3_bucket)["Contents"]}
@@ -91,7 +92,7 @@ def test_a_new_disk_prunes_what_the_old_one_left(s3_client, s3_bucket, tmp_path)
     run = RunConfig.model_validate(ranks.settings("", tmp_path / "first", checkpoint={"every": 1, "keep": 3}))
     train(run, schedule)
     remote = store(s3_bucket)
-    for path in save.complete(run.out / "checkpoints")[:3]:
+    for path in folder.complete(run.out / "checkpoints")[:3]:
         remote.put(path, run.out)
     assert remote.complete() == names(8, 16, 24)
     train(config(tmp_path / "second", s3_bucket, checkpoint={"every": 99, "keep": 1}), schedule)
@@ -180,7 +181,7 @@ def test_the_last_checkpoint_must_arrive_and_may_be_sent_later(s3_client, s3_buc
     with pytest.raises(InputError, match=late):
         train_through(Outage(s3_client, s3_bucket, 4, 99), run, schedule)
     assert "warning: checkpoint is on disk only (s3://" in capfd.readouterr().err
-    assert save.read(save.find(run.out)).position == 32, "on disk it is safe"
+    assert checkpoint_state.read(folder.find(run.out)).position == 32, "on disk it is safe"
     with pytest.raises(InputError, match=r"cannot ask for checkpoints \(s3://.*NoSuchBucket"):
         build_trainer(run, schedule, DeviceCPU())
     s3_client.create_bucket(Bucket=s3_bucket)

@@ -14,7 +14,8 @@ from schemas.run_log import steps
 from tests.train import ranks, synthetic
 from tests.train.gate import gate_before
 from train.callbacks.graceful_stop import AskedToLeave
-from train.checkpoint import save
+from train.checkpoint import folder as checkpoint_folder
+from train.checkpoint import state as checkpoint_state
 from train.checkpoint.remote_store import RemoteStore
 from train.config.run_config import RunConfig
 from train.run.launch import fit
@@ -80,7 +81,7 @@ class Watcher(Callback):
                 self.upload.send_signal(number)
         if step == 5:
             assert self.upload.status() != psutil.STATUS_ZOMBIE, "a scheduler's signal to the whole job does not end it"
-            self.seen[step] = [path.name for path in save.complete(self.folder)]
+            self.seen[step] = [path.name for path in checkpoint_folder.complete(self.folder)]
             self.gate.release()
 
 
@@ -91,7 +92,7 @@ def test_training_goes_on_while_an_upload_hangs(gate, s3_bucket, tmp_path):
     watcher = Watcher(gate, run.out / "checkpoints")
     train_with(watcher, run, schedule)
     assert watcher.seen == {5: names(16, 32)}, "the second checkpoint was pruned only after its upload"
-    assert [path.name for path in save.complete(run.out / "checkpoints")] == names(48, 64, 72, 80)
+    assert [path.name for path in checkpoint_folder.complete(run.out / "checkpoints")] == names(48, 64, 72, 80)
     assert RemoteStore(f"s3://{s3_bucket}/run").complete() == names(48, 64, 72, 80)
 
 
@@ -116,7 +117,7 @@ def test_who_is_asked_to_leave_does_not_wait_for_ever(gate, s3_client, s3_bucket
     assert "warning: s3://" in said
     assert "on disk only (the upload was not over after 2 s); mend that and start the same command again" in said
     assert not uploading(psutil.Process())
-    assert save.read(save.find(run.out)).position == 16
+    assert checkpoint_state.read(checkpoint_folder.find(run.out)).position == 16
     gate.release()
     assert RemoteStore(f"s3://{s3_bucket}/run").complete() == []
     fit(RunConfig.model_validate(settings(run.out, s3_bucket)), schedule, DeviceCPU())
@@ -161,7 +162,7 @@ def test_killed_in_the_middle_of_an_upload(gate, s3_client, s3_bucket, tmp_path)
     elsewhere.out.mkdir()
     fit(elsewhere, schedule, DeviceCPU())
     assert facts(elsewhere.out) == facts(whole.out)
-    last = [save.find(out) for out in (whole.out, elsewhere.out)]
+    last = [checkpoint_folder.find(out) for out in (whole.out, elsewhere.out)]
     for file in ("model.safetensors", "optimizer.safetensors"):
         assert (last[0] / file).read_bytes() == (last[1] / file).read_bytes()
     assert remote.complete()[-1] == names(80)[0]

@@ -21,7 +21,7 @@ from train.config.run_config import RunConfig
 from train.evaluation.evaluate import choose, tally
 from train.evaluation.prompts import PromptEncoder
 from train.evaluation.questions import Question, load_questions
-from train.run.trainer import build_model
+from train.models.build import build_model
 
 SHAPE = {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24}
 

@@ -17,14 +17,14 @@ from common.errors import InputError
 from schemas.schedule import Schedule
 from tests.train.checkpoints import checkpoint
 from tests.train.evaluation import official
-from train.checkpoint import save as checkpoints
+from train.checkpoint import load as checkpoint_load
 from train.evaluation.predict import Settings
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks
 from train.export.export_folder import export
 from train.export.hugging_face_model import load
+from train.models.build import build_model
 from train.models.towers import normalise
-from train.run.trainer import build_model
 
 
 def towers(folder: Path) -> dict[str, str]:
@@ -73,7 +73,7 @@ def test_a_run_goes_on_without_them_but_does_not_begin(tmp_path):
     shutil.rmtree(tmp_path / "towers")
     schedule = Schedule.load(tmp_path / "schedule.json")
     model = build_model(found.saved.run, schedule, found.saved.towers)
-    checkpoints.load_weights(found.path, model)
+    checkpoint_load.load_weights(found.path, model)
     for name, parameter in found.model.named_parameters():
         assert torch.equal(model.get_parameter(name), parameter)
     with pytest.raises(InputError, match=r"encoder\.path: cannot load the tower"):

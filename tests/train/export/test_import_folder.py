@@ -14,7 +14,8 @@ from schemas.run_log import steps
 from schemas.schedule import Schedule
 from tests.train.checkpoints import PATCH, byte_schedule, checkpoint
 from train.__main__ import main
-from train.checkpoint import save as checkpoints
+from train.checkpoint import folder as checkpoint_folder
+from train.checkpoint import state
 from train.config.run_config import read_run
 from train.export.export_folder import export
 from train.export.import_folder import decoder_shape, import_trunk
@@ -65,9 +66,9 @@ def test_an_export_imports_to_the_same_tensors(tmp_path, run):
     out = checkpoint(tmp_path / "first", decoder=SHAPE)
     export(out, tmp_path / "hf")
     found = import_trunk(tmp_path / "hf", run)
-    before, after = (load_file(p / "model.safetensors") for p in (checkpoints.find(out), found))
+    before, after = (load_file(p / "model.safetensors") for p in (checkpoint_folder.find(out), found))
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
-    assert checkpoints.read(found).position == 0
+    assert state.read(found).position == 0
 
 
 def test_training_goes_on_from_it(run, tmp_path):
@@ -78,7 +79,7 @@ def test_training_goes_on_from_it(run, tmp_path):
     import_trunk(foreign(tmp_path), run)
     launch(*read_run(run))
     assert [step.position for step in steps(tmp_path / "out/metrics.jsonl")] == [8, 16]
-    kept = [path.name for path in checkpoints.complete(tmp_path / "out/checkpoints")]
+    kept = [path.name for path in checkpoint_folder.complete(tmp_path / "out/checkpoints")]
     assert kept[0] == f"{0:015d}"
     assert kept[-1] == f"{16:015d}"
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streaming.base.world import World
 
-from schemas.schedule import Phase, Schedule, Source
+from schemas.phases import Phase, Source
+from schemas.schedule import Schedule
 from tests.train import synthetic
 from train.loader.rank_share import Share
 

@@ -9,8 +9,9 @@ import torch
 from common.errors import InputError
 from tests.train import synthetic
 from train.config.model_config import ModelConfig
-from train.loader.held_out import HeldOut, row_losses
+from train.loader.held_out import HeldOut
 from train.loader.rows.decode import decode_row
+from train.models.row_losses import row_losses
 from train.models.vlm import VisionLanguageModel
 
 MODEL = {

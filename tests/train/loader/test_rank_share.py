@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.schedule import Phase, Schedule, Source
+from schemas.phases import Phase, Source
+from schemas.schedule import Schedule
 from tests.train import synthetic
 from train.loader.rank_share import LazyWork, Share
 

@@ -9,9 +9,10 @@ from composer.devices import DeviceCPU
 from common.errors import InputError
 from schemas.run_log import steps
 from tests.train import ranks, synthetic
-from train.checkpoint import save
+from train.checkpoint import folder, load
+from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
-from train.models.sharding import ParallelConfig
+from train.models.sharding import mesh_of
 from train.run.trainer import build_trainer
 
 LENGTHS = (16, 40, 13)
@@ -46,7 +47,7 @@ def assert_same(found, expected) -> None:
 
 
 def assert_same_weights(found, expected) -> None:
-    ours, theirs = (save._tensors(save.find(out) / "model.safetensors") for out in (found, expected))
+    ours, theirs = (load.read_tensors(folder.find(out) / "model.safetensors") for out in (found, expected))
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():
         torch.testing.assert_close(ours[name], tensor, atol=2e-5, rtol=1e-3, msg=name)
@@ -83,7 +84,7 @@ def test_two_sharded_ranks_equal_one_rank(one, tmp_path):
     # Its checkpoint is anybody's: from the switch on, one rank without sharding goes the same way.
     back = ranks.settings(schedule, tmp_path / "back", **CLIPPED)
     shutil.copytree(tmp_path / "two", tmp_path / "back")
-    for path in save.complete(tmp_path / "back/checkpoints"):
+    for path in folder.complete(tmp_path / "back/checkpoints"):
         if int(path.name) > 16:
             shutil.rmtree(path)
     assert_same(alone(back), log)
@@ -104,4 +105,4 @@ def test_replicas_must_divide_ranks():
     with pytest.raises(InputError, match="6 ranks cannot hold 4 replicas evenly"):
         ParallelConfig(strategy="fsdp", replicas=4).shape(6)
     with pytest.raises(InputError, match="replicas need GPUs"):
-        ParallelConfig(strategy="fsdp", replicas=2).mesh(6, "cpu")
+        mesh_of(ParallelConfig(strategy="fsdp", replicas=2), 6, "cpu")

@@ -9,8 +9,8 @@ from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
 from tests.train import ranks, synthetic
+from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
-from train.models.sharding import ParallelConfig
 from train.models.vlm import VisionLanguageModel
 from train.run.launch import fit
 from train.run.microbatch_search import largest_batch, search

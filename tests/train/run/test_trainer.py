@@ -14,12 +14,14 @@ from schemas.run_log import Step, steps
 from schemas.schedule import Schedule
 from tests.train import synthetic
 from train.callbacks.audit import AuditError
-from train.checkpoint import save
+from train.checkpoint import folder, load, state
 from train.checkpoint.start_point import starting_point
 from train.config.run_config import RunConfig
+from train.run import device as run_device
 from train.run import trainer
 from train.run.launch import fit
-from train.run.trainer import Steps, build_trainer
+from train.run.step_plan import Steps
+from train.run.trainer import build_trainer
 
 MODEL = {
     "decoder": {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24},
@@ -55,7 +57,7 @@ def without_clock(found: list[Step]) -> list[dict[str, object]]:
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
-    return save._tensors(path / "model.safetensors")
+    return load.read_tensors(path / "model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +81,18 @@ def test_resume_is_exact_from_any_checkpoint(whole, tmp_path, kept):
     run, schedule, found = whole
     again = run.model_copy(update={"out": tmp_path / "out"})
     shutil.copytree(run.out, again.out)
-    for path in save.complete(again.out / "checkpoints")[kept:]:
+    for path in folder.complete(again.out / "checkpoints")[kept:]:
         shutil.rmtree(path)
     with (again.out / "metrics.jsonl").open("a") as torn:
         torn.write('{"step": 16, "posit')
     assert without_clock(train(again, schedule)) == without_clock(found)
-    last, expected = (save.find(out) for out in (again.out, run.out))
+    last, expected = (folder.find(out) for out in (again.out, run.out))
     assert all(torch.equal(weights(last)[name], tensor) for name, tensor in weights(expected).items())
 
 
 def test_checkpoints_stand_at_switch_points_and_the_end(whole):
     run, _, _ = whole
-    saved = [save.read(path) for path in save.complete(run.out / "checkpoints")]
+    saved = [state.read(path) for path in folder.complete(run.out / "checkpoints")]
     assert {one.position for one in saved if one.lasting} == {48, 88, 120}
     assert {one.position for one in saved if not one.lasting} == {72, 96}
 
@@ -115,7 +117,7 @@ def test_a_branch_carries_the_optimizer_and_the_order_on(whole, data, tmp_path):
     run, schedule, found = whole
     branch = config(data, tmp_path / "branch", branch_from=run.out / "checkpoints" / f"{48:015d}")
     assert without_clock(train(branch, schedule)) == without_clock(found)[6:]
-    ends = [save.find(one.out) for one in (run, branch)]
+    ends = [folder.find(one.out) for one in (run, branch)]
     for file in ("model.safetensors", "optimizer.safetensors"):
         assert (ends[0] / file).read_bytes() == (ends[1] / file).read_bytes()
 
@@ -146,7 +148,7 @@ def test_another_global_batch_and_microbatch_go_on_from_the_same_position(whole,
     run, schedule, found = whole
     again = config(data, tmp_path / "out", global_batch=16, microbatch=16)
     shutil.copytree(run.out, again.out)
-    for path in save.complete(again.out / "checkpoints")[1:]:
+    for path in folder.complete(again.out / "checkpoints")[1:]:
         shutil.rmtree(path)
     resumed = train(again, schedule)
     assert [step.position for step in resumed[:6]] == [8, 16, 24, 32, 40, 48]
@@ -167,7 +169,7 @@ def test_steps_without_a_target_pass(data, tmp_path, monkeypatch):
     tuning = [step for step in found if step.phase == "tuning"]
     assert len(tuning) == 4
     assert all(step.loss == 0 and not step.loss_by_source for step in tuning)
-    assert all(bool(tensor.isfinite().all()) for tensor in weights(save.find(tmp_path / "run")).values())
+    assert all(bool(tensor.isfinite().all()) for tensor in weights(folder.find(tmp_path / "run")).values())
 
 
 def test_frozen_parts_and_an_idle_encoder_do_not_move(data, tmp_path):
@@ -193,7 +195,8 @@ def test_optimizer_is_reset_where_a_phase_asks(data, tmp_path):
     run = config(data, tmp_path / "out", checkpoint={"every": 99})
     train(run, schedule)
     at_switch, at_end = (
-        save._tensors(run.out / "checkpoints" / f"{position:015d}" / "optimizer.safetensors") for position in (88, 120)
+        load.read_tensors(run.out / "checkpoints" / f"{position:015d}" / "optimizer.safetensors")
+        for position in (88, 120)
     )
     assert at_switch == {}
     assert at_end["decoder.norm.weight/step"] == 4
@@ -220,7 +223,7 @@ def test_a_trunk_that_saw_no_image_takes_another_encoder(whole, data, tmp_path):
     branch = config(data, tmp_path / "branch", model=towers, branch_from=run.out / "checkpoints" / f"{48:015d}")
     steps_taken = train(branch, schedule)
     assert [step.position for step in steps_taken] == list(range(56, 121, 8))
-    trunk, end = weights(run.out / "checkpoints" / f"{48:015d}"), weights(save.find(branch.out))
+    trunk, end = weights(run.out / "checkpoints" / f"{48:015d}"), weights(folder.find(branch.out))
     assert {name.split(".")[1] for name in end if name.startswith("encoder.")} == {"siglip", "dino"}
     assert not any(torch.equal(end[name], tensor) for name, tensor in trunk.items() if name in end)
     text = [step.loss_by_source["text"] for step in steps_taken[:1]]
@@ -247,7 +250,7 @@ def test_a_last_step_with_fewer_rows_than_ranks_is_left_out_but_not_in_silence(c
 
 def test_checkpoints_hold_no_pickles(whole):
     run, _, _ = whole
-    newest = save.find(run.out)
+    newest = folder.find(run.out)
     assert {file.name for file in newest.iterdir()} == {
         "model.safetensors",
         "optimizer.safetensors",
@@ -262,7 +265,7 @@ def test_another_models_checkpoint_is_refused(whole, data):
     other = run.model_copy(
         update={"model": config(data, run.out, model={**MODEL, "decoder": None, "size": "demo"}).model}
     )
-    shutil.rmtree(save.find(run.out))
+    shutil.rmtree(folder.find(run.out))
     with pytest.raises(InputError, match="tensors do not fit the model"):
         build_trainer(other, schedule, DeviceCPU())
 
@@ -277,5 +280,5 @@ def test_a_process_that_is_alone_takes_the_gpu_that_was_chosen_for_it(monkeypatc
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
     monkeypatch.setattr(trainer, "DeviceGPU", lambda device_id: chosen.append(device_id) or "gpu")
     monkeypatch.setattr(trainer.dist, "initialize_dist", lambda device, timeout: started.append(device))
-    assert trainer.choose_device() == "gpu"
+    assert run_device.choose_device() == "gpu"
     assert (chosen, started) == ([expected], ["gpu"])

@@ -12,9 +12,10 @@ from schemas.results import Model, Results, TaskSummary
 from schemas.run_log import steps
 from tests.train import synthetic
 from tests.train.checkpoints import PATCH, SHAPE
-from train.checkpoint import save
+from train.checkpoint import folder as checkpoint_folder
 from train.evaluation.official_files import digest
-from train.sweep.worker_pool import Scoring, Stretch, is_scored, longest, read, work
+from train.sweep.scoring import Scoring, is_scored
+from train.sweep.worker_pool import Stretch, longest, read, work
 
 SMALL = {**SHAPE, "width": 16, "head_width": 4, "heads": 4, "mlp_width": 24, "layers": 1}
 
@@ -48,11 +49,11 @@ def test_trunks_first_and_once(sweep, capsys):
     with pytest.raises(InputError, match=r"long/run.yaml:\d+: microbatch"):
         work(sweep, workers=1, threads=1)
     assert (sweep / "nodes/short/done").exists()
-    trunk = save.complete(sweep / "nodes/trunk/out/checkpoints")
+    trunk = checkpoint_folder.complete(sweep / "nodes/trunk/out/checkpoints")
     broken.write_text(whole)
     work(sweep, workers=1, threads=1)
     assert "2 of 3 stretches are done already" in capsys.readouterr().err
-    assert save.complete(sweep / "nodes/trunk/out/checkpoints") == trunk
+    assert checkpoint_folder.complete(sweep / "nodes/trunk/out/checkpoints") == trunk
     for name, first, last in (("short", 56, 64), ("long", 56, 80)):
         log = list(steps(sweep / "nodes" / name / "out/metrics.jsonl"))
         assert (log[0].position, log[-1].position) == (first, last)

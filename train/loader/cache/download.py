@@ -48,11 +48,6 @@ _FEW = 3
 """Attempts at what another attempt will hardly mend."""
 
 
-def is_remote(path: str) -> bool:
-    """Whether a source's path is a URL."""
-    return "://" in path
-
-
 class DamagedFileError(RuntimeError):
     """A file that is not what its index or manifest says."""
 

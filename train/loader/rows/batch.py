@@ -105,3 +105,17 @@ _NONE = 1e-30
 def tokens_in_batch(batch: Batch) -> dict[str, float]:
     """`total`: ids that are not padding (visual ones included); `loss_generating`: those that bear loss, as targets."""
     return {"total": int(batch["real_tokens"].sum()), "loss_generating": float(batch["loss_index"].shape[0]) or _NONE}
+
+
+def idle(batch: Batch) -> Batch:
+    """One row of `batch`, without its images and without loss."""
+    return make_batch(
+        input_ids=batch["input_ids"][:1],
+        labels=torch.full_like(batch["labels"][:1], IGNORED),
+        pixels=batch["pixels"][:0],
+        images_per_row=torch.zeros_like(batch["images_per_row"][:1]),
+        sources=batch["sources"][:1],
+        samples=batch["samples"][:1],
+        positions=batch["positions"][:1],
+        real_tokens=batch["real_tokens"][:1],
+    )

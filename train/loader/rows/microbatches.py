@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
-from train.loader.rows.batch import IGNORED, Batch, make_batch, split_batch
+from train.loader.rows.batch import Batch, idle, split_batch
 
 
 class Microbatches:
@@ -24,17 +22,3 @@ class Microbatches:
         parts = list(split_batch(batch, size))
         missing = -(-self.rows // int(size)) - len(parts)
         return parts + [idle(batch)] * missing
-
-
-def idle(batch: Batch) -> Batch:
-    """One row of `batch`, without its images and without loss."""
-    return make_batch(
-        input_ids=batch["input_ids"][:1],
-        labels=torch.full_like(batch["labels"][:1], IGNORED),
-        pixels=batch["pixels"][:0],
-        images_per_row=torch.zeros_like(batch["images_per_row"][:1]),
-        sources=batch["sources"][:1],
-        samples=batch["samples"][:1],
-        positions=batch["positions"][:1],
-        real_tokens=batch["real_tokens"][:1],
-    )

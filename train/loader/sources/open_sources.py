@@ -18,10 +18,12 @@ import xxhash
 from streaming.base.storage.download import CloudDownloader
 
 from common.errors import InputError
+from common.uri import is_remote
 from schemas.manifest import MANIFEST_NAME, Manifest
-from schemas.schedule import Schedule, Source
+from schemas.phases import Source
+from schemas.schedule import Schedule
 from train.loader.cache.cache_folder import TABLE, Slot
-from train.loader.cache.download import PART, Order, Patience, disk_full, fetch, is_disk_full, is_remote
+from train.loader.cache.download import PART, Order, Patience, disk_full, fetch, is_disk_full
 from train.loader.sources.shard_table import ShardTable
 from train.loader.sources.source_stream import SourceStream
 from train.loader.sources.wait_for_takedown import when_settled

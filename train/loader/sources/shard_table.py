@@ -20,7 +20,7 @@ from streaming.base.format.mds.encodings import is_mds_encoding_safe
 
 from common.errors import InputError
 from schemas.manifest import Manifest
-from schemas.schedule import Source
+from schemas.phases import Source
 from train.loader.cache.cache_folder import TABLE
 from train.loader.cache.download import PART
 

@@ -20,6 +20,7 @@ from streaming.base.compression import decompress
 from streaming.base.world import World
 
 from common.errors import InputError
+from common.uri import is_remote
 from train.loader.cache.download import (
     PART,
     DamagedFileError,
@@ -31,7 +32,6 @@ from train.loader.cache.download import (
     disk_full,
     fetch,
     is_disk_full,
-    is_remote,
     settle,
 )
 from train.loader.errors import DamagedSourceError, SourceError

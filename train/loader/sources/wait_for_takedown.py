@@ -16,8 +16,9 @@ from typing import TypeVar
 from streaming.base.storage.download import CloudDownloader
 
 from common.errors import InputError
+from common.uri import is_remote
 from schemas.manifest import JOURNAL_NAME
-from train.loader.cache.download import PART, Patience, is_remote
+from train.loader.cache.download import PART, Patience
 from train.loader.errors import SourceError
 
 T = TypeVar("T")

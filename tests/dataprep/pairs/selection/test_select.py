@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from common.errors import InputError
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 from schemas.manifest import Manifest
 
 Picture = Callable[..., bytes]

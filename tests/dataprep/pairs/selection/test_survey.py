@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dataprep.engine.tasks import Scratch
+from dataprep.engine.task_workspace import Scratch
 from dataprep.pairs.selection import survey
-from dataprep.tar.read import write_tar
+from dataprep.tar.write import write_tar
 from tests.dataprep.pairs.test_task import Picture, spec_of
 
 

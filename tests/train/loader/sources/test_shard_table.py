@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from schemas.manifest import Manifest
-from schemas.schedule import Source
+from schemas.phases import Source
 from tests.train import synthetic
 from train.loader.sources.shard_table import ShardTable
 

@@ -1,0 +1,16 @@
+"""Names the files and folders inside a dataset."""
+
+from __future__ import annotations
+
+STAGING = ".switchpoint"
+"""Directory inside a dataset for all that is not part of it: plan, receipts, intermediate files."""
+
+
+TEMPORARY = f"{STAGING}/tmp"
+"""Files in the making, where the dataset is on local disk or HDFS: the same file system, so publishing is a rename."""
+
+
+PLAN_NAME = "plan.json"
+
+
+INDEX_NAME = "index.json"

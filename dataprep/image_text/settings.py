@@ -1,0 +1,111 @@
+"""Defines the settings that the pairs and conversations jobs share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, JsonValue
+
+from dataprep.image_text.banned import Ban
+from dataprep.image_text.packing import DEFAULT_BUFFER
+from dataprep.image_text.write_windows import WindowSpec
+from dataprep.images.inspect import ImageLimits
+from dataprep.tokens import encoder
+from dataprep.tokens import tokenizer as tokenizers
+from dataprep.tokens.tokenizer import TokenizerSpec
+from schemas.manifest import ImageGeometry
+from schemas.strict_model import Strict
+
+_CHECKED = 64
+"""Texts of a task on which gigatoken is compared with tokenizers, about."""
+
+
+class Geometry(Strict):
+    """How the image encoder cuts a picture into tokens."""
+
+    size: int = Field(gt=0)
+    """Side of the square that the encoder sees, in pixels."""
+    patch: int = Field(gt=0)
+    """Side of a patch, in pixels."""
+    tokens: int | None = Field(default=None, gt=0)
+    """Placeholders for an image; by default (size // patch)^2, as for SigLIP (384/14: 729, 224/16: 196)."""
+
+    def resolved(self) -> ImageGeometry:
+        """With `tokens` filled in."""
+        return ImageGeometry(
+            size=self.size, patch=self.patch, tokens=self.tokens or max(1, self.size // self.patch) ** 2
+        )
+
+
+class MultimodalJob(Strict):
+    """Settings that pairs and conversations share."""
+
+    out: str
+    """Directory of the dataset: a path, s3://, gs:// or hdfs://."""
+    tokenizer: str
+    """`tokenizer.json`, or a directory that holds it."""
+    end_of_text: str = tokenizers.END_OF_TEXT
+    """Special token that ends a pair or conversation."""
+    pad: str = tokenizers.PAD
+    """Special token that fills windows up."""
+    seq_len: int = Field(default=2048, ge=1, le=1 << 20)
+    """Ids in a window."""
+    seed: int = Field(default=0, ge=-(1 << 63), lt=1 << 63)
+    geometry: Geometry
+    images: ImageLimits = ImageLimits()
+    decode: bool = True
+    """Decode every image once, to know that it can be. Without it only header and completeness are checked, at
+    four times the speed: for images that a job of ours has downloaded and a first run has judged."""
+    buffer: int = Field(default=DEFAULT_BUFFER, gt=0, le=1 << 16)
+    """Items held back by the packer to choose from; more of them pad less, up to about a thousand."""
+    shard_bytes: int = Field(default=1 << 26, ge=1 << 10, lt=1 << 32)
+    """Raw bytes at which a new shard starts."""
+    compression: str | None = Field(default=None, pattern=r"^zstd(:([1-9]|1[0-9]|2[0-2]))?$")
+    """`zstd` or `zstd:LEVEL`. Encoded images hardly shrink, so the default is none."""
+    input_digest: Literal["full", "sampled"] = "full"
+    """Whether the plan hashes inputs whole, or their size and sixteen blocks (for terabytes)."""
+    licences: list[str] = []
+    """Licences of the inputs, for the manifest."""
+
+    def plan_config(self) -> dict[str, JsonValue]:
+        """The settings that decide the output's bytes."""
+        no_effect = {"out", "tokenizer", "seed", "inputs", "input_digest"}
+        dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=no_effect)
+        return dumped
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What every task of a run needs, shipped with the function."""
+
+    job: Any
+    """The job's own settings."""
+    tokenizer: TokenizerSpec
+    windows: WindowSpec
+    image_tokens: int
+    """Placeholders for an image."""
+    ban: Ban = field(default_factory=Ban)
+    """Rows that must not get in."""
+
+
+def encode_all(spec: TaskSpec, texts: Sequence[str]) -> tuple[list[npt.NDArray[Any]], list[str]]:
+    """Ids of every text, of the dataset's token type, and warnings for the manifest.
+
+    Encodes with gigatoken where it agrees with tokenizers on a sample of `texts`.
+    """
+    if not texts:
+        return [], []
+    encode, problem = encoder.encoder(spec.tokenizer).choose(texts[:: max(1, len(texts) // _CHECKED)])
+    flat, lengths = encode(texts)
+    return np.split(flat.astype(spec.windows.dtype), np.cumsum(lengths)[:-1]), [problem] if problem else []
+
+
+def task_spec(job: MultimodalJob, *, masked: bool) -> TaskSpec:
+    """Load the tokenizer and fix the windows' layout. Raises InputError for an unusable tokenizer."""
+    spec = tokenizers.load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
+    windows = WindowSpec(job.seq_len, spec.identity, spec.dtype, masked, job.shard_bytes, job.buffer, job.compression)
+    return TaskSpec(job, spec, windows, job.geometry.resolved().tokens)

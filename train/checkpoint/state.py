@@ -1,0 +1,104 @@
+"""Reads and checks the state.json of a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from composer.core import Timestamp
+from pydantic import ValidationError
+
+from common.errors import InputError
+from schemas.manifest import ImageGeometry, TokenizerIdentity
+from schemas.schedule import Schedule
+from schemas.strict_model import Strict
+from train.config.run_config import RunConfig
+
+SCHEDULE = "schedule.json"
+
+
+class Saved(Strict):
+    """`state.json`: where a checkpoint stands, and what it takes to rebuild its model."""
+
+    version: Literal[1] = 1
+    position: int
+    """Samples trained on."""
+    step: int
+    tokens: int
+    """Tokens trained on, padding not counted."""
+    past: str
+    """`Schedule.prefix_hash(position)`."""
+    schedule: str
+    """Hash of the whole schedule, for the record."""
+    samples: dict[str, int]
+    """Samples of each source trained on, as counted."""
+    drawn: str = ""
+    """Digest of which samples those were (`train.audit.sample_digest`), as read; empty in checkpoints of older runs."""
+    lasting: bool
+    """Whether pruning must leave it: a switch point, or the end."""
+    run: RunConfig
+    tokenizer: TokenizerIdentity
+    geometry: ImageGeometry | None
+    towers: dict[str, dict[str, Any]] = {}
+    """Shapes of pre-trained image towers, so that their directories are not needed again; empty in older runs'."""
+
+    def decoder_only(self, run: RunConfig, schedule: Schedule) -> bool:
+        """Whether `run` takes its image side from its own config: it has another one, and this one is untaught yet.
+
+        Raises:
+            InputError: it has another one, but this one has learnt from images already.
+        """
+        if (run.model.encoder.identity, schedule.geometry) == (self.run.model.encoder.identity, self.geometry):
+            return False
+        seen = sum(self.samples.get(source.name, 0) for source in schedule.sources if source.kind != "text")
+        if seen:
+            raise InputError(
+                f"this checkpoint has trained another image encoder, on {seen:,} samples with images",
+                field="model.encoder",
+                remedy="use the encoder that it was trained with, or branch from before the first image",
+            )
+        return True
+
+    @property
+    def timestamp(self) -> Timestamp:
+        """Composer's clock at this checkpoint; a run is one epoch."""
+        return Timestamp(
+            batch=self.step,
+            sample=self.position,
+            token=self.tokens,
+            token_in_iteration=self.tokens,
+            batch_in_epoch=self.step,
+            sample_in_epoch=self.position,
+            token_in_epoch=self.tokens,
+        )
+
+
+def read(path: Path) -> Saved:
+    """The `state.json` of a checkpoint.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        return parse((path / "state.json").read_bytes(), path)
+    except OSError as error:
+        problem = f"not a checkpoint of this trainer ({error})"
+        raise InputError(problem, file=path, remedy="give a directory with state.json and *.safetensors") from None
+
+
+def parse(state: bytes, place: Path | str) -> Saved:
+    """The content of a `state.json`; `place` is its checkpoint's, for messages.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return Saved.model_validate_json(state)
+    except ValidationError as error:
+        problem = f"not a checkpoint of this trainer ({' '.join(str(error).split())})"
+        raise InputError(problem, file=place, remedy="give a directory with state.json and *.safetensors") from None
+
+
+def schedule_of(path: Path) -> Schedule | None:
+    """The schedule that a checkpoint was trained under; None in checkpoints of older runs."""
+    return Schedule.load(path / SCHEDULE) if (path / SCHEDULE).is_file() else None
