@@ -46,10 +46,11 @@ gpu: setup  ## tests of what only a GPU shows, where there is one
 soak: setup  ## the longest tests: jobs and pipelines killed at random moments; many minutes
 	@python -m pytest -m soak $(ARGS)
 
-lint: setup  ## ruff, mypy and hadolint
+lint: setup  ## ruff, mypy, import-linter and hadolint
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache
 	hadolint Dockerfile
 
 hadoop: setup  ## jars of an HDFS server (220 MB fetched, 27 MB kept): `make soak` then runs jobs on HDFS too

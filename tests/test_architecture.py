@@ -1,14 +1,15 @@
 """The folder tree is the architecture: who may import whom."""
 
 import ast
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
+from tests.support import command_environment
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("dataprep", "curriculum", "train", "demo", "schemas", "common")
-LEAVES = {"schemas", "common"}
-"""What every package may import; `schemas` imports `common` alone, `common` nothing of ours."""
 
 
 def imports(path: Path) -> set[str]:
@@ -21,19 +22,25 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_packages_meet_only_in_leaves(package: str) -> None:
-    files = sorted((ROOT / package).rglob("*.py"))
-    assert files
-    for path in files:
-        others = imports(path) & set(PACKAGES) - {package}
-        assert others <= (LEAVES if package not in LEAVES else {"common"}), path
+def test_arrows_run_downwards_and_in_no_circle(tmp_path: Path) -> None:
+    """The contracts of `pyproject.toml`: packages, rooms, and no circle among them."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, env=command_environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
-def test_schedules_need_neither_spark_nor_torch() -> None:
-    for package in ("schemas", "common", "curriculum"):
-        for path in (ROOT / package).rglob("*.py"):
-            assert not imports(path) & {"torch", "pyspark", "composer", "streaming"}, path
+def test_the_linter_would_see_an_arrow_that_runs_up(tmp_path: Path) -> None:
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "schemas/order/floor_sum.py").open("a") as source:
+        source.write("\nfrom curriculum.language import amounts as amounts\nfrom schemas import schedule as schedule\n")
+    linter = Path(sys.executable).with_name("lint-imports")
+    environment = command_environment(PYTHONPATH=str(tmp_path))
+    done = subprocess.run([linter, "--no-cache"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "schemas is not allowed to import curriculum" in done.stdout
+    assert "No cycles are allowed in schemas" in done.stdout
 
 
 def test_pickle_is_never_used() -> None:

@@ -17,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from common import yaml_file
 from common.errors import InputError
-from curriculum.arithmetic import UnsolvedError, evaluate, is_name
+from curriculum.language.arithmetic import UnsolvedError, evaluate, is_name
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

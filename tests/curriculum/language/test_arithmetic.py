@@ -2,7 +2,7 @@
 
 import pytest
 
-from curriculum.arithmetic import UnsolvedError, evaluate, is_name
+from curriculum.language.arithmetic import UnsolvedError, evaluate, is_name
 
 VALUES = {
     "text": "850B",
