@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.download.client.reasons import FetchError
-from dataprep.download.client.robots_txt import MAX_BYTES, RobotsCache, Rules, parse
+from dataprep.download.client.robots_txt import MAX_BYTES, RobotsCache, parse
 
 
 def allows(text: str, path: str, agent: str = "switchpoint") -> bool:
-    return parse(text.encode(), agent).allow(path)
+    return parse(text.encode()).can_fetch("http://a.example" + path, agent)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,28 @@ def test_our_own_group_replaces_the_one_for_everybody() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.binary(max_size=300), st.text(max_size=50))
 def test_any_bytes_are_taken(body: bytes, path: str) -> None:
-    assert parse(body, "switchpoint").allow(path) in (True, False)
+    assert parse(body).can_fetch("http://a.example/" + path, "switchpoint") in (True, False)
 
 
 def test_a_pattern_made_to_backtrack_costs_nothing() -> None:
-    rules = parse(b"User-agent: *\nDisallow: /" + b"a*" * 5000 + b"b$\n", "switchpoint")
+    rules = parse(b"User-agent: *\nDisallow: /" + b"a*" * 5000 + b"b$\n")
     began = time.process_time()
-    assert rules.allow("/" + "a" * 8000)
+    assert rules.can_fetch("http://a.example/" + "a" * 8000, "switchpoint")
     assert time.process_time() - began < 2
 
 
+def test_a_file_of_many_agents_with_many_rules_is_not_read() -> None:
+    """Rules of all agents of one group: 12,000 agents of 20,000 rules would be 240 million."""
+    body = b"".join(b"User-agent: b%d\n" % i for i in range(12_000)) + b"Disallow: /\n" * 20_000
+    cache = RobotsCache(lambda origin: (200, body), "switchpoint")
+    with pytest.raises(FetchError, match=r"robots_unavailable.*12,000 agents in"):
+        cache.check("http://a.example", "/")
+
+
 def test_a_long_file_is_read_in_part() -> None:
-    assert parse(b"#" * MAX_BYTES + b"\nUser-agent: *\nDisallow: /\n", "switchpoint") == Rules()
+    forbids = b"\nUser-agent: *\nDisallow: /\n"
+    assert not parse(b"#" * 9 + forbids).can_fetch("http://a.example/x", "switchpoint")
+    assert parse(b"#" * MAX_BYTES + forbids).can_fetch("http://a.example/x", "switchpoint")
 
 
 @pytest.mark.parametrize(
