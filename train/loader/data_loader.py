@@ -23,7 +23,7 @@ class ScheduleLoader(DataLoader[Batch]):
 
     def __init__(self, dataset: ScheduleDataset, workers: int, *, pin_memory: bool = False) -> None:
         super().__init__(
-            dataset,
+            dataset,  # type: ignore[arg-type]
             batch_size=dataset.batch_size,
             collate_fn=_collate_or_fail,
             num_workers=workers,

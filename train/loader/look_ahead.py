@@ -1,22 +1,18 @@
-"""Shards are on their way before they are needed, as far ahead as the cache has room for.
+"""Asks for shards before they are needed, as far ahead as the cache has room for them.
 
-Two threads walk ahead of the rows that are given out, as Streaming's do: one asks for each row's shard, one sees that
-it is there. Streaming's look ahead by a number of samples only. Where a cache limit holds less than those need, the
-first evicts what the next rows want, and the second may wait for ever for a shard that nobody brings back. Here a
-worker looks ahead over no more shards than its part of the cache holds, and asks again for a shard that was evicted.
+A thread walks ahead of the rows that are given out and makes each row's shard readable, or sees that another process
+does. It looks ahead by a number of rows, and over no more shards than the worker's part of the cache holds: further on
+it would evict what the next rows want.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from time import sleep
 
-from streaming.base.constant import TICK
-from streaming.base.dataset import _Iterator, _ShardState
-
-from train.loader.shard_cache import ShardCache
+from train.loader.rank_share import Drawn
+from train.loader.shard_cache import TICK, ShardCache
 
 
 class Window:
@@ -56,52 +52,80 @@ class Window:
             self._bytes -= size
 
 
-class LookAhead(ShardCache):
-    """The part of a dataset that gets shards before they are needed."""
+class LookAhead:
+    """Gives out what `walk` gives, each row after its shard was asked for.
 
-    predownload: int
+    Args:
+        walk: rows in the order in which they are read.
+        rows: how many to look ahead at.
+        room: bytes of shards to look ahead over; None for no limit.
+    """
 
-    def _prepare_thread(self, it: _Iterator) -> None:
-        """Ask for the shard of each row, in order."""
-        # Half of a worker's part of the cache: what the window has just left is newer than what it has just reached.
-        parts = 2 * self._unique_worker_world.workers_per_node
-        window = Window(self.cache_limit // parts if self.cache_limit else None)
-        with self._watched(it):
-            while not self._over(it) and it.prepare_index < it.total:
-                index, given_out = it.prepare_index, it.yield_index
-                number = self.spanner[it.sample_ids[index]][0]
-                size = self.shards[number].get_max_size()
-                if self.predownload < index - given_out or not window.admits(index, number, size, given_out):
-                    sleep(TICK)
-                    continue
-                self.prepare_shard(number, False)
-                it.prepare_index += 1
+    def __init__(self, walk: Iterator[Drawn], cache: ShardCache, rows: int, room: int | None) -> None:
+        self._walk, self._cache, self._rows, self._window = walk, cache, rows, Window(room)
+        self._asked: deque[Drawn] = deque()
+        self._given_out = 0
+        self._failure: Exception | None = None
+        self._starved = self._stopped = self._done = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="look-ahead", daemon=True)
 
-    def _ready_thread(self, it: _Iterator) -> None:
-        """Let each row be given out whose shard is there."""
-        with self._watched(it):
-            while not self._over(it) and it.ready_index < it.total:
-                if it.ready_index >= it.prepare_index:
-                    sleep(TICK)
-                    continue
-                number = self.spanner[it.sample_ids[it.ready_index]][0]
-                if (state := self._shard_states[number]) == _ShardState.LOCAL:
-                    it.ready_index += 1
-                elif state == _ShardState.REMOTE:
-                    self.prepare_shard(number, False)
-                else:
-                    sleep(TICK)
+    def __iter__(self) -> Iterator[Drawn]:
+        """Rows, until there are none or the cache is closed.
 
-    @contextmanager
-    def _watched(self, it: _Iterator) -> Iterator[None]:
-        """Whatever ends a thread, the iteration hears of it."""
+        Raises:
+            SourceError: a shard cannot be had; of a row that lies ahead, too.
+        """
+        self._thread.start()
         try:
-            yield
+            while self._next_is_there():
+                yield self._asked.popleft()
+                self._given_out += 1
+        finally:
+            self._stopped = True
+
+    def join(self) -> None:
+        """Wait until the thread has ended, which it does when the cache is closed."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _next_is_there(self) -> bool:
+        """Wait for the next row; returns whether there is one."""
+        if not self._asked:
+            with self._changed:
+                self._starved = True  # set before the look: what comes after it is told
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._asked or self._done)
+                self._starved = False
+        if self._failure is not None:
+            raise self._failure
+        return bool(self._asked) and not self._cache.closed
+
+    def _run(self) -> None:
+        try:
+            for index, drawn in enumerate(self._walk):
+                number, _ = self._cache.find(drawn.source, drawn.sample)
+                if not self._may_look_at(index, number):
+                    return
+                self._cache.prepare(number, wait=False)
+                self._asked.append(drawn)
+                if self._starved:
+                    with self._changed:
+                        self._changed.notify_all()
         except Exception as error:
             self._failure = error
-            self._event.set()
         finally:
-            it.on_exit()
+            with self._changed:
+                self._done = True
+                self._changed.notify_all()
 
-    def _over(self, it: _Iterator) -> bool:
-        return bool(it.should_exit() or self._event.is_set())
+    def _may_look_at(self, index: int, number: int) -> bool:
+        """Wait until row `index`, in shard `number`, is near enough; returns whether anybody still wants it."""
+        size = self._cache.room_of(number)
+        while not (self._stopped or self._cache.closed):
+            given_out = self._given_out
+            if index - given_out <= self._rows and self._window.admits(index, number, size, given_out):
+                return True
+            with self._changed:
+                self._changed.wait(TICK)
+        return False

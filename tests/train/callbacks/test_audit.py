@@ -11,7 +11,7 @@ from tests.train import synthetic
 from train.__main__ import main
 from train.callbacks.audit import AuditError
 from train.config.run_config import RunConfig
-from train.loader.dataset import ScheduleDataset
+from train.loader.rank_share import Share
 from train.run.launch import fit
 
 MODEL = {
@@ -64,13 +64,12 @@ def test_a_run_is_logged_and_proven(tmp_path, monkeypatch, capsys):
 def test_another_sample_of_the_right_source_stops_the_run(tmp_path, monkeypatch):
     """Counts cannot tell; the digest does."""
     schedule = synthetic.schedule(tmp_path, lengths=(24, 24, 16))
-    right = ScheduleDataset.global_ids
+    right, one, other = Share.rows, schedule.sample(19), schedule.sample(3)
 
-    def shifted(self, start: int, stop: int):
-        ids = right(self, start, stop)
-        ids[ids == self.schedule.sample(19)[1]] = self.schedule.sample(3)[1]  # one text sample for another
-        return ids
+    def shifted(self, lookup):
+        for drawn in right(self, lookup):
+            yield drawn._replace(sample=other[1]) if drawn[1:] == one else drawn  # one text sample for another
 
-    monkeypatch.setattr(ScheduleDataset, "global_ids", shifted)
+    monkeypatch.setattr(Share, "rows", shifted)
     with pytest.raises(AuditError, match="step 3, from sample 16: the counts of each source are right, but not the"):
         fit(run_in(tmp_path, schedule), schedule, DeviceCPU())

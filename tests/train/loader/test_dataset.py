@@ -1,5 +1,7 @@
 """What the loader yields is the schedule, for every shape and from every position."""
 
+import threading
+
 import numpy as np
 import pytest
 from streaming.base.world import World
@@ -8,6 +10,7 @@ from torch.utils.data import DataLoader
 from common.errors import InputError
 from tests.train import synthetic
 from train.loader.dataset import ScheduleDataset
+from train.loader.rank_share import Drawn
 from train.loader.rows.collate import collate
 
 
@@ -46,11 +49,8 @@ def test_ranks_share_each_step(root, ranks):
     steps = []
     for rank in range(ranks):
         dataset = ScheduleDataset(schedule, 8 // ranks, cache=str(root / "cache"))
-        dataset._parallel_rank_world = World(1, ranks, 1, rank)
-        dataset._unique_worker_world = World(1, 1, 1, 0)
-        dataset._parallel_worker_world = World(1, ranks, 1, rank)
-        work = dataset._get_work(0, 0)
-        rows = [dataset[work[j]] for j in range(len(work))]
+        dataset.world = World(1, ranks, 1, rank)
+        rows = list(dataset)
         steps.append([identify(collate(rows[i : i + 8 // ranks])) for i in range(0, len(rows), 8 // ranks)])
     order = [one for step in zip(*steps, strict=True) for part in step for one in part]
     assert order == expected(schedule, 0, schedule.total_samples)
@@ -58,31 +58,35 @@ def test_ranks_share_each_step(root, ranks):
 
 def test_resume_goes_on_exactly_and_two_datasets_do_not_meet(root):
     schedule = synthetic.schedule(root)
-    first, second = (
-        ScheduleDataset(schedule, 8, cache=str(root / "cache")),
-        ScheduleDataset(schedule, 8, cache=str(root / "cache")),
-    )
+    first, second = (ScheduleDataset(schedule, 8, cache=str(root / "cache"), start=start) for start in (0, 40))
     iterator = iter(loader_of(first))
     seen = [identify(next(iterator)) for _ in range(5)]
-    second.load_state_dict(first.state_dict(40, True))
     assert identify(next(iter(loader_of(second)))) == expected(schedule, 40, 48)
     assert identify(next(iterator)) == expected(schedule, 40, 48)
     assert seen[0] == expected(schedule, 0, 8)
 
 
-def test_a_changed_past_is_refused_and_a_changed_future_is_not(root):
-    state = ScheduleDataset(synthetic.schedule(root), 8, cache=str(root / "cache")).state_dict(64, True)
-    future = synthetic.schedule(root, lengths=(48, 40, 64))
-    ScheduleDataset(future, 8, cache=str(root / "cache")).load_state_dict(state)
-    past = synthetic.schedule(root, pairs_share=200_000_000)
-    with pytest.raises(InputError, match="past, before sample 64"):
-        ScheduleDataset(past, 8, cache=str(root / "cache")).load_state_dict(state)
+def test_two_readings_of_one_dataset_do_not_meet_either(root):
+    schedule = synthetic.schedule(root)
+    dataset = ScheduleDataset(schedule, 8, cache=str(root / "cache"))
+    one, other = iter(dataset), iter(dataset)
+    pairs = [(next(one).position, next(other).position) for _ in range(schedule.total_samples)]
+    assert pairs == [(position, position) for position in range(schedule.total_samples)]
+
+
+def test_a_dataset_that_is_closed_ends_what_reads_it(root):
+    dataset = ScheduleDataset(synthetic.schedule(root), 8, cache=str(root / "cache"), ahead=1)
+    rows = iter(dataset)
+    next(rows)
+    dataset.close()
+    assert len(list(rows)) == 0
+    assert not [thread for thread in threading.enumerate() if thread.name == "look-ahead" and thread.is_alive()]
 
 
 def test_kinds_decode_by_the_contract(root):
     schedule = synthetic.schedule(root)
     dataset = ScheduleDataset(schedule, 8, cache=str(root / "cache"))
-    text, pair, conversation = (dataset[int(dataset.sample_offset_per_stream[i])] for i in range(3))
+    text, pair, conversation = (dataset.row(Drawn(0, source, 0)) for source in range(3))
     assert text.pixels.shape == (0, 3, 16, 16)
     assert pair.pixels.shape[1:] == (3, 16, 16)
     assert pair.real_tokens < synthetic.SEQ_LEN

@@ -1,5 +1,7 @@
 """A worker's share, for every shape of cluster: together the shares are the run, in order, without gap or repeat."""
 
+from itertools import islice
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,11 +9,12 @@ from hypothesis import strategies as st
 from schemas.phases import Phase, Source
 from schemas.schedule import Schedule
 from tests.train import synthetic
-from train.loader.rank_share import LazyWork, Share
+from train.loader.rank_share import Drawn, Share
 
 
-def identity(start: int, stop: int) -> np.ndarray:
-    return np.arange(start, stop)
+def identity(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """One source, whose samples have the numbers of their positions."""
+    return np.zeros(stop - start, np.int32), np.arange(start, stop)
 
 
 @settings(max_examples=60, deadline=None)
@@ -27,8 +30,11 @@ def test_steps_are_the_run_in_order(total, start, batch, ranks, workers):
     dealt: dict[tuple[int, int], list[list[int]]] = {}
     for rank in range(ranks):
         for worker in range(workers):
-            work = LazyWork(Share(start, stop, batch, rank, ranks, worker, workers), identity)
-            items = [work[j] for j in range(len(work))]
+            share = Share(start, stop, batch, rank, ranks, worker, workers)
+            drawn = list(share.rows(identity))
+            assert len(share) == len(drawn)
+            items = [row.sample for row in drawn]
+            assert items == [row.position for row in drawn]
             batches = [items[i : i + batch] for i in range(0, len(items), batch)]
             for b, rows in enumerate(batches):
                 dealt[b * workers + worker, rank] = [rows]
@@ -42,28 +48,27 @@ def test_steps_are_the_run_in_order(total, start, batch, ranks, workers):
 def test_a_run_of_a_trillion_samples_reads_anywhere_at_once():
     calls = []
 
-    def lookup(start: int, stop: int) -> np.ndarray:
+    def lookup(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         calls.append(stop - start)
-        return np.arange(start, stop)
+        return identity(start, stop)
 
     share = Share(start=10**11, stop=10**12, batch_size=4, rank=4095, ranks=4096, worker=7, workers=8)
-    work = LazyWork(share, lookup)
-    assert work[0] == 10**11 + (7 * 4096 + 4095) * 4
-    last = len(work) - 1
-    assert 10**12 - 4 * 4096 * 8 <= work[last] < 10**12
-    assert calls == [4, 4]
+    first = 10**11 + (7 * 4096 + 4095) * 4
+    assert next(share.rows(lookup)) == Drawn(first, 0, first)
+    last, end = share.batch(share.batches - 1)
+    assert 10**12 - 4 * 4096 * 8 <= last < end <= 10**12
+    assert calls == [4]
 
 
 def test_lookups_are_batched():
     calls = []
 
-    def lookup(start: int, stop: int) -> np.ndarray:
+    def lookup(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         calls.append(stop - start)
-        return np.arange(start, stop)
+        return identity(start, stop)
 
-    work = LazyWork(Share(0, 10_000, batch_size=8, rank=1, ranks=2, worker=0, workers=1), lookup)
-    for j in range(len(work)):
-        work[j]
+    rows = list(Share(0, 10_000, batch_size=8, rank=1, ranks=2, worker=0, workers=1).rows(lookup))
+    assert len(rows) == 5_000
     assert len(calls) <= 4
 
 
@@ -95,24 +100,16 @@ def ramped(lanes: int, seed: int) -> Schedule:
 def test_jobs_of_any_shape_one_after_another_are_the_schedule(lanes, seed, jobs):
     """Each (ranks, workers, rows, steps) is cut off after its steps, mid-ramp or not; the next goes on from there."""
     schedule = ramped(lanes, seed)
-    numbers, samples = schedule.samples(0, 600)
-    due = (numbers.astype(np.int64) * 90 + samples).tolist()
-
-    def lookup(start: int, stop: int) -> np.ndarray:
-        numbers, samples = schedule.samples(start, stop)
-        return numbers.astype(np.int64) * 90 + samples
-
-    read: list[int] = []
+    due = list(zip(range(600), *(found.tolist() for found in schedule.samples(0, 600)), strict=True))
+    read: list[tuple[int, int, int]] = []
     for ranks, workers, rows, steps in [*jobs, (3, 2, 8, 600)]:  # the last one reads the rest
         start = len(read)
         work = {
-            (rank, worker): LazyWork(Share(start, 600, rows, rank, ranks, worker, workers), lookup)
+            (rank, worker): Share(start, 600, rows, rank, ranks, worker, workers).rows(schedule.samples)
             for rank in range(ranks)
             for worker in range(workers)
         }
         for step in range(steps):
-            batch, worker = divmod(step, workers)
             for rank in range(ranks):
-                mine = work[rank, worker]
-                read += [mine[j] for j in range(batch * rows, min(len(mine), (batch + 1) * rows))]
+                read += islice(work[rank, step % workers], rows)
     assert read == due

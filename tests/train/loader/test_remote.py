@@ -121,7 +121,7 @@ def test_a_node_downloads_about_its_share_of_the_bytes(server, tmp_path):
         server.sent.clear()
         schedule = template.model_copy(update={"sources": [source], "phases": [phase], "lanes": 4})
         dataset = ScheduleDataset(schedule, 2, cache=str(tmp_path / f"cache{node}"))
-        dataset._parallel_rank_world = World(4, 1, 1, node)
+        dataset.world = World(4, 1, 1, node)
         assert len(rows(dataset)) == 300
         assert len(sizes) > 60
         assert sum(size for path, size in server.sent.items() if ".mds" in path) < 1.2 * sum(sizes) / 4

@@ -17,6 +17,7 @@ from tests.train.loader.rank import facts
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 from train.loader.errors import SourceError
+from train.loader.rank_share import Drawn
 
 SAMPLES = {"text": 240, "pairs": 40, "conversations": 40}
 SHARD = 1 << 12
@@ -73,16 +74,16 @@ def test_the_books_are_right_after_every_read(packed, tmp_path_factory, data, ro
     """In any order, with files that vanish in between: usage is what lies on the disk, and within the limit."""
     cache = tmp_path_factory.mktemp("cache")
     dataset = ScheduleDataset(packed, 8, cache=str(cache), cache_limit=least(packed) + room)
-    total = sum(source.samples for source in packed.sources)
-    for turn, at in enumerate(data.draw(st.lists(st.integers(0, total - 1), max_size=30))):
+    books = dataset.cache.ledger
+    everything = [(number, one) for number, source in enumerate(packed.sources) for one in range(source.samples)]
+    for turn, at in enumerate(data.draw(st.lists(st.integers(0, len(everything) - 1), max_size=30))):
         if turn in meddled and (present := sorted(cache.rglob("*.mds"))):
             present[turn % len(present)].unlink()
-        row = dataset[at]
-        offset = int(dataset.sample_offset_per_stream[row.source])
-        assert (row.tokens[1] - 2) * 50 + row.tokens[2] - 2 == row.sample == at - offset
-        assert on_disk(cache) <= dataset.cache_usage <= least(packed) + room
+        row = dataset.row(Drawn(0, *everything[at]))
+        assert (row.tokens[1] - 2) * 50 + row.tokens[2] - 2 == row.sample == everything[at][1]
+        assert on_disk(cache) <= books.usage <= least(packed) + room
         if not meddled:
-            assert on_disk(cache) == dataset.cache_usage
+            assert on_disk(cache) == books.usage
     dataset.close()
 
 

@@ -55,6 +55,7 @@ def decode_row(
     tokenizer: TokenizerIdentity,
     geometry: ImageGeometry | None,
     sample: int = 0,
+    position: int = 0,
 ) -> Row:
     """Decode an MDS row of any kind (text, pairs, conversations).
 
@@ -74,7 +75,7 @@ def decode_row(
         labels[:-1][(padding | placeholder)[1:]] = IGNORED
     size = geometry.size if geometry else 1
     pixels = _decode_images(raw, placeholders, size, geometry.tokens if geometry else 0)
-    return Row(ids.astype(np.int64), labels, pixels, seq_len - paddings, source, sample)
+    return Row(ids.astype(np.int64), labels, pixels, seq_len - paddings, source, sample, position)
 
 
 def _decode_images(raw: Mapping[str, Any], placeholders: int, size: int, tokens: int) -> NDArray[np.uint8]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import xxhash
-from streaming.base.storage.download import CloudDownloader
+from numpy.typing import NDArray
+from streaming.base.storage import CloudDownloader
 
 from common.errors import InputError
 from common.uri import is_remote
@@ -24,7 +25,7 @@ from schemas.phases import Source
 from schemas.schedule import Schedule
 from train.loader.cache.cache_folder import TABLE, Slot
 from train.loader.cache.download import PART, Order, Patience, disk_full, fetch, is_disk_full
-from train.loader.sources.shard_table import ShardTable
+from train.loader.sources.shard_table import Layout, ShardTable, receipts_of
 from train.loader.sources.source_stream import SourceStream
 from train.loader.sources.wait_for_takedown import when_settled
 
@@ -36,7 +37,7 @@ class Site(NamedTuple):
 
     folder: str
     """In the cache: the table, and shards that cannot be read in place."""
-    layout: dict[str, Any]
+    layout: Layout
     """Of the table."""
 
 
@@ -100,16 +101,22 @@ def _folder_name(source: Source, table: ShardTable) -> str:
 
 def _read(schedule: Schedule, source: Source, scratch: Path, patience: Patience) -> ShardTable:
     if is_remote(source.path):
-        manifest, index = _from_remote(source, scratch, patience)
+        receipts, index = _from_remote(schedule, source, scratch, patience)
     else:
-        manifest, index = Manifest.load(source.path), _read_index(Path(source.path) / INDEX_NAME, source)
+        receipts = _checked(Manifest.load(source.path), schedule, source)
+        index = _read_index(Path(source.path) / INDEX_NAME, source)
+    return ShardTable.of(index, receipts, source, source.path)
+
+
+def _checked(manifest: Manifest, schedule: Schedule, source: Source) -> NDArray[Any]:
+    """The manifest's receipts, if it is the one that the schedule was compiled for."""
     if (manifest.content, manifest.samples, manifest.seq_len) != (source.content, source.samples, schedule.seq_len):
         raise InputError(
             f"source '{source.name}' is not the dataset that the schedule was compiled for",
             file=source.path,
             remedy="compile the schedule again, or point `path` at the dataset that it was compiled for",
         )
-    return ShardTable.of(index, manifest, source, source.path)
+    return receipts_of(manifest)
 
 
 def _read_index(path: Path, source: Source) -> bytes:
@@ -120,7 +127,7 @@ def _read_index(path: Path, source: Source) -> bytes:
         raise InputError(problem, file=path, remedy="run the dataprep job that writes the dataset again") from None
 
 
-def _from_remote(source: Source, folder: Path, patience: Patience) -> tuple[Manifest, bytes]:
+def _from_remote(schedule: Schedule, source: Source, folder: Path, patience: Patience) -> tuple[NDArray[Any], bytes]:
     """Both are fetched anew at every start: they are small, and what they say is what shards are checked against."""
     try:
         downloader = CloudDownloader.get(source.path)
@@ -135,10 +142,11 @@ def _from_remote(source: Source, folder: Path, patience: Patience) -> tuple[Mani
         found[name] = target
     downloader.clean_up()
     try:
-        manifest, index = Manifest.load_file(found[MANIFEST_NAME]), found[INDEX_NAME].read_bytes()
+        manifest = Manifest.load_file(found[MANIFEST_NAME])
     except InputError as error:
         raise InputError(error.problem, file=f"{source.path}/{MANIFEST_NAME}", remedy=error.remedy) from None
+    else:
+        return _checked(manifest, schedule, source), found[INDEX_NAME].read_bytes()
     finally:
         for target in found.values():
             target.unlink(missing_ok=True)
-    return manifest, index

@@ -1,4 +1,4 @@
-"""One source as a Streaming `Stream`: where its shards lie, and how one becomes readable.
+"""Makes the shards of one source readable: where they lie, and what it takes to get one from there.
 
 A dataset on a local disk, not compressed, is read in place and never written to or evicted. Everything else goes
 through a folder of the loader's cache slot, named by the dataset's content: another version of the data never meets
@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from streaming import Stream
 from streaming.base.compression import decompress
-from streaming.base.world import World
+from streaming.base.storage import CloudDownloader
 
 from common.errors import InputError
 from common.uri import is_remote
@@ -39,19 +36,7 @@ from train.loader.sources.shard_table import Shard, ShardTable
 from train.loader.sources.wait_for_takedown import when_settled
 
 
-class Sized:
-    """What Streaming's constructor wants of a shard: how many samples it has."""
-
-    __slots__ = ("samples",)
-
-    def __init__(self, samples: int) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return self.samples
-
-
-class SourceStream(Stream):
+class SourceStream:
     """The shards of one source, `name`, at `place` (directory or URL), cached in `folder`."""
 
     def __init__(
@@ -68,38 +53,30 @@ class SourceStream(Stream):
         """
         self.name, self.place, self.table, self.patience, self._reread = name, place, table, patience, reread
         self.in_place = not is_remote(place) and not table.compressed
+        """Whether shards are read where the dataset lies."""
         self.closing = False
         """Set when the loader closes: nothing is retried any more."""
-        super().__init__(remote=place if is_remote(place) else None, local=place if self.in_place else str(folder))
-
-    def get_shards(self, world: World, allow_unsafe_types: bool) -> list[Any]:
-        """Their sizes alone; readers are made when they are needed (`shard`)."""
-        return [Sized(samples) for samples in self.table.records["samples"].tolist()]
+        self._folder = Path(place) if self.in_place else folder
+        self._downloader = CloudDownloader.get(place) if is_remote(place) else None
 
     def shard(self, number: int) -> Shard:
         """The reader of shard `number`."""
-        return self.table.shard(number, self.local, in_place=self.in_place)
+        return self.table.shard(number, str(self._folder), in_place=self.in_place)
 
-    def get_index_size(self) -> int:
-        """No part of the cache's limit, which is about shards."""
-        return 0
-
-    def set_up_local(self, shards: Sequence[Any], cache_usage_per_shard: NDArray[np.int64]) -> None:
-        """Note which shards an earlier loader left whole. What lies in place counts as absent until it is verified."""
+    def left_over(self) -> Iterator[tuple[int, int]]:
+        """Number and bytes of each shard that an earlier loader left whole in the cache; what is not whole goes."""
         if self.in_place:
             return
-        present = {entry.name: entry.stat().st_size for entry in os.scandir(self.local)}
-        numbers = {name.decode(): number for number, name in enumerate(self.table.records["name"].tolist())}
-        for name, size in present.items():
-            number = numbers.get(name)
-            if number is None:
-                continue
-            if size == int(self.table.records["raw"][number]):
-                cache_usage_per_shard[number] = size
+        present = {os.fsencode(entry.name): entry.stat().st_size for entry in os.scandir(self._folder)}
+        records = self.table.records
+        for number in np.flatnonzero(np.isin(records["name"], np.array([b"", *present]))).tolist():
+            name, due = records["name"][number], int(records["raw"][number])
+            if present[name] == due:
+                yield number, due
             else:
-                os.unlink(os.path.join(self.local, name))
+                (self._folder / os.fsdecode(name)).unlink()
 
-    def prepare_shard(self, shard: Shard) -> int:  # type: ignore[override]
+    def prepare_shard(self, shard: Shard) -> int:
         """Make the shard's raw file readable; returns the bytes that the cache grew by.
 
         Raises:
@@ -117,25 +94,25 @@ class SourceStream(Stream):
         """The shard as a takedown has written it under this run (`dataprep remove`); None if it is as it was."""
 
         def now() -> Shard | None:
-            found = self._reread().shard(shard.number, self.local, in_place=self.in_place)
+            found = self._reread().shard(shard.number, str(self._folder), in_place=self.in_place)
             return found if found.digest != shard.digest else None
 
         try:
-            return when_settled(now, self.place, Path(self.local), self.patience, lambda: self.closing)
+            return when_settled(now, self.place, self._folder, self.patience, lambda: self.closing)
         except SourceError:
             raise
         except InputError:
             return None
 
     def _prepare(self, shard: Shard) -> int:
-        stored, raw = shard.stored, Path(self.local) / shard.raw_data.basename
+        stored, raw = shard.stored, self._folder / shard.raw_data.basename
         what = f"shard '{stored.basename}' of source '{self.name}'"
         if self.in_place:
             self._verified(what, raw, shard)
             return 0
         if shard.zip_data is None:
             self._fetch(what, stored.basename, raw, shard)
-        elif self.remote is None:
+        elif self._downloader is None:
             packed = Path(self.place) / stored.basename
             self._verified(what, packed, shard)
             self._unpack(what, packed, raw, shard)
@@ -153,8 +130,9 @@ class SourceStream(Stream):
         fetch(order, self._download, self.patience, lambda: self.closing)
 
     def _download(self, remote: str, local: str) -> None:
+        assert self._downloader is not None
         try:
-            self._downloader.download(remote, local, self.download_timeout)
+            self._downloader.download(remote, local)
         except Exception as error:
             if not answer_of(error).startswith("5"):  # a broken connection, or a client that fell back to not signing
                 self._downloader.clean_up()
@@ -179,7 +157,7 @@ class SourceStream(Stream):
             part.write_bytes(data)
             settle(part, raw)
         except DamagedFileError as error:
-            raise _damaged(what, error, packed if self.remote is None else self.place) from None
+            raise _damaged(what, error, packed if self._downloader is None else self.place) from None
         except OSError as error:
             if is_disk_full(error):
                 raise disk_full(what, raw) from None

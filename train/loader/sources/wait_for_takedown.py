@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from streaming.base.storage.download import CloudDownloader
+from streaming.base.storage import CloudDownloader
 
 from common.errors import InputError
 from common.uri import is_remote

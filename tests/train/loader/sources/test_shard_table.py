@@ -11,7 +11,7 @@ from common.errors import InputError
 from schemas.manifest import Manifest
 from schemas.phases import Source
 from tests.train import synthetic
-from train.loader.sources.shard_table import ShardTable
+from train.loader.sources.shard_table import ShardTable, receipts_of
 
 
 @pytest.fixture(scope="module", params=[None, "zstd:3"])
@@ -23,7 +23,7 @@ def dataset(request, tmp_path_factory) -> tuple[list[dict], Manifest, Source]:
 
 
 def table_of(index: list[dict], manifest: Manifest, source: Source) -> ShardTable:
-    return ShardTable.of(json.dumps({"version": 2, "shards": index}).encode(), manifest, source, "place")
+    return ShardTable.of(json.dumps({"version": 2, "shards": index}).encode(), receipts_of(manifest), source, "place")
 
 
 def test_a_table_read_back_gives_the_shards(dataset, tmp_path):
@@ -38,6 +38,16 @@ def test_a_table_read_back_gives_the_shards(dataset, tmp_path):
         assert (shard.stored.basename, shard.stored.bytes) == (receipt.name, receipt.bytes)
         assert (len(shard), f"{shard.digest:016x}") == (receipt.samples, receipt.digest)
         assert shard.raw_data.bytes == entry["raw_data"]["bytes"]
+
+
+def test_every_sample_is_found_in_its_shard(dataset):
+    index, manifest, source = dataset
+    table = table_of(index, manifest, source)
+    places = [(shard, place) for shard, entry in enumerate(index) for place in range(entry["samples"])]
+    assert [table.find(sample) for sample in range(60)] == places
+    for outside in (-1, 60):
+        with pytest.raises(IndexError):
+            table.find(outside)
 
 
 @given(data=st.data())
@@ -68,6 +78,37 @@ def test_any_change_of_the_index_is_refused(dataset, data):
         del index[at][data.draw(st.sampled_from(["samples", "raw_data", "zip_data", "compression", "column_names"]))]
     with pytest.raises(InputError, match=r"source 'text'.*; write the dataset again"):
         table_of(index, manifest, source)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 3}, "is damaged, or not MDS 2 .ValidationError: Invalid enum value 3 - at `[$].shards"),
+        ({"format": "csv"}, "not MDS 2"),
+        ({"samples": 10**30}, "is damaged, or not MDS 2"),
+        ({"column_encodings": ["pkl"]}, "is pkl, which runs code when it is read"),
+        ({"column_names": [1]}, "is damaged, or not MDS 2"),
+    ],
+)
+def test_what_an_index_may_not_say_of_its_shards(dataset, change, message):
+    index, manifest, source = dataset
+    with pytest.raises(InputError, match=message):
+        table_of([{**entry, **change} for entry in index], manifest, source)
+
+
+@pytest.mark.parametrize("digest", ["xyz", "0" * 17, "0" * 32])
+def test_a_digest_that_is_none(dataset, digest):
+    _, manifest, _ = dataset
+    receipts = [manifest.shards[0].model_copy(update={"digest": digest}), *manifest.shards[1:]]
+    with pytest.raises(InputError, match="damaged manifest: a digest is not 16 hex digits"):
+        receipts_of(manifest.model_copy(update={"shards": receipts}))
+
+
+def test_columns_that_are_written_differently_are_the_same(dataset):
+    index, manifest, source = dataset
+    text = json.dumps({"version": 2, "shards": index}).replace('["tokens"]', '[ "tokens" ]', 1)
+    made = ShardTable.of(text.encode(), receipts_of(manifest), source, "place")
+    assert made.layout == table_of(index, manifest, source).layout
 
 
 def test_another_cut_into_shards_than_the_schedules(dataset):
