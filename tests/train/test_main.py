@@ -19,8 +19,8 @@ COMPOSER = Path(sys.executable).with_name("composer")
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
 
 
-def write_run(root: Path, name: str) -> Path:
-    """A run over the synthetic schedule; returns its YAML file."""
+def write_run(root: Path, name: str, *further: str) -> Path:
+    """A run over the synthetic schedule, with further lines; returns its YAML file."""
     schedule = root / "schedule.json"
     if not schedule.exists():
         synthetic.schedule(root, lengths=(160, 120, 104)).save(schedule)
@@ -33,7 +33,7 @@ def write_run(root: Path, name: str) -> Path:
         "  encoder: {width: 8}\n"
         "microbatch: 2\n"
         "threads: 1\n"
-        "checkpoint: {every: 4}\n"
+        "checkpoint: {every: 4}\n" + "".join(f"{line}\n" for line in further)
     )
     return run
 
@@ -84,6 +84,34 @@ def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
     newest = [complete(tmp_path / name / "checkpoints")[-1] for name in ("whole", "killed")]
     for file in ("model.safetensors", "optimizer.safetensors"):
         assert (newest[0] / file).read_bytes() == (newest[1] / file).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_loader_worker_that_is_killed_is_heard_and_ends_every_rank(tmp_path, rank):
+    """As the system does where memory runs out; the checkpoints are good, and a run goes on from them."""
+    out = tmp_path / "run"
+    process = start(write_run(tmp_path, "run", "workers: 1"))
+    deadline = time.monotonic() + 300
+    while lines(out) < 9 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.005)
+    launched = psutil.Process(process.pid).children(recursive=True)
+    ranks = sorted(
+        (one for one in launched if one.ppid() == process.pid and "main.py" in str(one.cmdline())),
+        key=lambda one: one.environ()["RANK"],
+    )
+    worker = next(one for one in ranks[rank].children() if "main.py" in str(one.cmdline()))
+    worker.kill()
+    killed = time.monotonic()
+    output, _ = process.communicate(timeout=120)
+    assert time.monotonic() - killed < 10 * (1 + os.getloadavg()[0] / 2)
+    assert process.returncode == 2, output
+    said = f"error: workers: loader worker 0 (process {worker.pid}) was ended by signal 9 (SIGKILL); most likely memory"
+    assert next(line for line in output.splitlines() if line.startswith("error:")).startswith(said), output
+    assert output.count("error:") == 1
+    assert "Traceback" not in output
+    assert not psutil.wait_procs(launched, timeout=20)[1]
+    assert complete(out / "checkpoints")[-1].name >= f"{8 * 8:015d}"
 
 
 def test_mistakes_get_one_line(tmp_path):

@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.context import ForkContext, ForkProcess
 from typing import Any
 
 from torch.utils.data import DataLoader
 
 from train.loader.dataset import ScheduleDataset
-from train.loader.errors import Failure, SourceError
+from train.loader.errors import Failure, SourceError, ended_by_another, lost_worker
 from train.loader.rows.batch import Batch
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import Row
@@ -30,6 +31,7 @@ class ScheduleLoader(DataLoader[Batch]):
             pin_memory=pin_memory,
             drop_last=False,
             worker_init_fn=_end_with(os.getpid()) if workers else None,
+            multiprocessing_context=_Recorded() if workers else None,
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -37,23 +39,63 @@ class ScheduleLoader(DataLoader[Batch]):
 
         Raises:
             SourceError: data of this rank cannot be read, or is not what it should be.
+            RuntimeError: a worker was lost; see `explained`.
         """
+        if self._workers is not None:
+            self._workers.started.clear()
         for batch in super().__iter__():
             if isinstance(batch, Failure):
                 if isinstance(batch.error, SourceError):
-                    batch.error.told_elsewhere = not self.dataset.first_to_fail()  # type: ignore[attr-defined]
+                    batch.error.told_elsewhere = not self._data.first_to_fail()
                 raise batch.error
             yield batch
+
+    def explained(self, error: Exception) -> SourceError | None:
+        """Why this rank cannot go on, if `error` is only what came of it: a worker was lost, or another rank is gone.
+
+        torch says that a worker was lost by a `RuntimeError` wherever the rank happens to be, and a collective that
+        another rank has left fails with one.
+        """
+        if not isinstance(error, RuntimeError):
+            return None
+        ended = [(n, p) for n, p in enumerate(self._workers.started if self._workers else []) if p.exitcode]
+        if ended:  # one that was told to end, because another had died, does not count
+            number, process = min(ended, key=lambda one: one[1].exitcode == -signal.SIGTERM)
+            lost = lost_worker(number, process.pid or 0, process.exitcode or 0)
+            lost.told_elsewhere = not self._data.first_to_fail()
+            return lost
+        return ended_by_another() if self._data.failed_elsewhere() else None
+
+    @property
+    def _workers(self) -> _Recorded | None:
+        context = self.multiprocessing_context
+        return context if isinstance(context, _Recorded) else None
+
+    @property
+    def _data(self) -> ScheduleDataset:
+        assert isinstance(self.dataset, ScheduleDataset)
+        return self.dataset
+
+
+class _Recorded(ForkContext):
+    """Starts processes as torch would, and remembers them: how one ended is not torch's to tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[ForkProcess] = []
+
+    def Process(self, *arguments: Any, **settings: Any) -> ForkProcess:  # type: ignore[override]  # noqa: N802 - its name
+        """A new process that is not started yet."""
+        process = ForkProcess(*arguments, **settings)
+        self.started.append(process)
+        return process
 
 
 _PR_SET_PDEATHSIG = 1
 
 
 def _end_with(rank: int) -> Callable[[int], None]:
-    """For a worker's start: its process ends when the rank's does, however that ends.
-
-    Left to itself, the worker of a killed rank may wait for other workers for ever: Streaming's barrier is a loop.
-    """
+    """For a worker's start: its process ends when the rank's does, however that ends."""
 
     def start(worker: int) -> None:
         if sys.platform == "linux":

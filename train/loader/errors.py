@@ -1,4 +1,4 @@
-"""Training data that cannot be read: the error, its way out of a worker process, and who reports it.
+"""Names what keeps a rank from its data, gets it out of a worker process, and settles which rank reports it.
 
 A loader worker that meets bad data hands a `Failure` down the line in place of a batch, so that the error arrives in
 the rank's own process as it was raised, not wrapped in a worker's traceback. Ranks that meet the same bad shard agree
@@ -7,14 +7,14 @@ on one of them to report it; all of them end.
 
 from __future__ import annotations
 
-import os
+import signal
 from typing import NamedTuple
 
 from common.errors import InputError
 
 
 class SourceError(InputError):
-    """A shard that is missing, damaged or out of reach; names shard, source and remedy."""
+    """Data that this rank cannot have: a shard that is missing, damaged or out of reach; a worker that was lost."""
 
     told_elsewhere = False
     """Another rank of this node reports it."""
@@ -31,14 +31,34 @@ class Failure(NamedTuple):
 
 
 def ended_by_another() -> SourceError:
-    """The error of a rank whose peers are gone because one of them, which reports it, could not read its data."""
-    error = SourceError("another rank cannot read its data")
+    """The error of a rank whose peers are gone because one of them, which reports why, cannot go on."""
+    error = SourceError("another rank cannot go on")
     error.told_elsewhere = True
     return error
 
 
-def reports(error: InputError) -> bool:
-    """Whether this rank is the one to print `error`: what every rank meets is rank 0's to tell, data its finder's."""
-    if isinstance(error, SourceError):
-        return not error.told_elsewhere
-    return os.environ.get("RANK", "0") == "0"
+def lost_worker(number: int, process: int, status: int) -> SourceError:
+    """The error of a rank one of whose loader workers has ended.
+
+    Args:
+        number: of the worker.
+        process: its id.
+        status: its exit status; negative: the signal that ended it.
+    """
+    if status >= 0:
+        how, remedy = f"ended with exit status {status}", "look at what it said before"
+    else:
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else "unknown"
+        how, remedy = f"was ended by signal {-status} ({name})", _REMEDIES.get(-status, "ask who sent it")
+    return SourceError(
+        f"loader worker {number} (process {process}) {how}",
+        field="workers",
+        remedy=f"{remedy}; the same command goes on from the last checkpoint",
+    )
+
+
+_REMEDIES: dict[int, str] = {
+    signal.SIGKILL: "most likely memory ran out: use fewer `workers`, or give the job more memory",
+    signal.SIGBUS: "most likely /dev/shm is full: use fewer `workers`, or make it larger (docker run --shm-size)",
+    signal.SIGSEGV: "a library failed: try `workers: 0`",
+}

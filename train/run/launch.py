@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import sys
+from collections.abc import Callable
 
 import torch
 from composer.core import Engine
@@ -15,17 +16,21 @@ from common.process import die_with_parent
 from schemas.schedule import Schedule
 from train.callbacks.checkpointing import await_uploads
 from train.callbacks.fault_log import RolledBack
+from train.callbacks.graceful_stop import AskedToLeave
 from train.checkpoint.upload_queue import Uploads
 from train.config.run_config import RunConfig
 from train.loader.cache.download import is_disk_full
-from train.loader.errors import ended_by_another
+from train.loader.data_loader import ScheduleLoader
 from train.run.device import choose_device
 from train.run.out_of_memory import advice
 from train.run.trainer import build_trainer
 
 
-def launch(run: RunConfig, schedule: Schedule) -> None:
+def launch(run: RunConfig, schedule: Schedule, say: Callable[[Exception], None] = lambda error: None) -> None:
     """Train `run` on this rank.
+
+    Args:
+        say: hears of an error as soon as it is known, before anything is closed.
 
     Raises:
         InputError: something that the user can mend.
@@ -37,21 +42,20 @@ def launch(run: RunConfig, schedule: Schedule) -> None:
     device = choose_device(run.remote_patience)
     die_with_parent()
     try:
-        fit(run, schedule, device)
-    except OSError as error:
-        if not is_disk_full(error):
+        fit(run, schedule, device, say)
+    except Exception as error:
+        meant = _meant(error, run)
+        if meant is error:
             raise
-        problem, remedy = f"the disk is full ({error.strerror})", "free some space and start the same command again"
-        raise InputError(problem, file=error.filename or run.out, remedy=remedy) from None
-    except RuntimeError as error:
-        out_of_memory = advice(error, run)
-        if out_of_memory is None:
-            raise
-        raise out_of_memory from None
+        raise meant from None
 
 
-def fit(run: RunConfig, schedule: Schedule, device: Device) -> None:
+def fit(
+    run: RunConfig, schedule: Schedule, device: Device, say: Callable[[Exception], None] = lambda error: None
+) -> None:
     """Train from the run's last checkpoint, or its beginning, to its end; from there again when a fault rolls it back.
+
+    Nothing that follows an error is done together with other ranks: they may wait for this one somewhere else.
 
     Raises:
         InputError, AskedToLeave: see `launch`.
@@ -64,20 +68,35 @@ def fit(run: RunConfig, schedule: Schedule, device: Device) -> None:
             _upload_the_rest(run)
             return
         trainer, dataset = built
+        loader = trainer.state.train_dataloader
+        assert isinstance(loader, ScheduleLoader)
         try:
             trainer.fit()
             return
         except RolledBack:
             continue
-        except RuntimeError:  # of a collective, as a rule
-            if dataset.failed_elsewhere():
-                raise ended_by_another() from None
+        except AskedToLeave:
             raise
+        except Exception as error:
+            meant = loader.explained(error) or _meant(error, run)
+            dataset.first_to_fail()
+            say(meant)
+            if meant is error:
+                raise
+            raise meant from None
         finally:
             dataset.close()
-            trainer.close()
+            trainer.engine.close()  # Composer's own `close` ends in a barrier
             # Registered by each engine, with its state; a closed one keeps it: model and data, in a sweep of every run.
             atexit.unregister(Engine._close)
+
+
+def _meant(error: Exception, run: RunConfig) -> Exception:
+    """What the user can do about `error`; itself, if there is nothing."""
+    if is_disk_full(error):
+        problem, remedy = f"the disk is full ({error.strerror})", "free some space and start the same command again"
+        return InputError(problem, file=error.filename or run.out, remedy=remedy)
+    return (advice(error, run) if isinstance(error, RuntimeError) else None) or error
 
 
 def _upload_the_rest(run: RunConfig) -> None:

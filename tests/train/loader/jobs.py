@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,20 @@ class Job:
                 continue
         return found
 
-    def kill_one(self, out: Path, dice: random.Random) -> None:
-        """`kill -9` a random process of the job at a random moment after it began to write to `out`."""
+    def kill_one(
+        self,
+        out: Path,
+        dice: random.Random,
+        number: signal.Signals = signal.SIGKILL,
+        may: Callable[[psutil.Process], bool] = lambda process: True,
+    ) -> None:
+        """Send a random process of the job, of those that it `may` be, a signal, after the job began to write."""
         deadline = time.monotonic() + 200
         while not any(out.glob("rows.*")) and time.monotonic() < deadline and self.running:
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.7))
-        if victims := self.ranks():
-            dice.choice(victims).send_signal(signal.SIGKILL)
+        if victims := list(filter(may, self.ranks())):
+            dice.choice(victims).send_signal(number)
 
     def finish(self, timeout: float = 200) -> tuple[bool, str]:
         """Wait for its end; returns whether all went well, and what was said."""

@@ -7,7 +7,6 @@ ranks as training would. The plan says what to read; its `cases` are read one af
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
@@ -17,13 +16,12 @@ from typing import Any
 import torch.distributed as dist
 import xxhash
 
-from common.errors import EXIT_BAD_INPUT, InputError
 from schemas.schedule import Schedule
 from train.loader.cache.download import Patience
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
-from train.loader.errors import ended_by_another, reports
 from train.loader.rows.batch import Batch
+from train.run.last_words import LastWords
 
 
 def facts(batch: Batch) -> list[list[Any]]:
@@ -53,22 +51,21 @@ def read(plan: dict[str, Any], case: dict[str, Any]) -> None:
     )
     out = Path(case["out"])
     out.mkdir(parents=True, exist_ok=True)
-    with (out / f"rows.{rank}.jsonl").open("a") as log:
-        position = case["start"]
-        for batch in ScheduleLoader(dataset, case["workers"]):
-            log.write(json.dumps(facts(batch)) + "\n")
-            log.flush()
-            try:
+    loader = ScheduleLoader(dataset, case["workers"])
+    try:
+        with (out / f"rows.{rank}.jsonl").open("a") as log:
+            position = case["start"]
+            for batch in loader:
+                log.write(json.dumps(facts(batch)) + "\n")
+                log.flush()
                 dist.barrier()
-            except RuntimeError:  # as `train.run.launch` does
-                if dataset.failed_elsewhere():
-                    raise ended_by_another() from None
-                raise
-            position = min(position + case["global_batch"], dataset.stop)
-            if rank == 0:
-                (out / "position.part").write_text(str(position))
-                (out / "position.part").rename(out / "position")
-            time.sleep(plan.get("pause", 0))
+                position = min(position + case["global_batch"], dataset.stop)
+                if rank == 0:
+                    (out / "position.part").write_text(str(position))
+                    (out / "position.part").rename(out / "position")
+                time.sleep(plan.get("pause", 0))
+    except RuntimeError as error:  # as `train.run.launch` does
+        raise loader.explained(error) or error from None
     dataset.close()
 
 
@@ -77,20 +74,15 @@ def main() -> int:
     if limit := plan.get("file_limit"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     dist.init_process_group("gloo")
+    words = LastWords()
     try:
         for case in plan["cases"]:
             read(plan, case)
-    except InputError as error:
-        if reports(error):
-            print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    dist.destroy_process_group()
-    return 0
+        dist.destroy_process_group()
+    except Exception as error:
+        words.say(error)
+    return words.end()
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if status:
-        os._exit(status)  # as a crash would end it: other ranks are left in their collective
+    sys.exit(main())

@@ -6,6 +6,7 @@ moments, and every kind of bad data.
 
 import random
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,17 @@ def test_a_missing_shard_is_reported_once_and_ends_every_rank(root, tmp_path):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_bad_data_is_reported_once_and_ends_every_rank(root, tmp_path, kind, workers):
     check_reported_once(root, tmp_path, kind, workers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS])
+def test_a_lost_worker_is_reported_once_and_ends_every_rank(root, tmp_path, number):
+    job = Job(root, 2, [case(tmp_path / "out", workers=2, global_batch=GLOBAL_BATCH)], pause=0.1)
+    job.kill_one(tmp_path / "out", random.Random(), number, lambda process: process.parent() in job.ranks())
+    well, said = job.finish()
+    assert not well
+    lines = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, said
+    reason = {signal.SIGKILL: "most likely memory ran out", signal.SIGBUS: "most likely /dev/shm is full"}[number]
+    assert f"was ended by signal {number.value} ({number.name}); {reason}" in lines[0]
+    assert "Traceback" not in said, said

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import xxhash
 
@@ -159,7 +160,7 @@ def disk_full(what: str, target: Path) -> SourceError:
     )
 
 
-def is_disk_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> TypeGuard[OSError]:
     """Whether a write failed for want of room (or of quota)."""
     return isinstance(error, OSError) and error.errno in _FULL
 
