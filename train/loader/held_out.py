@@ -19,7 +19,8 @@ from train.loader.cache.download import Patience
 from train.loader.rows.batch import Batch, idle
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import DamagedRowError, Row, decode_row
-from train.loader.sources.shard_table import Shard, ShardTable, receipts_of
+from train.loader.sources.make_table import make_table, receipts_of
+from train.loader.sources.shard_table import Shard
 from train.loader.sources.source_stream import SourceStream
 
 _REMEDY = "prepare held-out data as the training data was"
@@ -110,5 +111,5 @@ def _stream(path: Path, manifest: Manifest, scratch: Path) -> SourceStream:
     except OSError as error:
         remedy = "run the dataprep job that writes the dataset again"
         raise InputError(f"cannot read index.json ({error.strerror})", file=path, remedy=remedy) from None
-    table = ShardTable.of(index, receipts_of(manifest), source, str(path))
+    table = make_table(index, receipts_of(manifest), source, str(path))
     return SourceStream(source.name, str(path), table, scratch, Patience(0.0), lambda: table)

@@ -25,7 +25,8 @@ from schemas.phases import Source
 from schemas.schedule import Schedule
 from train.loader.cache.cache_folder import TABLE, Slot
 from train.loader.cache.download import PART, Order, Patience, disk_full, fetch, is_disk_full
-from train.loader.sources.shard_table import Layout, ShardTable, receipts_of
+from train.loader.sources.make_table import make_table, receipts_of
+from train.loader.sources.shard_table import Layout, ShardTable
 from train.loader.sources.source_stream import SourceStream
 from train.loader.sources.wait_for_takedown import when_settled
 
@@ -105,7 +106,7 @@ def _read(schedule: Schedule, source: Source, scratch: Path, patience: Patience)
     else:
         receipts = _checked(Manifest.load(source.path), schedule, source)
         index = _read_index(Path(source.path) / INDEX_NAME, source)
-    return ShardTable.of(index, receipts, source, source.path)
+    return make_table(index, receipts, source, source.path)
 
 
 def _checked(manifest: Manifest, schedule: Schedule, source: Source) -> NDArray[Any]:
