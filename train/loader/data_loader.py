@@ -12,6 +12,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
+from common.errors import InputError
 from train.loader.dataset import ScheduleDataset
 from train.loader.errors import Failure, SourceError, ended_by_another, lost_worker
 from train.loader.rows.batch import Batch
@@ -53,10 +54,10 @@ class ScheduleLoader(DataLoader[Batch]):
     def explained(self, error: Exception) -> SourceError | None:
         """Why this rank cannot go on, if `error` is only what came of it: a worker was lost, or another rank is gone.
 
-        torch says that a worker was lost by a `RuntimeError` wherever the rank happens to be, and a collective that
-        another rank has left fails with one.
+        torch says that a worker was lost by a `RuntimeError`, wherever the rank happens to be, unless reading what the
+        worker had left fails first, in some way. A collective that another rank has left fails with a `RuntimeError`.
         """
-        if not isinstance(error, RuntimeError):
+        if isinstance(error, InputError):
             return None
         ended = [(n, p) for n, p in enumerate(self._workers.started if self._workers else []) if p.exitcode]
         if ended:  # one that was told to end, because another had died, does not count
@@ -64,7 +65,7 @@ class ScheduleLoader(DataLoader[Batch]):
             lost = lost_worker(number, process.pid or 0, process.exitcode or 0)
             lost.told_elsewhere = not self._data.first_to_fail()
             return lost
-        return ended_by_another() if self._data.failed_elsewhere() else None
+        return ended_by_another() if isinstance(error, RuntimeError) and self._data.failed_elsewhere() else None
 
     @property
     def _workers(self) -> _Recorded | None:

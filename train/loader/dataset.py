@@ -26,7 +26,7 @@ from schemas.schedule import Schedule
 from train.loader.cache.cache_folder import Slot
 from train.loader.cache.download import Patience
 from train.loader.cache.ledger import Ledger
-from train.loader.errors import Failure, SourceError
+from train.loader.errors import Failure, SourceError, ended_by_another
 from train.loader.look_ahead import LookAhead
 from train.loader.node_agreement import on_each_node
 from train.loader.rank_share import Drawn, Share
@@ -78,7 +78,10 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
         self._running: list[LookAhead] = []
         sites, books = on_each_node(self.world, lambda: self._claim(Path(cache).absolute(), cache_limit))
         streams = open_streams(schedule, sites, self._patience)
-        ledger = self._ledger or Ledger.attach(books, sum(len(stream.table) for stream in streams))
+        try:
+            ledger = self._ledger or Ledger.attach(books, sum(len(stream.table) for stream in streams))
+        except FileNotFoundError:  # the rank that has made it is gone
+            raise ended_by_another() from None
         self.cache = ShardCache(streams, ledger, cache_limit)
 
     def _claim(self, cache: Path, limit: int | None) -> tuple[list[Site], str]:

@@ -64,7 +64,7 @@ def read(plan: dict[str, Any], case: dict[str, Any]) -> None:
                     (out / "position.part").write_text(str(position))
                     (out / "position.part").rename(out / "position")
                 time.sleep(plan.get("pause", 0))
-    except RuntimeError as error:  # as `train.run.launch` does
+    except Exception as error:  # as `train.run.launch` does
         raise loader.explained(error) or error from None
     dataset.close()
 
