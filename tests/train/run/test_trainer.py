@@ -278,7 +278,7 @@ def test_a_process_that_is_alone_takes_the_gpu_that_was_chosen_for_it(monkeypatc
     monkeypatch.setattr(trainer.dist, "is_initialized", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
-    monkeypatch.setattr(trainer, "DeviceGPU", lambda device_id: chosen.append(device_id) or "gpu")
+    monkeypatch.setattr(run_device, "DeviceGPU", lambda device_id: chosen.append(device_id) or "gpu")
     monkeypatch.setattr(trainer.dist, "initialize_dist", lambda device, timeout: started.append(device))
     assert run_device.choose_device() == "gpu"
     assert (chosen, started) == ([expected], ["gpu"])
