@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from demo.world.plain_pickle import dumps
+from common.plain_pickle import dumps
 from demo.world.questions import Question
 from demo.world.render import SIDE, encode, render
 from demo.world.scene import COLOURS, SHAPES, Scene, Thing, stream

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from common.plain_pickle import dumps
 from demo.world import held_out
-from demo.world.plain_pickle import dumps
 from demo.world.render import PALETTE
 from demo.world.world import Options
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common import plain_pickle
 from common.errors import InputError
-from train.evaluation import official_files, plain_pickle
+from train.evaluation import official_files
 from train.evaluation.metrics.boxes import Box
 from train.evaluation.task import Item
 from train.evaluation.tasks.box_task import BOX_RULES, PROMPT, BoxTask, checked, within

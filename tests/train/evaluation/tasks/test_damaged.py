@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
+from common.plain_pickle import load
 from tests.train.evaluation import official
-from train.evaluation.plain_pickle import load
 from train.evaluation.tasks import TASKS
 
 LOST = ...
