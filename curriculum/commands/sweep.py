@@ -27,10 +27,10 @@ Compiles every combination, finds where runs share their past, and writes below 
 Everything can be started again: finished nodes are skipped.
 
 example:
-  python -m curriculum sweep recipes/paper/sweeps/switch-point.yaml          # what would it cost?
+  python -m curriculum sweep recipes/paper/sweeps/grid.yaml                  # what would it cost?
   python -m curriculum sweep recipes/paper/sweeps/*.yaml -o runs/paper       # all of the paper, one tree
-  python -m curriculum sweep recipes/paper/sweeps/switch-point.yaml -o runs/switch-point
-  bash runs/switch-point/slurm/submit.sh --partition=gpu
+  python -m curriculum sweep recipes/paper/sweeps/grid.yaml -o runs/grid
+  bash runs/grid/slurm/submit.sh --partition=gpu
 """
 
 

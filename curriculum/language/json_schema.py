@@ -62,11 +62,14 @@ def _loosened(part: Any) -> Any:
         return [_loosened(one) for one in part]
     if not isinstance(part, dict):
         return part
-    found = {key: _loosened(value) for key, value in part.items() if key not in ("required", "discriminator")}
+    dropped = ("required", "discriminator", "maxProperties")  # a change may hold keys that it removes beside new ones
+    found = {key: _loosened(value) for key, value in part.items() if key not in dropped}
     if isinstance(reference := found.get("$ref"), str):
         found["$ref"] = reference + _CHANGED
     if isinstance(values := found.get("additionalProperties"), dict):
         found["additionalProperties"] = {"anyOf": [values, {"type": "null"}]}
+    if isinstance(patterns := found.get("patternProperties"), dict):
+        found["patternProperties"] = {key: {"anyOf": [one, {"type": "null"}]} for key, one in patterns.items()}
     if "oneOf" in found:
         found["anyOf"] = [*found.get("anyOf", []), *found.pop("oneOf")]
     return found

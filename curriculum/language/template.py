@@ -7,7 +7,7 @@ that ends early) still names the file and line that its author can mend, whichev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -17,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from common import yaml_file
 from common.errors import InputError
-from curriculum.language.arithmetic import UnsolvedError, evaluate, is_name
+from curriculum.language.filling import fill, refers
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -71,6 +71,15 @@ class Template:
             _refuse(declared, "expected names and default values", "parameters", "write 'parameters: {share: 0.15}'")
         return {str(key.value): value for key, value in declared.value}
 
+    def derived(self, settings: Mapping[str, Node]) -> dict[str, Node]:
+        """Parameters that follow from `settings`, as `switch: ${1 - share}` follows from `share`, and their values."""
+        values = {**self.parameters(), **settings}
+        changed = set(settings)
+        while more := {name for name, node in values.items() if name not in changed and refers(node, changed)}:
+            changed |= more
+        found = [name for name in values if name in changed and name not in settings]
+        return {name: fill(values[name], values, "parameters", name) for name in found}
+
     def fill(self, settings: Mapping[str, Node] | None = None) -> Document:
         """Put parameters in their places, `settings` before defaults.
 
@@ -85,7 +94,7 @@ class Template:
             values[name] = node
         kept = [(key, value) for key, value in self.node.value if key.value not in ("parameters", "extends")]
         body = MappingNode(self.node.ctag, kept, self.node.start_mark, self.node.end_mark)
-        filled = _Filling(values).fill(body)
+        filled = fill(body, values)
         assert isinstance(filled, MappingNode)
         return Document(self.path, filled, self.files)
 
@@ -154,101 +163,6 @@ def _merge(base: Node, change: Node) -> Node:
         else:  # a `null` that removes nothing stays, so that a misspelt key is found
             entries[name] = (key, _merge(entries[name][1], value) if name in entries else value)
     return MappingNode(change.ctag, list(entries.values()), change.start_mark, change.end_mark)
-
-
-@dataclass
-class _Filling:
-    """One filling of a template: parameters may stand in each other, so what they come to is counted and bounded."""
-
-    values: Mapping[str, Node]
-    count: int = 0
-    """Values that parameters brought in so far."""
-    length: int = 0
-    """Characters of text that was put together so far."""
-
-    def fill(self, node: Node, depth: int = 0) -> Node:
-        """The node with parameters in their places; `depth` counts parameters within parameters."""
-        if depth > _MAX_CHAIN:
-            _refuse(node, "parameters refer to each other in a circle", None, "give one of them a plain value")
-        self.count += depth > 0
-        if self.count > yaml_file.MAX_NODES:
-            problem = f"parameters within parameters come to more than {yaml_file.MAX_NODES:,} values"
-            _refuse(node, problem, None, "let parameters repeat each other less often")
-        if isinstance(node, ScalarNode):
-            return self._scalar(node, depth)
-        if isinstance(node, MappingNode):
-            pairs = [(self.fill(key, depth), self.fill(value, depth)) for key, value in node.value]
-            names: set[str] = set()
-            for key, _ in pairs:
-                name = str(key.value)
-                if name in names:
-                    _refuse(key, "the key stands twice once parameters are filled in", name, "remove one of the two")
-                names.add(name)
-            return MappingNode(node.ctag, pairs, node.start_mark, node.end_mark)
-        items = [self.fill(child, depth) for child in node.value]
-        return SequenceNode(node.ctag, items, node.start_mark, node.end_mark)
-
-    def _scalar(self, node: ScalarNode, depth: int) -> Node:
-        if "${" not in node.value:
-            return node
-        whole = _REFERENCE.fullmatch(node.value)
-        if whole and whole[1] is not None:
-            if self._is_name(whole[1]):
-                return _moved(self.fill(self._value(whole[1], node), depth + 1), node)
-            result = self._worked_out(whole[1], node, depth)
-            return ScalarNode(yaml_file.implicit_tag(result), result, node.start_mark, node.end_mark)
-        text = "".join(self._pieces(node, depth))
-        plain = node.style is None  # a quoted text stays a text; a plain one is read anew: ${n}B, ${n}
-        tag = yaml_file.implicit_tag(text) if plain else node.ctag
-        return ScalarNode(tag, text, node.start_mark, node.end_mark, style=node.style)
-
-    def _pieces(self, node: ScalarNode, depth: int) -> Iterator[str]:
-        last = 0
-        for match in _REFERENCE.finditer(node.value):
-            yield node.value[last : match.start()]
-            last = match.end()
-            if match[1] is None:
-                yield "${"
-                continue
-            name = self._is_name(match[1])
-            yield self._text(match[1], node, depth) if name else self._worked_out(match[1], node, depth)
-        yield node.value[last:]
-
-    def _is_name(self, text: str) -> bool:
-        return text in self.values or is_name(text)
-
-    def _text(self, name: str, node: ScalarNode, depth: int) -> str:
-        """The value of a parameter that is a single one."""
-        value = self.fill(self._value(name, node), depth + 1)
-        if not isinstance(value, ScalarNode):
-            _refuse(node, f"parameter '{name}' is not a single value", None, "use it alone, as key: ${...}")
-        self.length += len(value.value)
-        if self.length > yaml_file.MAX_BYTES:
-            problem = f"parameters in texts come to more than {yaml_file.MAX_BYTES:,} characters"
-            _refuse(node, problem, None, "let parameters repeat each other less often")
-        return str(value.value)
-
-    def _worked_out(self, expression: str, node: ScalarNode, depth: int) -> str:
-        """The value of an expression over parameters."""
-        try:
-            return evaluate(expression, lambda name: self._text(name, node, depth))
-        except UnsolvedError as error:
-            _refuse(node, error.problem, None, error.remedy)
-
-    def _value(self, name: str, node: Node) -> Node:
-        if name not in self.values:
-            known = ", ".join(self.values) or "none"
-            _refuse(node, f"unknown parameter '{name}'", None, f"declare it under 'parameters' (declared: {known})")
-        if _is_null(self.values[name]):
-            _refuse(node, f"parameter '{name}' has no value", None, f"give it one: --set {name}=VALUE")
-        return self.values[name]
-
-
-def _moved(node: Node, place: Node) -> Node:
-    """The node as if written at `place`: where a value is used is where its error is understood."""
-    if isinstance(node, ScalarNode):
-        return ScalarNode(node.ctag, node.value, place.start_mark, place.end_mark, style=node.style)
-    return type(node)(node.ctag, node.value, place.start_mark, place.end_mark)
 
 
 def _get(node: MappingNode, name: str) -> Node | None:

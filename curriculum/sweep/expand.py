@@ -29,7 +29,7 @@ class Run:
 
     name: str
     settings: dict[str, Any]
-    """Parameters as plain data."""
+    """Parameters that the sweep sets, and those that follow from them, as plain data."""
     schedule: Schedule
     train: dict[str, Any] | None
     """The run config, but for what the launcher fills in."""
@@ -127,7 +127,8 @@ def _run(
         for key in ("schedule", "out", "branch_from"):
             if key in (config or {}):
                 filled.refuse("the sweep fills this in", key, remedy="remove it from the sweep's run config")
-    settings = json.loads(json.dumps({key: yaml_file.construct(node) for key, node in nodes.items()}, default=str))
+    told = nodes | curriculum.derived(nodes)
+    settings = json.loads(json.dumps({key: yaml_file.construct(node) for key, node in told.items()}, default=str))
     identities = _identities(config or {}, sweep.idle_before_images)
     return Run(f"{document.path.stem}_{name}", settings, compiled.schedule, config, sweep.throughput, identities)
 

@@ -1,7 +1,8 @@
-"""Decoder shapes: the paper's three sizes and a demo that learns on two CPU cores.
+"""Decoder shapes: the paper's five sizes and a demo that learns on two CPU cores.
 
-The paper's models follow OpenLM: untied embeddings, head width 128, and a SwiGLU whose width is 8/3 of the model's,
-rounded up to a multiple of 256. The vocabulary is not part of a size: it comes from the data's tokenizer.
+The paper's models follow OpenLM's public configurations (154M, of heads 72 wide, by open_lm_154m_v2): untied
+embeddings, head width 128, and a SwiGLU whose width is 8/3 of the model's, rounded up to a multiple of 256. The
+vocabulary is not part of a size: it comes from the data's tokenizer.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def _openlm(width: int, layers: int, heads: int) -> DecoderConfig:
 SIZES: dict[str, DecoderConfig] = {
     "demo": DecoderConfig(width=128, layers=4, heads=4, kv_heads=4, head_width=32, mlp_width=384, tied=True),
     "79M": _openlm(512, 8, 4),
+    "154M": _openlm(576, 24, 8),
+    "411M": _openlm(1024, 24, 8),
     "1.4B": _openlm(2048, 24, 16),
     "7B": _openlm(4096, 32, 32),
 }

@@ -15,7 +15,7 @@ class ModelConfig(Strict):
     """Which model; its vocabulary and image geometry come with the data."""
 
     size: str | None = None
-    """A preset: demo, 79M, 1.4B or 7B."""
+    """A preset: demo, 79M, 154M, 411M, 1.4B or 7B."""
     decoder: DecoderConfig | None = None
     """Any other shape, instead of `size`."""
     encoder: EncoderConfig = EncoderConfig()

@@ -53,25 +53,6 @@ def test_parameters_keep_their_kind(tmp_path: Path) -> None:
     }
 
 
-def test_arithmetic_over_parameters(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        a='parameters: {total: 1T, vision: 10B, share: 10%, rest: "${1 - share}", n: 3, a-b: 5}\n'
-        'until: ${total - vision * rest / share}\nshare: "${vision / total}"\nrest: "${rest}"\nbatch: ${n * 2}\n'
-        'path: "d/${n + 1}/x"\nname: "${a-b}"\nlater: "$${n * 2}"\n',
-    )
-    assert data(tmp_path / "a.yaml") == {
-        "until": 910_000_000_000,
-        "share": 0.01,
-        "rest": "90%",
-        "batch": 6,
-        "path": "d/4/x",
-        "name": 5,
-        "later": "${n * 2}",
-    }
-    assert data(tmp_path / "a.yaml", share="50%")["until"] == 990_000_000_000  # type: ignore[index]
-
-
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -79,17 +60,12 @@ def test_arithmetic_over_parameters(tmp_path: Path) -> None:
         ({"a": "extends: a.yaml"}, "in a circle"),
         ({"a": "x: 1\nextends: no.yaml"}, "a.yaml:2: extends: "),
         ({"a": "extends: [b]"}, "expected a file name"),
-        ({"a": "parameters: {n: 1}\nx: ${m}"}, "a.yaml:2: unknown parameter 'm'; declare it under 'parameters'"),
+        ({"a": "parameters: {n: 1}\nx: ${m}"}, "a.yaml:2: x: unknown parameter 'm'; declare it under 'parameters'"),
         ({"a": "parameters: {n: null}\nx: ${n}"}, "parameter 'n' has no value; give it one: --set n=VALUE"),
         ({"a": 'parameters: {n: "${m}", m: "${n}"}\nx: ${n}'}, "refer to each other in a circle"),
         ({"a": 'parameters: {n: [1]}\nx: "a${n}"'}, "parameter 'n' is not a single value"),
         ({"a": "parameters: 3\nx: 1"}, "expected names and default values"),
         ({"a": "extends: b.yaml\nphases: {r: {}}", "b": "phases: [{name: p}]"}, "no phase 'r'; its phases: p"),
-        ({"a": "parameters: {n: 1}\nx: ${n * m}"}, "a.yaml:2: unknown parameter 'm'; declare it under 'parameters'"),
-        ({"a": "parameters: {n: 1}\nx: ${n - 2}"}, "a.yaml:2: 'n - 2' comes to -1, less than nothing (n = 1); change"),
-        ({"a": "parameters: {n: 1}\nx: ${n / 0}"}, "a.yaml:2: cannot work out 'n / 0': it divides by zero; use names"),
-        ({"a": "parameters: {n: [1]}\nx: ${n + 1}"}, "a.yaml:2: parameter 'n' is not a single value"),
-        ({"a": "parameters: {n: '${n + 1}'}\nx: ${n}"}, "refer to each other in a circle"),
         ({"a": "- 1"}, "expected a mapping"),
     ],
 )
@@ -121,7 +97,7 @@ def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:
 
 def test_a_key_that_stands_twice_once_filled_in(tmp_path: Path) -> None:
     write(tmp_path, a='parameters: {s: x}\nmix: {"${s}": 0.5,\n  x: 1}\n')
-    with pytest.raises(InputError, match=r"a\.yaml:3: x: the key stands twice once parameters"):
+    with pytest.raises(InputError, match=r"a\.yaml:3: mix.x: the key stands twice once parameters"):
         data(tmp_path / "a.yaml")
     assert data(tmp_path / "a.yaml", s="y") == {"mix": {"y": 0.5, "x": 1}}
 
@@ -156,15 +132,15 @@ def nested(levels: int, times: int, form: str) -> str:
     [
         (
             nested(15, 9, "[{}]") + "x: ${p14}",
-            "a.yaml:2: parameters within parameters come to more than 100,000",
+            "a.yaml:2: parameters.p0: parameters within parameters come to more than 100,000",
         ),
         (
             nested(15, 9, '"{}"') + "x: ${p14}",
-            "a.yaml:2: parameters within parameters come to more than 100,000",
+            "a.yaml:2: parameters.p0: parameters within parameters come to more than 100,000",
         ),
         (
             f"parameters:\n  long: {'x' * 50_000}\n  y: '{'${long}' * 10}'\nx:\n- {'${y}' * 20}",
-            "a.yaml:3: parameters in texts come to more than 4,194,304 characters",
+            "a.yaml:3: parameters.y: parameters in texts come to more than 4,194,304 characters",
         ),
     ],
     ids=["lists", "texts", "lengths"],
