@@ -88,6 +88,8 @@ class Results(Strict):
     blind: dict[str, TaskSummary] = {}
     """The same tasks asked without their images: what the text alone gives away. (Older versions had these in `tasks`,
     with `blind` in `asked`.)"""
+    presets: dict[str, dict[str, float]] = {}
+    """Stable scores by preset (`schemas.score_preset`) and half, `vision` or `text`, where all tasks have scores."""
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:

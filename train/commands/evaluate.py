@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from common.errors import InputError
+from train.commands.scoring_arguments import add_scoring_arguments, scoring_choice
 
 HELP = "score a checkpoint or an export: the paper's tasks from official files, text tasks, held-out loss"
 EXAMPLE = """\
@@ -26,6 +27,8 @@ example:
   python -m train evaluate runs/curriculum --tasks vqav2 gqa pope --data eval -o scores
   python -m train evaluate exported --tasks pope=downloads/POPE/coco --by likelihood --processes 8 -o scores
   python -m train evaluate runs/curriculum --text my_task --text-include tasks/ -o scores      # lm-eval's harness
+  python -m train evaluate runs/curriculum --text hellaswag:0 hellaswag:10 -o scores
+  python -m train evaluate runs/curriculum --preset paper --data eval -o scores    # the paper's tasks and stable score
   python -m train evaluate runs/curriculum --loss text=data/held-out -o scores
   python -m train evaluate runs/curriculum --questions world/held_out/questions.json -o scores.json
 """
@@ -34,24 +37,10 @@ example:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("model", type=Path, help="a checkpoint, a run's output directory (its latest), or an export")
-    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK[=PLACE]", help="see below")
-    parser.add_argument("--data", type=Path, default=Path(), help="folder of the tasks' folders (default: here)")
-    parser.add_argument("--text", nargs="+", default=[], metavar="TASK", help="text tasks of lm-eval")
-    parser.add_argument("--text-include", type=Path, metavar="FOLDER", help="lm-eval task files of your own")
-    parser.add_argument("--text-shots", type=int, help="examples before each text question (default: the task's own)")
-    parser.add_argument("--loss", nargs="+", default=[], metavar="NAME=DATASET", help="held-out loss on MDS datasets")
+    add_scoring_arguments(parser, "--tasks")
     parser.add_argument("--questions", type=Path, metavar="FILE.json", help="one multiple-choice file; OUT is a file")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the results")
-    parser.add_argument("--by", choices=["generation", "likelihood"], default="generation",
-                        help="how multiple-choice items (pope) are answered")  # fmt: skip
     parser.add_argument("--blind", action="store_true", help="leave the images out: what the text alone gives away")
-    parser.add_argument("--bare", action="store_true", help="leave the tasks' instruction lines out of the prompts")
-    parser.add_argument("--rule", default="official", choices=["official", "vlm-evaluation", "normalised", "letter"],
-                        help="how answers are scored, by tasks that know the rule (default: official)")  # fmt: skip
-    parser.add_argument("--box-frame", default="image", choices=["image", "square"],
-                        help="what corners are shares of: the image, or the square that it is padded to")  # fmt: skip
-    parser.add_argument("--only", nargs="+", default=[], metavar="TASK=PART[,PART]", help="ask these splits of a task")
-    parser.add_argument("--limit", type=int, help="only the first items of each task")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json; default: the one that the run names")
     parser.add_argument("--batch-size", type=int, default=16, help="prompts at once (default: 16)")
     parser.add_argument("--processes", type=int, default=1, help="share the items among so many processes")
@@ -69,61 +58,46 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     if args.questions is not None:
         return _questions(args)
-    if not (args.tasks or args.text or args.loss):
+    chosen = scoring_choice(args)
+    if not (chosen.tasks or chosen.text or chosen.losses):
         raise InputError("nothing to evaluate", remedy="give --tasks, --text, --loss or --questions")
     from train.evaluation.predict import Settings
     from train.evaluation.scored_model import open_subject
     from train.evaluation.task_runner import evaluate_tasks, write_results
     from train.evaluation.tasks import task_named
 
-    tasks = [pair(text, args.data) for text in args.tasks]
-    losses = [pair(text, None) for text in args.loss]
-    for name, _ in tasks:
+    for name, _ in chosen.tasks:
         task_named(name)
     subject = open_subject(args.model, args.tokenizer)
     settings = Settings(
-        args.batch_size, args.blind, args.bare, args.by, args.limit, args.rule, args.box_frame, parts(args.only)
+        args.batch_size, args.blind, args.bare, chosen.by, args.limit, chosen.rule, args.box_frame, chosen.only
     )
-    found = evaluate_tasks(subject, tasks, args.output, settings, processes=args.processes, tokenizer=args.tokenizer)
-    if losses:
+    found = evaluate_tasks(
+        subject, chosen.tasks, args.output, settings, processes=args.processes, tokenizer=args.tokenizer
+    )
+    if chosen.losses:
         from train.evaluation.held_out_loss import held_out_loss
 
-        for name, dataset in losses:
+        for name, dataset in chosen.losses:
             found.append(
                 held_out_loss(args.model, name, dataset, args.output, batch_size=args.batch_size, limit=args.limit)
             )
-    if args.text:
+    if chosen.text:
         from train.evaluation.lm_eval_tasks import evaluate_text
 
         found += evaluate_text(
-            subject, args.text, args.output,
+            subject, chosen.text, args.output,
             include=args.text_include, shots=args.text_shots, limit=args.limit, batch_size=args.batch_size,
         )  # fmt: skip
-    said = {"by": args.by, "bare": args.bare, "limit": args.limit, "rule": args.rule, "frame": args.box_frame}
-    write_results(subject, found, args.output, said)
+    said = {"by": chosen.by, "bare": args.bare, "limit": args.limit, "rule": chosen.rule, "frame": args.box_frame}
+    results = write_results(subject, found, args.output, said)
     for one in found:
         more = f" (chance {one.chance:.3f})" if one.higher_is_better else ""
         print(f"{one.task}: {one.metric} {one.score:.4f} +- {one.standard_error:.4f} of {one.items:,}{more}")
+    if chosen.preset:
+        for half, score in results.presets.get(chosen.preset.name, {}).items():
+            print(f"{chosen.preset.name} stable score, {half}: {score:.4f}")
     return 0
-
-
-def parts(texts: list[str]) -> dict[str, tuple[str, ...]]:
-    """`TASK=PART,PART` as parts by task."""
-    found = {}
-    for text in texts:
-        name, equals, names = text.partition("=")
-        if not equals or not names:
-            raise InputError(f"{text} is not TASK=PART", field="--only", remedy="write --only refcoco=val")
-        found[name] = tuple(names.split(","))
-    return found
-
-
-def pair(text: str, data: Path | None) -> tuple[str, Path]:
-    """`NAME=PLACE` (a folder or a file); without a place it is `data`/NAME."""
-    name, equals, folder = text.partition("=")
-    if not equals and data is None:
-        raise InputError(f"{text} is not NAME=DATASET", field="--loss", remedy="write --loss text=data/held-out")
-    return name, Path(folder) if equals else (data or Path()) / name
 
 
 def _questions(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ import numpy as np
 from common import atomic_files
 from common.errors import InputError
 from schemas.results import Prediction, TaskResult, TaskSummary
+from schemas.score_preset import text_result
 from train.evaluation import official_files
 from train.evaluation.generation import Stem, batches, continued
 from train.evaluation.likelihood import Likelihood, likelihoods
 from train.evaluation.prompts import Prompt
 from train.evaluation.scored_model import Subject
 from train.evaluation.task_runner import identity_of, kept, standard_error, summary_of
+from train.evaluation.text_tasks import with_shots
 
 _METRICS = ("acc_norm", "acc", "exact_match", "f1")
 """Main metric of a task: the first of these that it reports."""
@@ -39,46 +42,36 @@ def evaluate_text(
     limit: int | None = None,
     batch_size: int = 16,
 ) -> list[TaskSummary]:
-    """Score `subject` on lm-eval's tasks; writes `out`/lm-eval-TASK.json for each.
+    """Score `subject` on lm-eval's tasks; writes `out`/lm-eval-TASK-Nshot.json for each.
+
+    A task is its name, or NAME:N for N examples before each question; else it has `shots`, or its own number.
 
     Raises:
-        InputError: lm-eval is not installed, a task is unknown or its data is not there.
+        InputError: lm-eval is not installed, a task is unknown or fixes its number of examples, or its data is missing.
     """
+    wanted = [with_shots(task, shots) for task in tasks]
     if include is not None and not include.is_dir():
         raise InputError("no such folder", file=include, field="--text-include", remedy="name a folder of task files")
     os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
     try:
         from lm_eval import simple_evaluate
-        from lm_eval.tasks import TaskManager
     except ImportError as error:
         raise InputError(f"text tasks need lm-eval ({error})", remedy="pip install '.[eval]'") from None
-    # Own tasks alone first: lm-eval reads thousands of files to know all of its own.
-    manager = TaskManager(include_path=str(include), include_defaults=False) if include else None
-    if manager is None or not set(tasks) <= set(manager.all_tasks):
-        manager = TaskManager(include_path=str(include) if include else None)
-    known = set(manager.all_tasks)
-    for task in tasks:
-        if task not in known:
-            remedy = "name one of lm-eval's tasks, or give --text-include"
-            raise InputError(f"no text task '{task}'", field="--text", remedy=remedy)
+    manager = _manager(include, frozenset(task for task, _ in wanted))
     model = _as_lm(subject, batch_size)
     found = []
-    for task in tasks:
-        asked = {"shots": shots, "limit": limit}
+    own = official_files.named(include, filter(Path.is_file, sorted(include.rglob("*")))) if include else {}
+    for task, count in wanted:
+        name = text_result(task, _shots(manager, task, count))
+        asked = {"shots": count, "limit": limit}
         said = {"task": task, "model": subject.told.digest, **asked}
-        own = (
-            {path.name: official_files.digest(path) for path in sorted(include.rglob("*")) if path.is_file()}
-            if include
-            else {}
-        )
         identity = identity_of({**said, "lm-eval": version("lm_eval"), "files": own, "rows": 2})
-        name = f"lm-eval-{task}"
         if done := kept(out, name, identity):
             found.append(summary_of(done))
             continue
         try:
             told: dict[str, Any] | None = simple_evaluate(
-                model=model, tasks=[task], num_fewshot=shots, limit=limit, task_manager=manager, log_samples=True,
+                model=model, tasks=[task], num_fewshot=count, limit=limit, task_manager=manager, log_samples=True,
                 bootstrap_iters=0, random_seed=0, numpy_random_seed=0, torch_random_seed=0, fewshot_random_seed=0,
             )  # fmt: skip
         except (OSError, ConnectionError, ValueError) as error:
@@ -90,6 +83,41 @@ def evaluate_text(
         atomic_files.write_text(out / f"{name}.json", result.model_dump_json(indent=1) + "\n")
         found.append(summary_of(result))
     return found
+
+
+@cache
+def _manager(include: Path | None, tasks: frozenset[str]) -> Any:
+    """lm-eval's list of tasks; one's own alone first, as it reads thousands of files to know all of its own."""
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(include), include_defaults=False) if include else None
+    if manager is None or not tasks <= set(manager.all_tasks):
+        manager = TaskManager(include_path=str(include) if include else None)
+    if unknown := sorted(tasks - set(manager.all_tasks)):
+        remedy = "name one of lm-eval's tasks, or give --text-include"
+        raise InputError(f"no text task '{unknown[0]}'", field="--text", remedy=remedy)
+    return manager
+
+
+def _shots(manager: Any, task: str, asked: int | None) -> int | str:
+    """Examples before each question of a task; `mixed` where the tasks of a group differ in it."""
+    own = {part.get_config("num_fewshot") for part in _loaded(manager, task)}
+    # lm-eval leaves a task that says 0 at 0, whatever is asked.
+    counts = {
+        0 if count == 0 or (count is None and asked is None) else count if asked is None else asked for count in own
+    }
+    if asked and counts != {asked}:
+        problem = f"text task '{task}' has no examples by its own rule, {asked} were asked"
+        raise InputError(problem, field="--text", remedy=f"write {task} or {task}:0")
+    return counts.pop() if len(counts) == 1 else "mixed"
+
+
+def _loaded(manager: Any, task: str) -> list[Any]:
+    try:
+        return list(manager.load([task])["tasks"].values())
+    except (OSError, ConnectionError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"text task '{task}' cannot run ({reason})", field="--text") from None
 
 
 def _result(name: str, told: dict[str, Any], identity: str, own: dict[str, str], asked: dict[str, Any]) -> TaskResult:

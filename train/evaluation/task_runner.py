@@ -26,6 +26,7 @@ from common.errors import InputError, exit_code
 from common.file_lock import exclusive
 from common.process import die_with_parent
 from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task, task_file
+from schemas.score_preset import PRESETS
 from train.evaluation import official_files
 from train.evaluation.predict import Settings, predict, read_predictions, threads_each
 from train.evaluation.scored_model import Subject, open_subject
@@ -78,6 +79,7 @@ def write_results(subject: Subject, summaries: Sequence[TaskSummary], out: Path,
             packages={name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
             tasks={name: tasks[name] for name in sorted(tasks)},
             blind={name: blind[name] for name in sorted(blind)},
+            presets={name: found for name, preset in PRESETS.items() if (found := preset.complete(tasks))},
         )
         atomic_files.write_text(out / RESULTS_NAME, results.model_dump_json(indent=1) + "\n")
     return results

@@ -56,14 +56,35 @@ def test_local_tasks_on_an_export(tmp_path, tasks):
     argv = ["evaluate", str(tmp_path / "hf"), "--text", "local_choice", "local_free", "--text-include", str(tasks)]
     assert main([*argv, "-o", str(tmp_path / "scores")]) == 0
     found = Results.load(tmp_path / "scores").tasks
-    assert found["lm-eval-local_choice"].chance == pytest.approx(1 / 3)
-    assert found["lm-eval-local_free"].chance == 0.0
-    choice = load_task(tmp_path / "scores", "lm-eval-local_choice")
+    assert found["lm-eval-local_choice-0shot"].chance == pytest.approx(1 / 3)
+    assert found["lm-eval-local_free-0shot"].chance == 0.0
+    choice = load_task(tmp_path / "scores", "lm-eval-local_choice-0shot")
     assert len(choice.predictions) == len(ROWS)
     subject = open_subject(tmp_path / "hf")
     for row, said in zip(ROWS, choice.predictions, strict=True):
         by_hand = [_log_probability(subject, f"Q: {row['question']}\nA:", f" {c}") / len(c) for c in row["choices"]]
         assert said.score == float(by_hand.index(max(by_hand)) == row["answer"])
+
+
+@pytest.mark.slow
+def test_the_number_of_examples_is_part_of_the_name(tmp_path, tasks):
+    """The same task at 0 and at 2 examples gives two results; what a task fixes is not asked otherwise."""
+    (tasks / "choice.yaml").write_text((tasks / "choice.yaml").read_text() + "fewshot_split: test\n")
+    fixed = (tasks / "choice.yaml").read_text().replace("local_choice", "local_fixed") + "num_fewshot: 0\n"
+    (tasks / "fixed.yaml").write_text(fixed)
+    argv = ["evaluate", str(checkpoint(tmp_path)), "--text-include", str(tasks), "-o", str(tmp_path / "scores")]
+    assert main([*argv, "--text", "local_choice:0", "local_choice:2"]) == 0
+    found = Results.load(tmp_path / "scores").tasks
+    assert {name: one.asked["shots"] for name, one in found.items()} == {
+        "lm-eval-local_choice-0shot": 0, "lm-eval-local_choice-2shot": 2
+    }  # fmt: skip
+    assert load_task(tmp_path / "scores", "lm-eval-local_choice-2shot").items == len(ROWS)
+    with pytest.raises(InputError, match="'local_fixed' has no examples by its own rule, 5 were asked; write"):
+        main([*argv, "--text", "local_fixed:5"])
+    with pytest.raises(InputError, match="'local_choice:x' is not TASK:SHOTS"):
+        main([*argv, "--text", "local_choice:x"])
+    with pytest.raises(InputError, match="no text task 'none'"):
+        main([*argv, "--text", "none"])
 
 
 def _log_probability(subject, context: str, continuation: str) -> float:

@@ -1,5 +1,6 @@
 """`evaluate --tasks`: the same answers whatever the batch, after a kill, with several processes, from an export."""
 
+import argparse
 import json
 import multiprocessing
 import time
@@ -12,9 +13,12 @@ from safetensors.torch import load_file, save_file
 from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.results import Results, load_task
+from schemas.score_preset import PAPER
 from tests.train.checkpoints import PATCH, SIGLIP, checkpoint
 from tests.train.evaluation import official
 from train.__main__ import main
+from train.commands import evaluate
+from train.commands.scoring_arguments import scoring_choice
 from train.evaluation.predict import Settings, read_predictions
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks, write_results
@@ -83,6 +87,32 @@ def test_every_task_through_the_command(place, tmp_path, capsys):
     }  # fmt: skip
     with pytest.raises(InputError, match="--only: 'gqa' has no part x; choose among query, verify"):
         main([*argv, "--tasks", "gqa", "--only", "gqa=x", "--rule", "letter"])
+
+
+def test_the_preset_asks_what_the_paper_averages(place, tmp_path, capsys):
+    argv = ["evaluate", str(place / "out"), "--tasks", "paper", "--rule", "vlm-evaluation", "--by", "likelihood"]
+    argv += ["--only", "refcoco=val", "--data", str(place / "held_out"), "--limit", "2", "-o", str(tmp_path / "s")]
+    assert main(argv) == 0
+    results = Results.load(tmp_path / "s")
+    assert set(results.tasks) == {"vqav2", "gqa", "vizwiz", "textvqa", "refcoco", "ocid_ref", "pope"}
+    assert results.tasks["refcoco"].asked["only"] == ["val"]
+    assert results.tasks["pope"].answers_by == "likelihood"
+    assert set(results.presets["paper"]) == {"vision"}
+    assert results.presets["paper"]["vision"] == PAPER.of(tmp_path / "s", "vision")
+    assert "rule/official" in results.tasks["vqav2"].metrics
+    capsys.readouterr()
+    with pytest.raises(InputError, match="no preset 'papers'"):
+        main([*argv, "--preset", "papers"])
+    chosen = scoring_choice(parsed([str(place), "--preset", "paper", "--tasks", "gqa=x.json", "-o", "o"]))
+    assert (chosen.rule, chosen.by, chosen.only) == ("vlm-evaluation", "likelihood", {"refcoco": ("val",)})
+    assert dict(chosen.tasks)["gqa"] == Path("x.json")
+    assert chosen.text == PAPER.text_tasks
+
+
+def parsed(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    evaluate.configure(parser)
+    return parser.parse_args(argv)
 
 
 @pytest.fixture(scope="module")

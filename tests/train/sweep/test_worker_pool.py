@@ -111,6 +111,15 @@ def test_scores_of_other_files_or_settings_do_not_count(tmp_path):
                {"only": {"pope": ("random",)}})  # fmt: skip
     for change in changes:
         assert not is_scored(scores, scoring(**change))
+    text = {"text": ("hellaswag:10",)}
+    assert not is_scored(scores, scoring(**text))
+    shown = told("lm-eval-hellaswag-10shot", official, "pope.json", chance=0.25, answers_by="lm-eval",
+                 asked={"shots": 10, "limit": 3})  # fmt: skip
+    more = results.model_copy(update={"tasks": {**results.tasks, shown.task: shown}})
+    (scores / "results.json").write_text(more.model_dump_json())
+    (scores / "lm-eval-hellaswag-10shot.json").write_text("first")
+    assert is_scored(scores, scoring(**text, text_include=tmp_path))
+    assert not is_scored(scores, scoring(text=("hellaswag",), text_include=tmp_path))
     for path in (official, dataset):
         path.write_text("second")
         assert not is_scored(scores, scoring())
