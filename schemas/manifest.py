@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from common.errors import InputError
 from schemas.strict_model import Strict
@@ -34,6 +34,16 @@ class TokenizerIdentity(Strict):
     """Placeholder id for one image token: the first id after the vocabulary, so no text can ever produce it."""
 
 
+Fit = Literal["stretch", "pad"]
+STRETCH: Fit = "stretch"
+PAD: Fit = "pad"
+
+
+def without_default(geometry: dict[str, Any]) -> dict[str, Any]:
+    """A geometry's fields without `fit` where it is the default."""
+    return {key: value for key, value in geometry.items() if (key, value) != ("fit", STRETCH)}
+
+
 class ImageGeometry(Strict):
     """How an encoder cuts an image into tokens; fixed for a dataset because placeholders are packed."""
 
@@ -43,6 +53,13 @@ class ImageGeometry(Strict):
     """Side of one patch, in pixels."""
     tokens: int = Field(gt=0)
     """Placeholder ids for an image in the token sequence."""
+    fit: Fit = STRETCH
+    """How a picture becomes the square: stretched, or padded to a square first (as LLaVA-1.5 does)."""
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out the default, so that what was written before there was a choice keeps its bytes and hashes."""
+        return without_default(serialise(self))
 
 
 class TokenCounts(Strict):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.packing import DEFAULT_BUFFER
@@ -17,7 +17,7 @@ from dataprep.images.inspect import ImageLimits
 from dataprep.tokens import encoder
 from dataprep.tokens import tokenizer as tokenizers
 from dataprep.tokens.tokenizer import TokenizerSpec
-from schemas.manifest import ImageGeometry
+from schemas.manifest import STRETCH, Fit, ImageGeometry, without_default
 from schemas.strict_model import Strict
 
 _CHECKED = 64
@@ -33,12 +33,19 @@ class Geometry(Strict):
     """Side of a patch, in pixels."""
     tokens: int | None = Field(default=None, gt=0)
     """Placeholders for an image; by default (size // patch)^2, as for SigLIP (384/14: 729, 224/16: 196)."""
+    fit: Fit = STRETCH
+    """`stretch` pictures to the square, or `pad` them to a square first, as LLaVA-1.5 does. Images are stored as they
+    are; the trainer, `evaluate` and exports all follow this choice."""
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out the default fit, so that plans made before there was a choice keep their hash."""
+        return without_default(serialise(self))
 
     def resolved(self) -> ImageGeometry:
         """With `tokens` filled in."""
-        return ImageGeometry(
-            size=self.size, patch=self.patch, tokens=self.tokens or max(1, self.size // self.patch) ** 2
-        )
+        tokens = self.tokens or max(1, self.size // self.patch) ** 2
+        return ImageGeometry(size=self.size, patch=self.patch, tokens=tokens, fit=self.fit)
 
 
 class MultimodalJob(Strict):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common.errors import InputError
-from schemas.manifest import Manifest
+from schemas.manifest import ImageGeometry, Manifest
 
 SOUND: dict[str, Any] = {
     "kind": "text",
@@ -79,3 +79,14 @@ def test_content_is_what_the_shards_hold_wherever_it_came_from(tmp_path: Path) -
         {"tokenizer": {**SOUND["tokenizer"], "digest": "e"}},
     ):
         assert load(tmp_path, **changes).content != content
+
+
+def test_the_default_fit_of_images_leaves_no_trace():
+    """Manifests, schedules and plans from before there was a choice keep their bytes, and are read."""
+    old = {"size": 384, "patch": 14, "tokens": 729}
+    geometry = ImageGeometry.model_validate(old)
+    assert geometry.model_dump() == old
+    assert ImageGeometry.model_validate_json(geometry.model_dump_json()) == geometry
+    padded = ImageGeometry(**old, fit="pad")
+    assert padded.model_dump() == {**old, "fit": "pad"}
+    assert padded != geometry

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from common import atomic_files
+from schemas.manifest import STRETCH
 from schemas.run_log import Answer, Scores, Tally
 from train.checkpoint import folder, load, state
 from train.evaluation.likelihood import score
@@ -47,7 +48,7 @@ def evaluate(
         image = questions[index].image
         if image is None or not see:
             return np.empty((0, 3, size, size), np.uint8)
-        return read_image(questions_file.parent / image, size)[None]
+        return read_image(questions_file.parent / image, size, saved.geometry.fit if saved.geometry else STRETCH)[None]
 
     scores = score(model, prompts, pixels, device=device, pad_id=saved.tokenizer.pad_id, batch_size=batch_size)
     answers, groups = choose(questions, scores)

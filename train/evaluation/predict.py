@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from schemas.manifest import STRETCH
 from train.evaluation.generation import Stem, answer, batches
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import Prompt
@@ -61,14 +62,14 @@ def predict(
 ) -> None:
     """Append the predictions for `items` (by number) to `file`."""
     encoder = subject.encoder(blind=settings.blind)
-    size = subject.geometry.size if subject.geometry else 1
+    size, fit = (subject.geometry.size, subject.geometry.fit) if subject.geometry else (1, STRETCH)
     line = "" if settings.bare or not instruction else f"\n{instruction}"
 
     def pixels(index: int) -> NDArray[np.uint8]:
         image = items[index].image
         if image is None or settings.blind:
             return np.empty((0, 3, size, size), np.uint8)
-        return read_image(image, size)[None]
+        return read_image(image, size, fit)[None]
 
     def stem(index: int) -> list[int]:
         item = items[index]

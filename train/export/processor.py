@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transformers import LlavaProcessor, PreTrainedTokenizerFast, SiglipImageProcessor
-from transformers.image_utils import PILImageResampling
+from transformers import LlavaProcessor, PreTrainedTokenizerFast
 
 from common.errors import InputError
 from schemas.manifest import ImageGeometry, TokenizerIdentity
+from train.export.image_processor import image_processor
 
 IMAGE_TOKEN = "<image>"
 CHAT_TEMPLATE = """\
@@ -63,20 +63,9 @@ def hf_tokenizer(file: Path, identity: TokenizerIdentity, max_length: int, *, im
 
 
 def processor(tokenizer: PreTrainedTokenizerFast, geometry: ImageGeometry) -> LlavaProcessor:
-    """Squares of the encoder's size by bicubic resizing, values in [-1, 1]; `<image>` repeated for every token."""
-    side = {"height": geometry.size, "width": geometry.size}
-    images = SiglipImageProcessor(
-        size=side,
-        resample=PILImageResampling.BICUBIC,
-        do_rescale=True,
-        rescale_factor=1 / 255,
-        do_normalize=True,
-        image_mean=[0.5, 0.5, 0.5],
-        image_std=[0.5, 0.5, 0.5],
-        do_convert_rgb=True,
-    )
+    """Prompts with `<image>` repeated for every token of an image, and its pixels."""
     return LlavaProcessor(
-        image_processor=images,
+        image_processor=image_processor(geometry),
         tokenizer=tokenizer,
         patch_size=geometry.patch,
         vision_feature_select_strategy="full",

@@ -10,6 +10,7 @@ padding nor an image placeholder.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -17,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from schemas.manifest import ImageGeometry, TokenizerIdentity
+from schemas.manifest import PAD, STRETCH, Fit, ImageGeometry, TokenizerIdentity
 from train.loader.rows.batch import IGNORED
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 64_000_000
+MAX_SIDE = math.isqrt(MAX_PIXELS)
+GREY = (127, 127, 127)
 _NONE = np.empty(0, np.int64)
 
 
@@ -73,24 +76,24 @@ def decode_row(
         labels[:-1][~np.asarray(raw["loss_mask"]).astype(bool)[1:]] = IGNORED
     elif paddings or placeholders:
         labels[:-1][(padding | placeholder)[1:]] = IGNORED
-    size = geometry.size if geometry else 1
-    pixels = _decode_images(raw, placeholders, size, geometry.tokens if geometry else 0)
+    pixels = _decode_images(raw, placeholders, geometry)
     return Row(ids.astype(np.int64), labels, pixels, seq_len - paddings, source, sample, position)
 
 
-def _decode_images(raw: Mapping[str, Any], placeholders: int, size: int, tokens: int) -> NDArray[np.uint8]:
-    """[images, 3, size, size]: the row's images, of `tokens` placeholders each."""
+def _decode_images(raw: Mapping[str, Any], placeholders: int, geometry: ImageGeometry | None) -> NDArray[np.uint8]:
+    """[images, 3, size, size]: the row's images."""
+    size, tokens, fit = (geometry.size, geometry.tokens, geometry.fit) if geometry else (1, 0, STRETCH)
     lengths = np.asarray(raw["image_lengths"], np.int64) if "image_lengths" in raw else _NONE
     if placeholders != len(lengths) * tokens:
         raise DamagedRowError(f"{len(lengths)} images but {placeholders} image placeholders")
     pixels = np.empty((len(lengths), 3, size, size), np.uint8)
     for index, encoded in enumerate(_cut(raw.get("images", b""), lengths)):
-        pixels[index] = decode_image(encoded, size)
+        pixels[index] = decode_image(encoded, size, fit)
     return pixels
 
 
-def decode_image(encoded: bytes, size: int) -> NDArray[np.uint8]:
-    """RGB pixels [3, size, size] of an encoded image, resized to the encoder's square.
+def decode_image(encoded: bytes, size: int, fit: Fit = STRETCH) -> NDArray[np.uint8]:
+    """RGB pixels [3, size, size] of an encoded image, resized to the encoder's square (`fit` says how).
 
     Raises:
         DamagedRowError: not an image of a known format, or more than `MAX_PIXELS` pixels.
@@ -101,11 +104,23 @@ def decode_image(encoded: bytes, size: int) -> NDArray[np.uint8]:
                 raise DamagedRowError(f"an image of {image.width} x {image.height} pixels")
             image.draft("RGB", (size, size))  # JPEG only: skip resolution that the resize would throw away
             square = image.convert("RGB")
+            if fit == PAD:
+                square = _padded(square)
             if square.size != (size, size):
                 square = square.resize((size, size), Image.Resampling.BICUBIC)
             return np.asarray(square, np.uint8).transpose(2, 0, 1)
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise DamagedRowError(f"an image that cannot be decoded ({error})") from None
+
+
+def _padded(picture: Image.Image) -> Image.Image:
+    """The picture in the middle of a grey square, as LLaVA-1.5 pads it (its encoder's mean colour; of SigLIP, 127)."""
+    if max(picture.size) ** 2 > MAX_PIXELS:  # a strip that would become a huge square
+        picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BICUBIC)
+    side = max(picture.size)
+    square = Image.new("RGB", (side, side), GREY)
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return square
 
 
 def _cut(images: bytes, lengths: NDArray[np.int64]) -> Iterator[bytes]:

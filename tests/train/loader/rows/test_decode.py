@@ -35,6 +35,33 @@ def test_image_is_resized_to_rgb():
     assert (decode_image(buffer.getvalue(), 4) == 128).all()
 
 
+def test_padding_keeps_the_proportions(monkeypatch):
+    """24 x 20: two rows of grey above and below; a strip is made smaller before it becomes a square."""
+    stretched, padded = decode_image(png(RNG), 24), decode_image(png(RNG), 24, "pad")
+    assert (padded[:, :2] == 127).all()
+    assert (padded[:, 22:] == 127).all()
+    assert not (stretched[:, :2] == 127).all()
+    assert (decode_image(square := _encoded(30, 30), 24, "pad") == decode_image(square, 24)).all()
+    monkeypatch.setattr(decode, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(decode, "MAX_SIDE", 100)
+    strip = decode_image(_encoded(900, 9), 50, "pad")
+    assert (strip[:, 0] == 127).all()
+    assert (strip[:, 24:26] != 127).any()
+
+
+def _encoded(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 255, (height, width, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_rows_follow_the_geometry():
+    raw = sample("conversations", 5, np.random.default_rng(3))
+    padded = decode_row(raw, 2, SEQ_LEN, TOKENIZER, GEOMETRY.model_copy(update={"fit": "pad"}))
+    assert padded.pixels.shape == row().pixels.shape
+    assert (padded.pixels != row().pixels).any()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
