@@ -59,7 +59,7 @@ def test_what_is_missing_is_one_line(tmp_path):
         ("gqa", None, "no scores of 'gqa', which preset 'paper' averages"),
         ("gqa", told("gqa", 0.5, asked={"rule": "official"}), "wants rule 'vlm-evaluation', not 'official'"),
         ("pope", told("pope", 0.5), "wants answers by likelihood, not by generation"),
-        ("refcoco", told("refcoco", 0.5, groups={"testA": 0.5}), "no groups/val"),
+        ("refcoco", told("refcoco", 0.5, groups={"testA": 0.5}), "no groups/val, which preset .paper. averages"),
     ):
         changed = {key: value for key, value in {**tasks, name: change}.items() if value}
         results = Results(model=model, settings={}, packages={}, tasks=changed)

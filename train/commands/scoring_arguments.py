@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from schemas.score_preset import PRESETS, Preset, preset_named
+from train.evaluation.text_tasks import with_shots
 
 
 def add_scoring_arguments(parser: argparse.ArgumentParser, tasks: str) -> None:
@@ -51,11 +52,14 @@ def scoring_choice(args: argparse.Namespace) -> ScoringChoice:
     """
     preset = preset_named(args.preset) if args.preset else None
     named = [preset.name] if preset else []
-    tasks = dict(pair(text, args.data) for text in _spread([*named, *args.tasks], "vision_tasks"))
+    text = tuple(dict.fromkeys(_spread([*named, *args.text], "text_tasks")))
+    for one in text:  # a mistake is told before anything is trained or scored
+        with_shots(one)
+    tasks = dict(pair(one, args.data) for one in _spread([*named, *args.tasks], "vision_tasks"))
     return ScoringChoice(
         tuple(tasks.items()),
-        tuple(dict.fromkeys(_spread([*named, *args.text], "text_tasks"))),
-        tuple(pair(text, None) for text in args.loss),
+        text,
+        tuple(pair(one, None) for one in args.loss),
         args.by or (preset.by if preset else "generation"),
         args.rule or (preset.rule if preset else "official"),
         {**(preset.only if preset else {}), **parts(args.only)},
