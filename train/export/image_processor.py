@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import LlavaImageProcessor, SiglipImageProcessor
+from transformers import SiglipImageProcessor
 from transformers.image_utils import PILImageResampling
+from transformers.models.llava.image_processing_llava import LlavaImageProcessor
 
 from schemas.manifest import PAD, ImageGeometry
 
