@@ -13,8 +13,8 @@ from curriculum.compiler.datasets import Shelf
 from curriculum.language.template import Template
 from curriculum.sweep import launch_files
 from curriculum.sweep.expand import Run, expand
-from curriculum.sweep.summary import as_json, drawn, sentence
-from curriculum.sweep.tree import tree
+from curriculum.sweep.summary import drawn, sentence, sweep_file
+from curriculum.sweep.tree import Node, tree
 
 HELP = "expand a sweep, share trunks, and write a tree of runs with launch files"
 EXAMPLE = """\
@@ -54,13 +54,13 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.runs is not None:
         runs = spread(runs, args.runs)
-    nodes = [node for run in runs for node in tree([run])] if args.alone else tree(runs)
+    nodes = apart(runs) if args.alone else tree(runs)
     picture = drawn(nodes)
     if not args.no_tree:
         print(picture)
     print(sentence(runs, nodes))
     if args.out is not None:
-        launch_files.write(nodes, as_json(runs, nodes), picture, args.out)
+        launch_files.write(nodes, sweep_file(runs, nodes), picture, args.out)
         print(f"wrote {args.out}")
     return 0
 
@@ -72,3 +72,11 @@ def spread(runs: Sequence[Run], count: int) -> list[Run]:
     if count >= len(runs):
         return list(runs)
     return [runs[place * (len(runs) - 1) // max(count - 1, 1)] for place in range(count)]
+
+
+def apart(runs: Sequence[Run]) -> list[Node]:
+    """Each run as a tree of its own; runs that are the same under two names are one."""
+    same: dict[str, list[Run]] = {}
+    for run in runs:
+        same.setdefault(tree([run])[-1].id, []).append(run)
+    return [node for group in same.values() for node in tree(group)]

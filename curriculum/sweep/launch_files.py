@@ -7,15 +7,14 @@ done.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from common import yaml_file
 from curriculum.language.sweep_file import Throughput
 from curriculum.sweep.tree import Node
+from schemas.sweep_file import SweepFile
 
 _SHELL = """\
 #!/usr/bin/env bash
@@ -73,10 +72,10 @@ array() {{  # array LIST MACHINES GPUS-OF-EACH PARENT: submit the nodes of the f
 _ROOT = 'if [[ ! -e train/main.py ]]; then echo "error: run this from the repository root" >&2; exit 2; fi'
 
 
-def write(nodes: Sequence[Node], summary: dict[str, Any], tree: str, out: Path) -> None:
+def write(nodes: Sequence[Node], told: SweepFile, tree: str, out: Path) -> None:
     """Write the sweep below `out`; files of finished nodes are left as they are."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "sweep.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    told.save(out)
     (out / "tree.txt").write_text(tree + "\n", encoding="utf-8")
     for node in nodes:
         _write_node(node, out)

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from common.text_table import amount, number
 from curriculum.language.sweep_file import Throughput
 from curriculum.sweep.expand import Run
 from curriculum.sweep.tree import Node
 from curriculum.views.supply import cost
-
-
-@dataclass(frozen=True)
-class Totals:
-    """A sum over stretches of training; hours and price are None where a throughput or price is missing."""
-
-    tokens: int
-    gpu_hours: float | None
-    price: float | None
+from schemas.sweep_file import SweepFile, SweepNode, SweepRun, Totals
 
 
 def _sum(parts: Iterable[tuple[int, Throughput | None]]) -> Totals:
@@ -34,7 +24,7 @@ def _sum(parts: Iterable[tuple[int, Throughput | None]]) -> Totals:
         hours += spent.gpu_hours
         priced &= spent.price is not None
         price += spent.price or 0.0
-    return Totals(tokens, hours if timed else None, price if timed and priced else None)
+    return Totals(tokens=tokens, gpu_hours=hours if timed else None, price=price if timed and priced else None)
 
 
 def with_sharing(nodes: Sequence[Node]) -> Totals:
@@ -93,36 +83,34 @@ def drawn(nodes: Sequence[Node]) -> str:
     return "\n".join(lines)
 
 
-def as_json(runs: Sequence[Run], nodes: Sequence[Node]) -> dict[str, Any]:
-    """The sweep as plain data."""
-    tree, alone = with_sharing(nodes), without_sharing(runs)
+def sweep_file(runs: Sequence[Run], nodes: Sequence[Node]) -> SweepFile:
+    """What `sweep.json` says."""
     leaf = {name: node.id for node in nodes for name in node.ends}
-    return {
-        "version": 1,
-        "with_sharing": asdict(tree),
-        "without_sharing": asdict(alone),
-        "runs": [
-            {
-                "name": run.name,
-                "settings": run.settings,
-                "node": leaf[run.name],
-                "schedule": run.schedule.hash,
-                "tokens": run.schedule.tokens(run.schedule.total_samples),
-            }
+    return SweepFile(
+        with_sharing=with_sharing(nodes),
+        without_sharing=without_sharing(runs),
+        runs=[
+            SweepRun(
+                name=run.name,
+                settings=run.settings,
+                node=leaf[run.name],
+                schedule=run.schedule.hash,
+                tokens=run.schedule.tokens(run.schedule.total_samples),
+            )
             for run in runs
         ],
-        "nodes": [
-            {
-                "id": node.id,
-                "parent": node.parent,
-                "start": node.start,
-                "stop": node.stop,
-                "tokens": _tokens(node),
-                "gpu_hours": _sum([(_tokens(node), node.run.throughput)]).gpu_hours,
-                "past": node.run.schedule.prefix_hash(node.stop),
-                "runs": list(node.runs),
-                "ends": list(node.ends),
-            }
+        nodes=[
+            SweepNode(
+                id=node.id,
+                parent=node.parent,
+                start=node.start,
+                stop=node.stop,
+                tokens=_tokens(node),
+                gpu_hours=_sum([(_tokens(node), node.run.throughput)]).gpu_hours,
+                past=node.run.schedule.prefix_hash(node.stop),
+                runs=list(node.runs),
+                ends=list(node.ends),
+            )
             for node in nodes
         ],
-    }
+    )

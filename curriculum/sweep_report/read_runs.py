@@ -18,6 +18,7 @@ from common.errors import InputError
 from schemas.results import RESULTS_NAME, Results, TaskSummary, load_task
 from schemas.run_log import Step
 from schemas.schedule import Schedule
+from schemas.sweep_file import SweepFile, SweepNode, SweepRun
 
 SCORES = "scores"
 SEED = "seed"
@@ -119,26 +120,16 @@ def read(folder: Path) -> SweepRuns:
     Raises:
         InputError: there is none, or something in it is damaged.
     """
-    file = folder / "sweep.json"
-    try:
-        told = json.loads(file.read_bytes())
-        nodes = {row["id"]: _node(folder, row) for row in told["nodes"]}
-        runs = [_run(folder, row, nodes) for row in told["runs"]]
-        shared, alone = told["with_sharing"]["tokens"], told["without_sharing"]["tokens"]
-    except OSError as error:
-        remedy = "write one with `python -m curriculum sweep SWEEP.yaml -o FOLDER`"
-        raise InputError(f"no sweep here ({error.strerror})", file=file, remedy=remedy) from None
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"damaged sweep ({error!r})", file=file, remedy="write the sweep again") from None
-    return SweepRuns(folder, runs, list(nodes.values()), shared, alone)
+    told = SweepFile.load(folder)
+    nodes = {one.id: _node(folder, one) for one in told.nodes}
+    runs = [_run(folder, one, nodes, tuple(node.id for node in told.path(one))) for one in told.runs]
+    return SweepRuns(folder, runs, list(nodes.values()), told.with_sharing.tokens, told.without_sharing.tokens)
 
 
-def _node(folder: Path, row: dict[str, Any]) -> Node:
-    log = folder / "nodes" / row["id"] / "out/metrics.jsonl"
+def _node(folder: Path, told: SweepNode) -> Node:
+    log = folder / "nodes" / told.id / "out/metrics.jsonl"
     last, seconds = _last_and_seconds(log) if log.is_file() else (None, 0.0)
-    return Node(row["id"], row["parent"], row["tokens"], last, seconds)
+    return Node(told.id, told.parent, told.tokens, last, seconds)
 
 
 def _last_and_seconds(log: Path) -> tuple[Step | None, float]:
@@ -153,20 +144,15 @@ def _last_and_seconds(log: Path) -> tuple[Step | None, float]:
     return (Step.model_validate_json(line) if line else None), seconds
 
 
-def _run(folder: Path, row: dict[str, Any], nodes: dict[str, Node]) -> Run:
-    place = folder / "nodes" / row["node"]
+def _run(folder: Path, told: SweepRun, nodes: dict[str, Node], path: tuple[str, ...]) -> Run:
+    place = folder / "nodes" / told.node
     scores = place / SCORES
     results = Results.load(scores) if (scores / RESULTS_NAME).is_file() else None
-    if results is not None and results.model.schedule != row["schedule"]:
+    if results is not None and results.model.schedule != told.schedule:
         raise InputError(
-            f"scores of another schedule ({results.model.schedule[:12]}) than the run's, {row['schedule'][:12]}",
+            f"scores of another schedule ({results.model.schedule[:12]}) than the run's, {told.schedule[:12]}",
             file=scores / RESULTS_NAME,
             remedy="remove this folder and evaluate again",
         )
-    path: list[str] = []
-    at: str | None = row["node"]
-    while at is not None:
-        path.insert(0, at)
-        at = nodes[at].parent
-    last = nodes[row["node"]].last
-    return Run(row["name"], row["settings"], row["schedule"], row["tokens"], place, results, last, tuple(path))
+    last = nodes[told.node].last
+    return Run(told.name, told.settings, told.schedule, told.tokens, place, results, last, path)

@@ -7,7 +7,6 @@ the file `done`, as the sweep's own launch files do, so the two can be mixed, an
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 from common.errors import InputError
 from common.file_lock import exclusive
+from schemas.sweep_file import SweepFile
 from train.evaluation import official_files
 from train.sweep.scoring import SCORES, Scoring, is_scored, score_run
 
@@ -44,12 +44,7 @@ def read(folder: Path) -> list[Stretch]:
     Raises:
         InputError: there is none, or it was written without run configs.
     """
-    try:
-        rows = json.loads((folder / "sweep.json").read_bytes())["nodes"]
-        found = [Stretch(row["id"], row["parent"], bool(row["ends"]), row["tokens"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = "write one with `python -m curriculum sweep SWEEP.yaml -o FOLDER`"
-        raise InputError(f"no sweep here ({error})", file=folder / "sweep.json", remedy=remedy) from None
+    found = [Stretch(node.id, node.parent, bool(node.ends), node.tokens) for node in SweepFile.load(folder).nodes]
     for stretch in found:
         if not (folder / "nodes" / stretch.id / "run.yaml").is_file():
             raise InputError("no run.yaml here", file=folder / "nodes" / stretch.id, remedy="give the sweep a `train:`")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from curriculum.__main__ import main
+from schemas.sweep_file import SweepFile
 
 Capture = pytest.CaptureFixture[str]
 
@@ -43,9 +44,12 @@ def test_the_same_sweep_twice_is_refused(sweeps: list[str], capsys: Capture) -> 
     assert "two runs are named" in capsys.readouterr().err
 
 
-def test_without_sharing_every_run_is_a_stretch(sweeps: list[str], capsys: Capture) -> None:
-    assert main(["sweep", *sweeps, "--alone", "--no-tree"]) == 0
-    assert "4 runs, 4 stretches" in capsys.readouterr().out
-    for count, runs in ((1, 1), (3, 3), (9, 4)):
+def test_without_sharing_every_run_is_a_stretch_but_equal_runs_are_one(sweeps: list[str], capsys: Capture) -> None:
+    assert main(["sweep", *sweeps, "--alone", "-o", "out", "--no-tree"]) == 0
+    assert "4 runs, 3 stretches" in capsys.readouterr().out
+    told = SweepFile.load(Path("out"))
+    assert all(node.parent is None for node in told.nodes)
+    assert sorted(name for node in told.nodes for name in node.ends) == sorted(run.name for run in told.runs)
+    for count, runs, stretches in ((1, 1, 1), (3, 3, 2), (9, 4, 3)):
         assert main(["sweep", *sweeps, "--alone", "--runs", str(count), "--no-tree"]) == 0
-        assert f"{runs} runs, {runs} stretches" in capsys.readouterr().out
+        assert f"{runs} runs, {stretches} stretches" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import pytest
 
 from curriculum.language.template import Template
 from curriculum.sweep.expand import expand
-from curriculum.sweep.summary import as_json, drawn, sentence, with_sharing, without_sharing
+from curriculum.sweep.summary import drawn, sentence, sweep_file, with_sharing, without_sharing
 from curriculum.sweep.tree import tree
 from tests.curriculum.sweep.conftest import SWEEP
 
@@ -48,10 +48,10 @@ def test_the_drawing_has_a_line_for_each_stretch_below_its_parent(sweep: Path) -
 def test_the_json_names_every_run_s_leaf(sweep: Path) -> None:
     runs = expand(Template.read(sweep).fill())
     nodes = tree(runs)
-    data = as_json(runs, nodes)
-    by_id = {node["id"]: node for node in data["nodes"]}
+    told = sweep_file(runs, nodes)
+    by_id = {node.id: node for node in told.nodes}
     assert len(by_id) == len(nodes)
-    for run, entry in zip(runs, data["runs"], strict=True):
-        assert by_id[entry["node"]]["past"] == entry["schedule"] == run.schedule.hash
-        assert entry["name"] in by_id[entry["node"]]["ends"]
-    assert sum(node["tokens"] for node in data["nodes"]) == data["with_sharing"]["tokens"]
+    for run, entry in zip(runs, told.runs, strict=True):
+        assert by_id[entry.node].past == entry.schedule == run.schedule.hash
+        assert entry.name in by_id[entry.node].ends
+    assert sum(node.tokens for node in told.nodes) == told.with_sharing.tokens

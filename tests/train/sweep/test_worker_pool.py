@@ -1,6 +1,5 @@
 """`train sweep`: trunks before branches, once each; a killed or failed call goes on."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.results import Model, Results, TaskSummary
 from schemas.run_log import steps
+from schemas.sweep_file import SweepFile, SweepNode, SweepRun, Totals
 from tests.train import synthetic
 from tests.train.checkpoints import PATCH, SHAPE
 from train.checkpoint import folder as checkpoint_folder
@@ -18,6 +18,29 @@ from train.sweep.scoring import Scoring, is_scored
 from train.sweep.worker_pool import Stretch, longest, read, work
 
 SMALL = {**SHAPE, "width": 16, "head_width": 4, "heads": 4, "mlp_width": 24, "layers": 1}
+
+
+def told(nodes: list[tuple[str, str | None, int]]) -> SweepFile:
+    """A sweep of stretches (name, parent, samples at its end), with a run at each that starts from another or alone."""
+    starts = {name: stop for name, _, stop in nodes}
+    trunks = {parent for _, parent, _ in nodes}
+    totals = Totals(tokens=1, gpu_hours=None, price=None)
+    return SweepFile(
+        with_sharing=totals,
+        without_sharing=totals,
+        runs=[
+            SweepRun(name=name, settings={}, node=name, schedule="", tokens=stop)
+            for name, _, stop in nodes
+            if name not in trunks
+        ],
+        nodes=[
+            SweepNode(
+                id=name, parent=parent, start=starts[parent] if parent else 0, stop=stop, tokens=stop, gpu_hours=None,
+                past="", runs=[], ends=[] if name in trunks else [name],
+            )
+            for name, parent, stop in nodes
+        ],
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -36,8 +59,8 @@ def sweep(tmp_path) -> Path:
         if parent:
             run["branch_from"] = str(tmp_path / "sweep/nodes" / parent / "out")
         (folder / "run.yaml").write_text(yaml_file.dump(run))
-        nodes.append({"id": name, "parent": parent, "ends": [name] if parent else [], "tokens": stop})
-    (tmp_path / "sweep/sweep.json").write_text(json.dumps({"nodes": nodes}))
+        nodes.append((name, parent, stop))
+    told(nodes).save(tmp_path / "sweep")
     return tmp_path / "sweep"
 
 
@@ -74,7 +97,7 @@ def test_one_at_a_time(sweep):
 def test_bad_sweeps(tmp_path):
     with pytest.raises(InputError, match="no sweep here"):
         read(tmp_path)
-    (tmp_path / "sweep.json").write_text('{"nodes": [{"id": "a", "parent": null, "ends": [], "tokens": 1}]}')
+    told([("a", None, 1)]).save(tmp_path)
     with pytest.raises(InputError, match=r"no run\.yaml here"):
         read(tmp_path)
 
