@@ -11,7 +11,7 @@ import torch
 from composer.core import Timestamp
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from schemas.manifest import TokenizerIdentity
+from schemas.manifest import STRETCH, Fit, TokenizerIdentity
 from schemas.schedule import Schedule
 from tests.train import synthetic
 from train.checkpoint.save import CheckpointStore
@@ -42,12 +42,15 @@ def byte_schedule(folder: Path, **update: Any) -> Schedule:
     return synthetic.schedule(folder).model_copy(update={"tokenizer": byte_tokenizer(folder), **update})
 
 
-def checkpoint(folder: Path, *, decoder: dict[str, Any] | None = None, encoder: dict[str, Any] | None = None) -> Path:
+def checkpoint(
+    folder: Path, *, decoder: dict[str, Any] | None = None, encoder: dict[str, Any] | None = None, fit: Fit = STRETCH
+) -> Path:
     """A checkpoint at position 8 in `folder`/out, with weights large enough that every term matters.
 
     Without an encoder the model has no image side.
     """
-    schedule = byte_schedule(folder, **({} if encoder else {"geometry": None}))
+    geometry = synthetic.GEOMETRY.model_copy(update={"fit": fit}) if encoder else None
+    schedule = byte_schedule(folder, geometry=geometry)
     schedule.save(folder / "schedule.json")
     model_section = {"decoder": {**SHAPE, **(decoder or {})}, "encoder": encoder or {}}
     settings = {"schedule": folder / "schedule.json", "out": folder / "out", "model": model_section, "microbatch": 1}

@@ -3,7 +3,9 @@
 import argparse
 import json
 import multiprocessing
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -22,9 +24,10 @@ from train.commands.scoring_arguments import scoring_choice
 from train.evaluation.predict import Settings, read_predictions
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks, write_results
+from train.evaluation.tasks import TASKS
 from train.export.export_folder import export
 
-TASKS = ("vqav2", "refcoco")
+BATCHED = ("vqav2", "refcoco")
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +122,13 @@ def parsed(argv: list[str]) -> argparse.Namespace:
 def alone(place, tmp_path_factory):
     """Answers of batch size 1."""
     out = tmp_path_factory.mktemp("alone")
-    evaluate_tasks(open_subject(place / "out"), pairs(place, *TASKS), out, Settings(batch_size=1))
-    return {name: load_task(out, name) for name in TASKS}
+    evaluate_tasks(open_subject(place / "out"), pairs(place, *BATCHED), out, Settings(batch_size=1))
+    return {name: load_task(out, name) for name in BATCHED}
 
 
 @pytest.mark.parametrize("size", [5, 64])
 def test_answers_do_not_depend_on_the_batch(place, alone, tmp_path, size):
-    evaluate_tasks(open_subject(place / "out"), pairs(place, *TASKS), tmp_path, Settings(batch_size=size))
+    evaluate_tasks(open_subject(place / "out"), pairs(place, *BATCHED), tmp_path, Settings(batch_size=size))
     for name, expected in alone.items():
         assert load_task(tmp_path, name) == expected
     assert len({one.prediction for one in alone["vqav2"].predictions}) > 1
@@ -199,6 +202,17 @@ def test_several_processes_killed_and_started_again(place, alone, tmp_path):
     assert not list(tmp_path.glob("*.json"))
     evaluate()
     assert load_task(tmp_path, "refcoco") == alone["refcoco"]
+
+
+@pytest.mark.slow
+def test_official_files_are_read_once_not_by_each_process(place, tmp_path, monkeypatch):
+    """The task is known to this process alone: one that looked for it, or for its files, would fail."""
+    monkeypatch.setitem(TASKS, "known_here", replace(TASKS["gqa"], name="known_here"))
+    folder = tmp_path / "gqa"
+    shutil.copytree(place / "held_out/gqa", folder)
+    settings = Settings(limit=4)
+    found = evaluate_tasks(open_subject(place / "out"), [("known_here", folder)], tmp_path / "s", settings, processes=2)
+    assert found[0].items == 4
 
 
 def test_what_is_no_line_is_asked_again(tmp_path):
