@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from common import yaml_file
 from common.errors import exit_code
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "plan", _plan, "estimate a job (text, pairs, conversations) from a sample of its inputs", "JOB.yaml")
     _add(commands, "verify", _verify, "check a dataset against its manifest", "DIR")
-    _add(commands, "why", _why, "the documents, pairs or conversations behind a sample", "DIR", "SAMPLE")
+    _add(commands, "why", _why, "the documents, pairs or conversations behind samples", "DIR", "SAMPLE")
     _add(commands, "sweep-orphans", _sweep, "remove staging files of a finished dataset", "DIR")
     _add_remove(commands)
     options = vars(parser.parse_args(arguments))
@@ -50,7 +51,10 @@ def main(arguments: list[str]) -> int:
 def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, *about: str) -> None:
     command = commands.add_parser(name, help=about[0], description=about[0])
     for argument in about[1:]:
-        command.add_argument(argument, type=int if argument == "SAMPLE" else str)
+        if argument == "SAMPLE":
+            command.add_argument(argument, type=int, nargs="+")
+        else:
+            command.add_argument(argument)
     command.set_defaults(run=run)
 
 
@@ -138,16 +142,24 @@ def _verify(dataset: str) -> int:
     return 0
 
 
-def _why(dataset: str, sample: int) -> None:
-    if engine_dataset.load_manifest(files.absolute(dataset)).kind != "text":
-        for row in row_parts.why(dataset, sample):
-            start, length = row.pop("start"), row.pop("tokens")
-            known = "  ".join(f"{name}={value}" for name, value in row.items() if value is not None)
-            print(f"ids {start}-{start + length - 1}: {known}")
-        return
-    for source in why.why(dataset, sample):
-        fields = "  ".join(f"{name}={value}" for name, value in source.fields.items() if value is not None)
-        print(f"ids {source.start}-{source.stop - 1}: {source.input}:{source.line}  {fields}")
+def _why(dataset: str, samples: list[int]) -> None:
+    kind = engine_dataset.load_manifest(files.absolute(dataset)).kind
+    for sample in samples:
+        if len(samples) > 1:
+            print(f"sample {sample}")
+        for place, fields in _text_parts(dataset, sample) if kind == "text" else _row_parts(dataset, sample):
+            print(f"{place}  " + "  ".join(f"{name}={value}" for name, value in fields.items() if value is not None))
+
+
+def _text_parts(dataset: str, sample: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for one in why.why(dataset, sample):
+        yield f"ids {one.start}-{one.stop - 1}: {one.input}:{one.line}", one.fields
+
+
+def _row_parts(dataset: str, sample: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for row in row_parts.why(dataset, sample):
+        start, length = row.pop("start"), row.pop("tokens")
+        yield f"ids {start}-{start + length - 1}:", row
 
 
 def _sweep(dataset: str) -> None:

@@ -1,4 +1,4 @@
-"""`explain`: the samples of a step, and the documents behind them."""
+"""`explain`: the samples of a step, and the commands that tell the documents behind them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import argparse
 from common.errors import InputError
 from common.text_table import amount, table
 from curriculum.commands.arguments import add_schedule, add_settings, read_schedule, whole
-from curriculum.views.explain import Place, places, provenance, rank_slice, shard_names, step_range
+from curriculum.views.explain import Place, places, rank_slice, shard_names, step_range, why_commands
 from curriculum.views.tables import mix
 from schemas.schedule import Schedule
 
-HELP = "name the samples of a step, their shards, and the documents or URLs behind them"
+HELP = "name the samples of a step, their shards, and the commands that tell the documents or URLs behind them"
 EXAMPLE = """\
 Steps count from 0. A rank trains on its contiguous part of the step's positions.
 
 example:
   python -m curriculum explain schedule.json --step 120000
-  python -m curriculum explain schedule.json --step 120000 --rank 3 --world 8 --documents
+  python -m curriculum explain schedule.json --step 120000 --rank 3 --world 8
   python -m curriculum explain schedule.json --step 60000 --global-batch 512      # as trained with another batch size
 """
 
@@ -30,7 +30,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rank", type=int, help="only what this rank trained on")
     parser.add_argument("--world", type=whole, help="number of ranks")
     parser.add_argument("--global-batch", type=whole, help="samples in a step; default: the schedule's")
-    parser.add_argument("--documents", action="store_true", help="also the documents or URLs, by provenance")
     parser.add_argument("--limit", type=whole, default=64, help="samples to list; default 64")
 
 
@@ -56,9 +55,7 @@ def run(args: argparse.Namespace) -> int:
     print(_listing(schedule, shown))
     if stop - start > len(shown):
         print(f"... and {stop - start - len(shown):,} more (--limit)")
-    if args.documents:
-        for place in shown:
-            print(f"\n{place.source.name} {place.sample:,}\n{provenance(place)}")
+    print("documents or URLs behind them:", *why_commands(shown), sep="\n  ")
     return 0
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,6 @@ from common.errors import InputError
 from schemas.manifest import Manifest
 from schemas.phases import Source
 from schemas.schedule import Schedule
-
-_WHY_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -76,12 +74,11 @@ def shard_names(source: Source) -> list[str] | None:
     return [shard.name for shard in manifest.shards] if manifest.content == source.content else None
 
 
-def provenance(place: Place) -> str:
-    """The documents or URLs behind a sample, as `python -m dataprep why` tells them."""
-    command = [sys.executable, "-m", "dataprep", "why", place.source.path, str(place.sample)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_WHY_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"provenance not read: {error}"
-    said = (done.stdout if done.returncode == 0 else done.stderr).strip()
-    return said if done.returncode == 0 else f"provenance not read: {said.splitlines()[-1] if said else 'no answer'}"
+def why_commands(shown: Sequence[Place]) -> list[str]:
+    """The commands that tell the documents or URLs behind samples, one for each dataset."""
+    behind: dict[str, list[str]] = {}
+    for place in shown:
+        samples = behind.setdefault(place.source.path, [])
+        if str(place.sample) not in samples:
+            samples.append(str(place.sample))
+    return [shlex.join(["python", "-m", "dataprep", "why", path, *samples]) for path, samples in behind.items()]

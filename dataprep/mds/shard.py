@@ -8,7 +8,7 @@ written from rows of numpy arrays at memory speed (`write_rows`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,6 @@ class Shard:
     def digest(self) -> str:
         """xxh3-64 of the stored bytes, for the manifest."""
         return xxhash.xxh3_64_hexdigest(self.data)
-
-
-def encode_samples(layout: Layout, number: int, samples: Iterable[Mapping[str, Any]]) -> Shard:
-    """Shard `number` of a dataset from `samples` (values by column name)."""
-    return join_samples(layout, number, [layout.encode_sample(sample) for sample in samples])
 
 
 def join_samples(layout: Layout, number: int, encoded: Sequence[bytes]) -> Shard:

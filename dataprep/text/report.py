@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow.parquet as pq
+from matplotlib.figure import Figure
 
 from common.html import page
-from common.html.bar_chart import bars
+from common.html.figure import COLOURS, svg
 from dataprep.engine.tasks import Receipt
 from dataprep.provenance.why import why
 from dataprep.storage import files
@@ -117,7 +118,13 @@ def _histogram(counts: list[int]) -> str:
     used = np.flatnonzero(counts)
     low, high = int(used[0]), int(used[-1]) + 1
     labels = [f"{edge:,}" if edge < 10_000 else f"{edge // 1000:,}k" for edge in length_bins.EDGES[low:high].tolist()]
-    return bars(labels, counts[low:high], unit="documents")
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(range(len(labels)), counts[low:high], color=COLOURS[0])
+    axes.set(xlabel="tokens, at least", ylabel="documents")
+    every = 1 + len(labels) // 17
+    axes.set_xticks(range(0, len(labels), every), labels[::every])
+    return svg(figure)
 
 
 def _examples(tokenized: Sequence[Receipt], uris: list[str], job: TextJob, out: str) -> Iterator[str]:

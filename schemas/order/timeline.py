@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.order.lane_counts import Line, Stretch
 from schemas.order.mixing import SHARE_UNIT, Leaf, Mixer, SourceIds, Split, constant_mix
@@ -116,16 +115,6 @@ class Timeline:
                 origin = laid.segment.start
                 ids[low - start : high - start] = laid.mixer.sources(low - origin, high - origin)
         return ids
-
-    def draws(self, start: int, stop: int) -> tuple[SourceIds, NDArray[np.int64]]:
-        """Source of each position in [start, stop), and how many of that source came before it in the run."""
-        ids = self.sources(start, stop)
-        before = self.counts(start)
-        ordinals = np.empty(stop - start, np.int64)
-        for source in range(self._sources):
-            here = np.flatnonzero(ids == source)
-            ordinals[here] = np.arange(before[source], before[source] + len(here))
-        return ids, ordinals
 
     def stretches(self, source: int) -> list[Stretch]:
         """Phases that draw from `source`, with the lines that its draws follow."""

@@ -72,7 +72,10 @@ def test_commands(job: TextJob, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", job.out]) == 0
     assert "sound" in capsys.readouterr().out
     assert main(["why", job.out, "0"]) == 0
-    assert capsys.readouterr().out.startswith("ids 0-")
+    alone = capsys.readouterr().out
+    assert alone.startswith("ids 0-")
+    assert main(["why", job.out, "0", "1"]) == 0
+    assert capsys.readouterr().out.startswith(f"sample 0\n{alone}sample 1\nids 0-")
     (out / TEMPORARY / "left").mkdir(parents=True)
     (out / TEMPORARY / "left/over").touch()
     assert main(["sweep-orphans", job.out]) == 0

@@ -20,7 +20,7 @@ def test_gives_each_rank_its_part(base: Path, capsys: Capture) -> None:
     for rank in range(3):
         capsys.readouterr()
         assert main(["explain", "s.json", "--step", "260", "--rank", str(rank), "--world", "3"]) == 0
-        rows = capsys.readouterr().out.split("in shard\n", 1)[1].splitlines()[1:]
+        rows = capsys.readouterr().out.split("in shard\n", 1)[1].split("documents or", 1)[0].splitlines()[1:]
         for row in rows:
             position, name, turn, sample, shard, place = row.split()
             found.append(f"{position} {name} {sample}")
@@ -47,6 +47,8 @@ def test_bad_questions_are_answered_before_anything_else(
     assert answered.out == ""
 
 
-def test_says_why_there_is_no_provenance(base: Path, capsys: Capture) -> None:
-    assert main(["explain", str(base), "--step", "0", "--limit", "1", "--documents"]) == 0
-    assert "provenance not read" in capsys.readouterr().out
+def test_says_how_to_see_the_documents(base: Path, capsys: Capture) -> None:
+    assert main(["explain", str(base), "--step", "0", "--limit", "2"]) == 0
+    rows = capsys.readouterr().out.split("in shard\n", 1)[1].splitlines()
+    samples = [row.split()[3].replace(",", "") for row in rows[1:3]]
+    assert rows[-2:] == ["documents or URLs behind them:", f"  python -m dataprep why text {' '.join(samples)}"]

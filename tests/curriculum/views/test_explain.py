@@ -1,7 +1,6 @@
 """Places of a step's samples, and the documents behind them where there are any."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,20 +53,12 @@ def test_shard_names_are_those_of_the_compiled_dataset(base: Path) -> None:
     assert explain.shard_names(source) is None
 
 
-def test_provenance_is_what_dataprep_says(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place,) = explain.places(read_schedule(base), 0, 1)
-
-    def answer(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        assert command[1:4] == ["-m", "dataprep", "why"]
-        assert command[4:] == ["text", str(place.sample)]
-        return subprocess.CompletedProcess(command, 0, "http://a.example/page\n", "")
-
-    monkeypatch.setattr(explain.subprocess, "run", answer)
-    assert explain.provenance(place) == "http://a.example/page"
-    late = subprocess.TimeoutExpired("why", 1)
-
-    def fail(*_: object, **__: object) -> None:
-        raise late
-
-    monkeypatch.setattr(explain.subprocess, "run", fail)
-    assert explain.provenance(place).startswith("provenance not read: ")
+def test_commands_name_each_sample_of_a_dataset_once(base: Path) -> None:
+    text, pairs, *_ = read_schedule(base).sources
+    shown = [
+        explain.Place(0, text, 0, 7, 0, 7),
+        explain.Place(1, pairs.model_copy(update={"path": "a b"}), 0, 3, 0, 3),
+        explain.Place(2, text, 0, 5, 0, 5),
+        explain.Place(3, text, 1, 7, 0, 7),
+    ]
+    assert explain.why_commands(shown) == ["python -m dataprep why text 7 5", "python -m dataprep why 'a b' 3"]

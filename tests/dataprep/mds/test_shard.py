@@ -13,7 +13,8 @@ from streaming.base.util import clean_stale_shared_memory
 
 from dataprep.mds.index import index_json
 from dataprep.mds.layout import Layout
-from dataprep.mds.shard import Shard, encode_samples, write_rows, write_samples
+from dataprep.mds.shard import Shard, write_rows, write_samples
+from tests.dataprep.mds.samples import encode_samples
 
 COLUMNS = {
     "tokens": "ndarray:uint16:8",
