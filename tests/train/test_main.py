@@ -91,16 +91,19 @@ def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
 def test_a_loader_worker_that_is_killed_is_heard_and_ends_every_rank(tmp_path, rank):
     """As the system does where memory runs out; the checkpoints are good, and a run goes on from them."""
     out = tmp_path / "run"
+    synthetic.schedule(tmp_path, lengths=(1600, 1200, 1040)).save(tmp_path / "schedule.json")
     process = start(write_run(tmp_path, "run", "workers: 1"))
     deadline = time.monotonic() + 300
     while lines(out) < 9 and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.005)
-    launched = psutil.Process(process.pid).children(recursive=True)
-    ranks = sorted(
-        (one for one in launched if one.ppid() == process.pid and "main.py" in str(one.cmdline())),
-        key=lambda one: one.environ()["RANK"],
-    )
-    worker = next(one for one in ranks[rank].children() if "main.py" in str(one.cmdline()))
+    found: list[psutil.Process] = []
+    while not found and time.monotonic() < deadline and process.poll() is None:
+        launched = psutil.Process(process.pid).children(recursive=True)
+        ranks = {one.pid for one in launched if one.ppid() == process.pid}
+        mine = [one for one in launched if one.ppid() in ranks and one.environ()["RANK"] == str(rank)]
+        found = [one for one in mine if "main.py" in str(one.cmdline())]
+    assert found, process.communicate(timeout=120)[0]
+    worker = found[0]
     worker.kill()
     killed = time.monotonic()
     output, _ = process.communicate(timeout=120)

@@ -10,9 +10,13 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
+from time import sleep
 
 from train.loader.rank_share import Drawn
 from train.loader.shard_cache import TICK, ShardCache
+
+_BREATH = 8
+"""Rows after which the thread lets others have the interpreter, who would wait for it at every file that they read."""
 
 
 class Window:
@@ -109,6 +113,8 @@ class LookAhead:
                     return
                 self._cache.prepare(number, wait=False)
                 self._asked.append(drawn)
+                if not index % _BREATH:
+                    sleep(0)
                 if self._starved:
                     with self._changed:
                         self._changed.notify_all()
