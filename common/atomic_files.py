@@ -1,4 +1,7 @@
-"""Directories and files that are whole or absent: written beside their place, flushed, renamed."""
+"""Makes files and directories that are whole or absent: written beside their place, flushed to disk, renamed.
+
+Whoever writes to a disk writes through here; object stores and HDFS have ways of their own (`dataprep.storage`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import contextlib
 import os
 import shutil
 import stat
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,36 +17,79 @@ from common.errors import InputError
 
 
 @contextlib.contextmanager
-def new_directory(path: Path) -> Iterator[Path]:
+def new_directory(path: Path, *, replace: bool = False, shared: bool = False) -> Iterator[Path]:
     """A directory to fill, which takes the name `path` when the block ends well and is removed when it does not.
 
+    Args:
+        replace: what is there goes when the new one is whole.
+        shared: several processes may make the same directory at once; the first one to finish wins.
+
     Raises:
-        InputError: something other than an empty directory is there already.
+        InputError: something other than an empty directory is there already, and neither was said.
     """
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if not (replace or shared) and path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError("something is here already", file=path, remedy="name another directory, or remove this one")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.parent / f".{path.name}.partial"
+    partial = _beside(path, shared=shared)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
         settle(partial)
-        if path.exists():
-            path.rmdir()
-        partial.rename(path)
+        if path.exists() and not shared:
+            remove_directory(path)
+        try:
+            partial.rename(path)
+        except OSError:
+            if not (shared and path.exists()):
+                raise
         flush(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def new_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """A path to write to, which takes the name `path` when the block ends well and is removed when it does not.
+
+    Args:
+        shared: several processes may make the same file at once; the last one to finish wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _beside(path, shared=shared)
+    try:
+        yield partial
+        rename(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    flush(partial)
+    with new_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def rename(partial: Path, path: Path, *, durable: bool = True) -> None:
+    """Give the finished file `partial` its name; its content is on disk before, unless it need not be `durable`.
+
+    A name that outlives a power cut without its content would make a liar of whatever vouches for the file.
+    """
+    if durable:
+        flush(partial)
     partial.replace(path)
+
+
+def remove_directory(path: Path) -> None:
+    """Remove a directory: it has lost its name before it loses its first file."""
+    going = _beside(path, shared=True)
+    path.rename(going)
+    shutil.rmtree(going, ignore_errors=True)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What writers that were killed have left in `folder`."""
+    return sorted(folder.glob(".*.partial"))
 
 
 def settle(folder: Path) -> None:
@@ -64,3 +111,8 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _beside(path: Path, *, shared: bool) -> Path:
+    """Where `path` is made. A writer that is alone finds the place of its killed predecessor again."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial" if shared else f".{path.name}.partial")

@@ -1,4 +1,4 @@
-"""One writer at a time: a file lock that the kernel takes back when its holder ends, however it ends."""
+"""Lets one writer in at a time: a lock that the kernel takes back when its holder ends, however it ends."""
 
 from __future__ import annotations
 
@@ -12,21 +12,31 @@ from common.errors import InputError
 
 
 @contextlib.contextmanager
-def exclusive(file: Path, doing: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock `file`, which stays afterwards, while the block runs; `doing` names what its holder does.
+def exclusive(place: Path, doing: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock `place` while the block runs.
+
+    Args:
+        place: a directory, which is left as it is, or a file, which is made and stays.
+        doing: names what the holder does, for the message.
+        wait: until another holder lets go.
 
     Raises:
-        InputError: another process holds it, and this one is not to `wait`.
+        InputError: another process holds it, and this one is not to `wait`; or `place` cannot be opened.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # O_CLOEXEC: programs started meanwhile must not inherit the lock, or an orphan would hold it for ever.
-    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    folder = place if place.is_dir() else place.parent
+    flags = os.O_RDONLY if place.is_dir() else os.O_RDWR | os.O_CREAT
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # O_CLOEXEC: programs started meanwhile must not inherit the lock, or an orphan would hold it for ever.
+        handle = os.open(place, flags | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise InputError(f"cannot be locked ({error.strerror})", file=place, remedy="check its permissions") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         os.close(handle)
         remedy = "wait for it, or name another folder"
-        raise InputError(f"another {doing} runs in this folder", file=file.parent, remedy=remedy) from None
+        raise InputError(f"another {doing} runs in this folder", file=folder, remedy=remedy) from None
     try:
         yield
     finally:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-import signal
+import os
 import sys
 
+_PR_SET_PDEATHSIG = 1
 
-def die_with_parent() -> None:
-    """Get SIGTERM when the launcher dies (Linux), so that no rank trains on as an orphan."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+def end_with_parent(number: int, parent: int | None = None) -> None:
+    """Have the kernel send this process the signal `number` when its parent ends, however it ends (Linux).
+
+    Args:
+        parent: id of the parent, where it may have ended before this call: then this process ends here.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)

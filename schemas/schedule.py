@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from common import atomic_files
 from common.errors import InputError
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.order.history import past
@@ -238,12 +239,4 @@ class Schedule(Strict):
 
     def save(self, path: str | Path) -> None:
         """Write the schedule as JSON, atomically."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        try:
-            partial.replace(target)
-        except OSError:  # a directory has that name
-            partial.unlink()
-            raise
+        atomic_files.write_text(Path(path), self.model_dump_json(indent=1) + "\n")

@@ -14,10 +14,9 @@ from dataprep.conversations.task import work
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Task
-from dataprep.image_text import run as multimodal
 from dataprep.image_text import settings
 from dataprep.image_text.banned import Ban
-from dataprep.image_text.run import Outcome
+from dataprep.image_text.run import Outcome, run_job, summary
 from dataprep.storage import files, globs
 
 
@@ -35,7 +34,7 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     banned = describe_inputs(spark, globs.expand(job.banned.uids))
     spec = replace(settings.task_spec(job, masked=True), ban=Ban.of({"banned_uid": banned}, []))
     tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
-    return multimodal.run(
+    return run_job(
         spark, job, "conversations", [*inputs, *banned], spec, tasks, functools.partial(work, spec=spec), progress
     )
 
@@ -61,4 +60,4 @@ def describe(job: ConversationsJob) -> str:
 
 def main(spark: SparkSession, job: ConversationsJob, progress: Progress) -> str:
     """Run and summarise."""
-    return multimodal.summary(run(spark, job, progress), job.out)
+    return summary(run(spark, job, progress), job.out)

@@ -10,14 +10,14 @@ File by file, readers see the old content or the new one, never half of one.
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import xxhash
 
 from common.errors import InputError
+from common.file_lock import exclusive
 from dataprep.engine.paths import STAGING
 from dataprep.storage import files, fingerprint
 from schemas.manifest import JOURNAL_NAME
@@ -74,24 +74,11 @@ def finish(out: str) -> bool:
     return True
 
 
-@contextmanager
-def alone(out: str) -> Iterator[None]:
+def alone(out: str) -> AbstractContextManager[None]:
     """Hold the dataset `out` against other changes. Stores have no locks: there, it is on the user.
 
     Raises:
         InputError: another process is changing it.
     """
-    if not files.is_local(out):
-        yield
-        return
-    try:
-        descriptor = os.open(out, os.O_RDONLY)
-    except OSError as error:
-        raise InputError(f"cannot open the dataset ({error.strerror})", file=out, remedy="check the path") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise InputError("another process is changing it", file=out, remedy="wait until it has ended") from None
-    finally:
-        os.close(descriptor)
+    held = files.is_local(out) and os.path.isdir(out)
+    return exclusive(Path(out), "takedown") if held else nullcontext()

@@ -32,7 +32,7 @@ class Outcome:
     resumed: Literal["new", "resumed", "finished"]
 
 
-def run(
+def run_job(
     spark: SparkSession,
     job: MultimodalJob,
     kind: Literal["pairs", "conversations"],

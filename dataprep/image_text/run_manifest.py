@@ -8,7 +8,7 @@ from typing import Literal
 
 from dataprep.engine import plan
 from dataprep.engine.tasks import Receipt
-from dataprep.image_text import padding_advice as geometry
+from dataprep.image_text import padding_advice
 from dataprep.image_text.settings import MultimodalJob, TaskSpec
 from schemas.manifest import InputFile, Manifest, Rows, ShardReceipt, TokenCounts
 
@@ -32,7 +32,7 @@ def build_manifest(
         rejected.update(receipt["rejected"])
     warnings = {*warned, *(warning for receipt in receipts for warning in receipt["warnings"])}
     samples = sum(receipt["samples"] for receipt in receipts)
-    if samples >= _MANY and (share := counts["pad"] / (samples * job.seq_len)) > geometry.ENOUGH:
+    if samples >= _MANY and (share := counts["pad"] / (samples * job.seq_len)) > padding_advice.ENOUGH:
         warnings.add(
             f"{share:.1%} of positions are padding; `python -m dataprep plan` says which geometry divides better"
         )

@@ -11,9 +11,8 @@ from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Task
 from dataprep.image_text import padding_advice, settings
-from dataprep.image_text import run as multimodal
 from dataprep.image_text.banned import Ban
-from dataprep.image_text.run import Outcome
+from dataprep.image_text.run import Outcome, run_job, summary
 from dataprep.pairs import repeated_uids
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.selection import select
@@ -35,7 +34,7 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     found = {reason: describe_inputs(spark, listed) for reason, listed in lists.items()}
     spec = replace(settings.task_spec(job, masked=False), ban=Ban.of(found, job.banned.hosts))
     tasks = [Task(f"{number:05}", (number, path)) for number, path in enumerate(paths)]
-    return multimodal.run(
+    return run_job(
         spark,
         job,
         "pairs",
@@ -71,4 +70,4 @@ def describe(job: PairsJob) -> str:
 
 def main(spark: SparkSession, job: PairsJob, progress: Progress) -> str:
     """Run and summarise."""
-    return multimodal.summary(run(spark, job, progress), job.out)
+    return summary(run(spark, job, progress), job.out)

@@ -22,6 +22,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from common import atomic_files
 from common.errors import InputError
 from dataprep.storage.hdfs import Hdfs
 from dataprep.storage.object_store import Store
@@ -167,7 +168,7 @@ def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None =
         unfinished = _temporary(path if temporary is None else os.path.join(temporary, os.path.basename(path)))
         with open(unfinished, "xb") as stream:
             stream.write(data)
-        _rename(unfinished, path)
+        atomic_files.rename(Path(unfinished), Path(path))
         return
     _put(filesystem, path, [data], temporary)
 
@@ -182,11 +183,11 @@ def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary
     filesystem, path = resolve(uri)
     if isinstance(filesystem, pafs.LocalFileSystem):
         if os.stat(local).st_dev == os.stat(_parent(path)).st_dev:
-            _rename(str(local), path, durable=durable)
+            atomic_files.rename(Path(local), Path(path), durable=durable)
             return
         copy = _temporary(path)
         shutil.copyfile(local, copy)
-        _rename(copy, path, durable=durable)
+        atomic_files.rename(Path(copy), Path(path), durable=durable)
         os.unlink(local)
         return
     with open(local, "rb") as stream:
@@ -207,17 +208,6 @@ def _parent(path: str) -> str:
 
 def _temporary(path: str) -> str:
     return os.path.join(_parent(path), f".{os.path.basename(path)}.{uuid.uuid4().hex}.tmp")
-
-
-def _rename(temporary: str, path: str, *, durable: bool = True) -> None:
-    """fsync, then rename: after a power cut a receipt must not outlive the file that it vouches for."""
-    if durable:
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    os.replace(temporary, path)
 
 
 def list_files(root: str) -> list[str]:

@@ -32,6 +32,13 @@ def derive_key(*parts: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+def mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """A bijection of 64-bit words under which close words are far apart (the finaliser of SplitMix64)."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
+
+
 @lru_cache(maxsize=4096)
 def _round_keys(key: int) -> tuple[int, ...]:
     return tuple(derive_key("feistel", key, turn) & _M32 for turn in range(_ROUNDS))

@@ -14,7 +14,7 @@ from itertools import chain, islice
 
 from schemas.run_log import Step
 from schemas.schedule import Schedule
-from train.audit import sample_digest as digest
+from train.audit import sample_digest
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def of_checkpoint(
         fault = f"its past, before sample {position:,}, is not this schedule's"
     elif _counted(samples) != (due := _counted(schedule.counts(position))):
         fault = f"it counted {_counted(samples)}, the schedule says {due}"
-    elif drawn and drawn != digest.text(digest.due(schedule, 0, position, tell)):
+    elif drawn and drawn != sample_digest.text(sample_digest.due(schedule, 0, position, tell)):
         fault = "the counts of each source are right, but it read other samples, or at other places"
     return Finding(position, samples, 0, drawn or None, fault)
 
@@ -74,7 +74,7 @@ def of_log(schedule: Schedule, steps: Iterable[Step], tell: Callable[[int], None
         total += int(step.digest or "0", 16)
         if tell is not None:
             tell(position)
-    return Finding(position, seen, number, digest.text(total % digest.MODULUS) if whole else None, None)
+    return Finding(position, seen, number, sample_digest.text(total % sample_digest.MODULUS) if whole else None, None)
 
 
 def _begin(first: list[Step], schedule: Schedule) -> int:
@@ -94,7 +94,7 @@ def _fault(schedule: Schedule, step: Step, position: int, last: int) -> str | No
         return f"its learning rate was {step.lr:.6g}, the schedule says {schedule.lr(position):.6g}"
     if _counted(step.samples) != (due := _counted(schedule.counts(step.position))):
         return f"it had counted {_counted(step.samples)}, the schedule says {due}"
-    if step.digest and step.digest != digest.text(digest.due(schedule, position, step.position)):
+    if step.digest and step.digest != sample_digest.text(sample_digest.due(schedule, position, step.position)):
         return f"it read other samples than the schedule's {position:,} to {step.position:,}, or at other places"
     return None
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.order.permutation import derive_key
+from schemas.order.permutation import derive_key, mixed
 from schemas.schedule import Schedule
 
 MODULUS = 1 << 64
@@ -32,7 +32,7 @@ def row_digests(
     keys: Words, positions: NDArray[np.int64], sources: NDArray[np.int64], samples: NDArray[np.int64]
 ) -> Words:
     """uint64 [n], one for each row. `keys` are `source_keys`; the others are [n]."""
-    return _mix(_mix(positions.astype(np.uint64) + keys[sources]) + samples.astype(np.uint64))
+    return mixed(mixed(positions.astype(np.uint64) + keys[sources]) + samples.astype(np.uint64))
 
 
 def total(digests: Words) -> int:
@@ -55,10 +55,3 @@ def due(schedule: Schedule, start: int, stop: int, tell: Callable[[int], None] |
 def text(value: int) -> str:
     """16 hex digits."""
     return f"{value:016x}"
-
-
-def _mix(words: Words) -> Words:
-    """A bijection of 64-bit words that spreads every bit (the finaliser of SplitMix64)."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))

@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from common import atomic_files
 from common.errors import InputError
 from schemas.strict_model import Strict
 
@@ -58,7 +59,8 @@ class FaultLog:
         content = self.path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
-            self.path.write_bytes(whole)
+            with atomic_files.new_file(self.path) as partial:
+                partial.write_bytes(whole)
         try:
             self.faults = [Fault.model_validate_json(line) for line in whole.splitlines()]
         except ValidationError:

@@ -2,7 +2,7 @@
 
 A signal reaches ranks at different moments, and some not at all; if each saved when it heard, they would save different
 steps. So a signal only raises a hand: the step's all-reduce (`record`) carries it to all ranks, and the step in which
-any hand is up is the last. The launcher may die without telling its ranks; the kernel tells them (`die_with_parent`).
+any hand is up is the last. The launcher may die without telling its ranks; the kernel tells them (`common.process`).
 """
 
 from __future__ import annotations

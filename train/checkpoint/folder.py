@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from common import atomic_files
 from common.errors import InputError
 from train.checkpoint.state import read
 
 FOLDER = "checkpoints"
-
-
-_PARTIAL = ".partial-"
 
 
 def complete(folder: Path) -> list[Path]:
@@ -28,9 +25,7 @@ def prune(folder: Path, keep: int, spare: str | None = None) -> None:
     """Remove what is outdated, except `spare`."""
     for path in outdated(folder, keep):
         if path.name != spare:
-            going = folder / f"{_PARTIAL}{path.name}"  # no longer a checkpoint, should this be killed half-way
-            path.rename(going)
-            shutil.rmtree(going, ignore_errors=True)
+            atomic_files.remove_directory(path)
 
 
 def find(path: Path) -> Path:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common import atomic_files
 from common.errors import InputError
 
 STATE = "state.json"
@@ -110,21 +109,14 @@ class RemoteStore:
         Raises:
             RemoteError: the storage does not answer, or the disk does not take it.
         """
-        target, partial = folder / name, folder / f".partial-{uuid.uuid4().hex}"
         try:
-            partial.mkdir(parents=True)
-            for file in FILES:
-                self._client.download_file(self.bucket, self._key(f"{name}/{file}"), str(partial / file))
-            try:
-                partial.rename(target)
-            except OSError:
-                if not target.exists():  # else another node put it there meanwhile, on a shared disk
-                    raise
+            # Nodes with one disk may all fetch it.
+            with atomic_files.new_directory(folder / name, shared=True) as partial:
+                for file in FILES:
+                    self._client.download_file(self.bucket, self._key(f"{name}/{file}"), str(partial / file))
         except _FAILURES as error:
             raise RemoteError(self.uri, error) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        return target
+        return folder / name
 
     def get_logs(self, out: Path) -> None:
         """Download the run's logs in place of those that `out` may have: they belong to a checkpoint fetched with them.
@@ -133,16 +125,13 @@ class RemoteStore:
             RemoteError: the storage does not answer, or the disk does not take them.
         """
         for name in LOGS:
-            partial = out / f".{name}.{uuid.uuid4().hex}"
             try:
-                self._client.download_file(self.bucket, self._key(name), str(partial))
-                partial.replace(out / name)
+                with atomic_files.new_file(out / name, shared=True) as partial:
+                    self._client.download_file(self.bucket, self._key(name), str(partial))
             except _FAILURES as error:
                 if not isinstance(error, ClientError) or error.response["Error"]["Code"] not in _ABSENT:
                     raise RemoteError(self.uri, error) from error
                 (out / name).unlink(missing_ok=True)
-            finally:
-                partial.unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         """Delete checkpoint `name`, its `state.json` first.

@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 
 from common import atomic_files
 from schemas.schedule import Schedule
-from train.checkpoint.folder import _PARTIAL, FOLDER, prune
+from train.checkpoint.folder import FOLDER, prune
 from train.checkpoint.state import SCHEDULE, Saved
 from train.config.run_config import RunConfig
 from train.models.sharding import whole
@@ -70,28 +70,21 @@ class CheckpointStore:
         target = self.folder / f"{position:015d}"
         if not writes:
             return target
-        partial = self.folder / f"{_PARTIAL}{position}"
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            save_file(weights, partial / "model.safetensors")
-            save_file(moments, partial / "optimizer.safetensors")
-            (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            self._schedule.save(partial / SCHEDULE)
-            atomic_files.settle(partial)
-            if target.exists():  # the same position again, after a resume from before it
-                shutil.rmtree(target)
-            partial.rename(target)
-            atomic_files.flush(self.folder)
+            # It replaces one of the same position after a resume from before it.
+            with atomic_files.new_directory(target, replace=True) as partial:
+                save_file(weights, partial / "model.safetensors")
+                save_file(moments, partial / "optimizer.safetensors")
+                (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
+                self._schedule.save(partial / SCHEDULE)
         except (OSError, SafetensorError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
             raise NotSavedError(" ".join(str(error).split())) from error
         return target
 
     def prune(self, keep: int, spare: str | None = None) -> None:
         """As the function; what killed writers left goes too."""
         prune(self.folder, keep, spare)
-        for leftover in self.folder.glob(f"{_PARTIAL}*"):
+        for leftover in atomic_files.leftovers(self.folder):
             shutil.rmtree(leftover, ignore_errors=True)
 
 

@@ -7,16 +7,13 @@ because a process can be ended at any moment, whatever it waits for.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.process import end_with_parent
 from train.checkpoint.remote_store import RemoteError, RemoteStore
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,11 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     uri, checkpoint, out, parent = arguments
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # schedulers send them to all of a job: the run decides what they mean
-    if sys.platform == "linux":
-        # A run that was killed may be started again at once: nothing of it must still be writing by then.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(parent):
-            return 1
+    # A run that was killed may be started again at once: nothing of it must still be writing by then.
+    end_with_parent(signal.SIGKILL, int(parent))
     try:
         RemoteStore(uri).put(Path(checkpoint), Path(out))
     except RemoteError as error:

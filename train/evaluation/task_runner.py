@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import signal
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ import torch
 from common import atomic_files
 from common.errors import InputError, exit_code
 from common.file_lock import exclusive
-from common.process import die_with_parent
+from common.process import end_with_parent
 from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task, task_file
 from schemas.score_preset import PRESETS
 from train.evaluation import official_files
@@ -228,7 +229,7 @@ def _predictions(subject: Subject, task: Task, items: list[Item], work: Path, id
 def _work(path: str, tokenizer: Path | None, threads: int, rank: int, items: dict[int, Item], settings: Settings,
           instruction: str, max_tokens: int, file: Path, label: str) -> None:  # fmt: skip
     """One of several processes, with its share of the items; each has a GPU of its own where there are several."""
-    die_with_parent()  # or it would write beside the evaluation that is started again
+    end_with_parent(signal.SIGTERM)  # or it would write beside the evaluation that is started again
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(rank % torch.cuda.device_count())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import signal
 import sys
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from composer.devices import Device
 from composer.utils import dist
 
 from common.errors import InputError
-from common.process import die_with_parent
+from common.process import end_with_parent
 from schemas.schedule import Schedule
 from train.callbacks.checkpointing import await_uploads
 from train.callbacks.fault_log import RolledBack
@@ -40,7 +41,7 @@ def launch(run: RunConfig, schedule: Schedule, say: Callable[[Exception], None] 
         torch.set_num_threads(run.threads)
     run.out.mkdir(parents=True, exist_ok=True)
     device = choose_device(run.remote_patience)
-    die_with_parent()
+    end_with_parent(signal.SIGTERM)  # no rank trains on as an orphan: it saves and leaves
     try:
         fit(run, schedule, device, say)
     except Exception as error:

@@ -18,6 +18,7 @@ from composer.core import Precision, get_precision_context
 from composer.devices import Device
 from composer.utils import dist
 
+from common import atomic_files
 from schemas.schedule import Schedule
 from train.config.parallel_config import ParallelConfig
 from train.loader.rows.batch import Batch, make_batch
@@ -84,7 +85,7 @@ def search(
             best, least = size, float(seconds) / size
         size = rows if size < rows < 2 * size else 2 * size
     if dist.get_global_rank() == 0:
-        file.write_text(json.dumps({"microbatch": best, "for": key}) + "\n")
+        atomic_files.write_text(file, json.dumps({"microbatch": best, "for": key}) + "\n")
     return best
 
 

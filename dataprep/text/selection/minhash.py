@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.text.selection.ngrams import Hashes, Ngrams, mixed, ngrams
+from dataprep.text.selection.ngrams import Hashes, Ngrams, ngrams
+from schemas.order.permutation import mixed
 
 CHUNK = 1 << 16
 """N-grams handled at a time: they and one function's values stay in the processor's cache."""

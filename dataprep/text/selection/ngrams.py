@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.order.permutation import mixed
+
 Hashes = npt.NDArray[np.uint64]
 _BASE = 0x9E3779B97F4A7C15 | 1
 SLICE = 1 << 18
@@ -72,13 +74,6 @@ def _ngrams(texts: Sequence[str], n: int) -> Ngrams:
     first = np.repeat(bounds, counts) + place
     past = np.repeat(bounds + words, counts)
     return Ngrams(_ranges(hashes, first, np.minimum(first + n, past)), counts, words)
-
-
-def mixed(values: Hashes) -> Hashes:
-    """A bijection of 64-bit numbers under which close values are far apart (the finalizer of splitmix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def _words(codes: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.int64], Hashes]:

@@ -124,11 +124,11 @@ def test_a_second_run_with_a_lost_receipt_gives_the_same_bytes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from dataprep.image_text import run as multimodal
+    from dataprep.engine import commit
 
     job = settings(world, tmp_path / "out", tokenizer_dir)
     with monkeypatch.context() as patched:
-        patched.setattr(multimodal.commit, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(commit, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(spark, job)
     (tmp_path / "out" / ".switchpoint" / "conversations" / "00001.json").unlink()

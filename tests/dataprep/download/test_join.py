@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from dataprep.download import join as metadata
 from dataprep.download.extract import SCHEMA
 from dataprep.download.join import Dealing, _join, _Slice, join, shard_file
 from dataprep.engine.task_workspace import Scratch
@@ -78,7 +77,7 @@ def test_every_row_is_matched_or_counted_whatever_the_order(
 def test_rows_of_many_tasks_end_in_their_shards_in_uid_order(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metadata, "ROWS_PER_TASK", 40)
+    monkeypatch.setattr("dataprep.download.join.ROWS_PER_TASK", 40)
     rows = [{"uid": f"{n:03}", "url": f"http://a.example/{n}"} for n in range(150)]
     receipts = []
     for file in range(3):

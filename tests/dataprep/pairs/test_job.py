@@ -156,11 +156,11 @@ def test_a_job_killed_halfway_ends_with_the_same_bytes(
     spark: SparkSession, dataset: Path, tars: Path, tokenizer_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver dies before the manifest; the second run keeps the first one's receipts and finishes."""
-    from dataprep.image_text import run as multimodal
+    from dataprep.engine import commit
 
     job = settings(tars, tmp_path / "out", tokenizer_dir)
     with monkeypatch.context() as patched:
-        patched.setattr(multimodal.commit, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(commit, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(spark, job)
     with pytest.raises(InputError, match="not a finished dataset"):

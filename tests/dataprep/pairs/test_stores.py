@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from dataprep.image_text import run as multimodal
+from dataprep.image_text.run import run_job
 from dataprep.image_text.settings import task_spec
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
@@ -81,7 +81,7 @@ def test_from_store_to_store_and_a_takedown_there(
         ]
         again, plan = PairsJob.model_validate(settings), files.read_json(f"{settings['out']}/.switchpoint/plan.json")
         inputs, spec = [InputFile.model_validate(one) for one in plan["inputs"]], task_spec(again, masked=False)
-        outcome = multimodal.run(spark, again, "pairs", inputs, spec, [], lambda *_: {})
+        outcome = run_job(spark, again, "pairs", inputs, spec, [], lambda *_: {})
         assert (outcome.resumed, outcome.manifest) == ("finished", manifest), "a finished dataset is left alone"
         made[place] = {**before, **{f"after {name}": data for name, data in shards_of(settings["out"]).items()}}
     assert made[store] == made[str(tmp_path)]

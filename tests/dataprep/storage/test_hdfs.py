@@ -225,7 +225,7 @@ def test_a_killed_publisher_leaves_its_rest_in_the_staging_area(hadoop: Hadoop, 
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from dataprep import files\n"
+        "from dataprep.storage import files\n"
         "from dataprep.engine.tasks import Scratch\n"
         "files.CHUNK = 1000\n"
         "real = files._put\n"

@@ -150,7 +150,7 @@ def test_a_dry_run_says_what_would_go(dataset: Path, capsys: pytest.CaptureFixtu
 
 
 def test_two_takedowns_at_once_are_refused(dataset: Path) -> None:
-    with journal.alone(str(dataset)), pytest.raises(InputError, match="another process"):
+    with journal.alone(str(dataset)), pytest.raises(InputError, match="another takedown runs in this folder"):
         remove(str(dataset), Request(uids=frozenset([uid_of(7)])), date=DATE)
 
 
@@ -168,12 +168,13 @@ def test_an_orphan_sweep_leaves_an_unfinished_takedown_alone(dataset: Path) -> N
 KILLER = """
 import os, shutil, signal, sys
 from pathlib import Path
-from dataprep import files
+from common import atomic_files
+from dataprep.storage import files
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
 
 base, work, uids = Path(sys.argv[1]), Path(sys.argv[2]), frozenset(sys.argv[3:])
-NAMES = ("_rename", "remove_tree", "remove")
+PLACES = ((files, "remove_tree"), (files, "remove"), (atomic_files, "rename"))
 
 def start(folder, die_at):
     count = 0
@@ -189,8 +190,8 @@ def start(folder, die_at):
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
         return call
-    for name in NAMES:
-        setattr(files, name, wrapped(getattr(files, name)))
+    for module, name in PLACES:
+        setattr(module, name, wrapped(getattr(module, name)))
     remove(str(folder), Request(uids=uids), date="2026-01-02")
 
 moment, killed = 0, True

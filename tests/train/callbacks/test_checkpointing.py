@@ -60,7 +60,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(whole, tmp_path, capfd):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     after = {path.name: path.stat().st_mtime_ns for path in checkpoint_folder.complete(run.out / "checkpoints")}
     assert after == before
-    assert not list((run.out / "checkpoints").glob(".partial-*"))
+    assert not list((run.out / "checkpoints").glob(".*.partial"))
     fit(run, whole[1], DeviceCPU())
     assert facts(run.out) == facts(whole[0].out)
 
