@@ -49,17 +49,18 @@ def new_directory(path: Path, *, replace: bool = False, shared: bool = False) ->
 
 
 @contextlib.contextmanager
-def new_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
+def new_file(path: Path, *, shared: bool = False, durable: bool = True) -> Iterator[Path]:
     """A path to write to, which takes the name `path` when the block ends well and is removed when it does not.
 
     Args:
         shared: several processes may make the same file at once; the last one to finish wins.
+        durable: as for `rename`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _beside(path, shared=shared)
     try:
         yield partial
-        rename(partial, path)
+        rename(partial, path, durable=durable)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import ForkContext, ForkProcess
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from common.errors import InputError
+from common.process import end_with_parent
 from train.loader.dataset import ScheduleDataset
 from train.loader.errors import Failure, SourceError, ended_by_another, lost_worker
 from train.loader.rows.batch import Batch
@@ -92,19 +91,10 @@ class _Recorded(ForkContext):
         return process
 
 
-_PR_SET_PDEATHSIG = 1
-
-
 def _end_with(rank: int) -> Callable[[int], None]:
     """For a worker's start: its process ends when the rank's does, however that ends."""
 
-    def start(worker: int) -> None:
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != rank:  # it died before it could be told
-                os._exit(1)
-
-    return start
+    return lambda worker: end_with_parent(signal.SIGKILL, rank)
 
 
 def _collate_or_fail(rows: Sequence[Row | Failure]) -> Batch | Failure:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import random
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from typing import TypeGuard
 
 import xxhash
 
+from common import atomic_files
 from train.loader.errors import DamagedSourceError, SourceError
 
 log = logging.getLogger(__name__)
@@ -88,17 +87,14 @@ def fetch(
         SourceError: it cannot be had; names the file, why, and the remedy.
     """
     begun, attempt = time.monotonic(), 0
-    part = order.target.with_name(f".{order.target.name}.{secrets.token_hex(4)}{PART}")
     while True:
         attempt += 1
         try:
-            part.parent.mkdir(parents=True, exist_ok=True)
-            download(order.remote, str(part))
-            order.check(part)
-            settle(part, order.target)
+            with atomic_files.new_file(order.target, shared=True) as part:
+                download(order.remote, str(part))
+                order.check(part)
             return
         except Exception as error:
-            part.unlink(missing_ok=True)
             wait = min(patience.longest, patience.first * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)
             spent = time.monotonic() - begun
             over = spent + wait > patience.total or closing()
@@ -112,16 +108,6 @@ def fetch(
                 ) from None
             log.warning("%s: attempt %d failed (%s); the next in %.1f s", order.what, attempt, _line(error), wait)
             _sleep(wait, closing)
-
-
-def settle(part: Path, target: Path) -> None:
-    """Flush `part` to the disk and give it its name."""
-    handle = os.open(part, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    part.rename(target)
 
 
 def check_file(path: Path, size: int, digest: int) -> None:

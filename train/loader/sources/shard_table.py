@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from streaming.base.format.base.reader import FileInfo
 from streaming.base.format.mds import MDSReader
 
-from train.loader.cache.download import PART
+from common import atomic_files
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -85,10 +85,8 @@ class ShardTable:
 
     def save(self, path: Path) -> None:
         """Write the records; who has the file of an earlier loader mapped keeps it as it was."""
-        part = path.with_name(f".{path.name}{PART}")
-        with part.open("wb") as file:
+        with atomic_files.new_file(path, durable=False) as part, part.open("wb") as file:
             np.save(file, self.records)
-        part.rename(path)
 
     @classmethod
     def load(cls, path: Path, layout: Layout) -> Self:

@@ -16,6 +16,7 @@ import numpy as np
 from streaming.base.compression import decompress
 from streaming.base.storage import CloudDownloader
 
+from common import atomic_files
 from common.errors import InputError
 from common.uri import is_remote
 from train.loader.cache.download import (
@@ -29,7 +30,6 @@ from train.loader.cache.download import (
     disk_full,
     fetch,
     is_disk_full,
-    settle,
 )
 from train.loader.errors import DamagedSourceError, SourceError
 from train.loader.sources.shard_table import Shard, ShardTable
@@ -148,22 +148,19 @@ class SourceStream:
             raise SourceError(problem, file=path, remedy=remedy) from None
 
     def _unpack(self, what: str, packed: Path, raw: Path, shard: Shard) -> None:
-        part = raw.with_name(f".{raw.name}.{secrets.token_hex(4)}{PART}")
         try:
             data = decompress(shard.compression, packed.read_bytes())
             if len(data) != shard.raw_data.bytes:
                 raise DamagedFileError(f"it holds {len(data):,} bytes, index.json says {shard.raw_data.bytes:,}")
             check_samples(data, shard.samples)
-            part.write_bytes(data)
-            settle(part, raw)
+            with atomic_files.new_file(raw, shared=True) as part:
+                part.write_bytes(data)
         except DamagedFileError as error:
             raise _damaged(what, error, packed if self._downloader is None else self.place) from None
         except OSError as error:
             if is_disk_full(error):
                 raise disk_full(what, raw) from None
             raise
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _check(path: Path, shard: Shard) -> None:
