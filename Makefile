@@ -41,7 +41,7 @@ test: setup  ## the tests, on two workers; ARGS="-k name" narrows
 	@python -m pytest --numprocesses 2 --dist loadfile -m "not soak" $(ARGS)
 
 gpu: setup  ## tests of what only a GPU shows, where there is one
-	@python -m pytest -m gpu tests/train $(ARGS)
+	@python -m pytest -m gpu tests/system tests/train $(ARGS)
 
 soak: setup  ## the longest tests: jobs and pipelines killed at random moments; many minutes
 	@python -m pytest -m soak $(ARGS)

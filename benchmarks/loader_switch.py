@@ -60,7 +60,7 @@ def switch(work: Path, small: bool) -> list[str]:
 def _served(root: Path) -> Iterator[dict[str, str]]:
     """A throttled S3 server over `root`; gives the environment in which clients find it."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.train.loader.object_server", str(root), str(BYTES_A_SECOND)],
+        [sys.executable, "-m", "tests.helpers.object_server", str(root), str(BYTES_A_SECOND)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""What tests of more than one package share: a clean environment, and one small demo, run once."""
+"""What all tests share: a clean environment, fixtures by their files, and one small demo, run once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
-from typing import Any
 
 import hypothesis
 import pytest
 from filelock import FileLock
 
-from tests.support import ROOT, SMOKE, FinishedDemo, command_environment
+from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
+
+pytest_plugins = [f"tests.helpers.{name}" for name in ("pictures", "spark", "stores", "tokenizers")]
+"""Fixtures that tests of more than one package use; what they need is imported when a test asks."""
 
 # No test asks a hub, an update server or a tracker; Spark stays on loopback and runs this interpreter.
 os.environ.update(
@@ -35,38 +35,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tests compare numbers that a CPU makes, with two ranks where there may be one GPU: `-m gpu` alone sees any."""
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-
-@pytest.fixture
-def s3_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Client of an S3 server of the test's own, on loopback; every library finds the server in the environment."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "S3_ENDPOINT_URL": f"http://{host}:{port}",  # Streaming's name for it
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    yield boto3.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"])
-    server.stop()
-
-
-@pytest.fixture
-def s3_bucket(s3_client: Any) -> str:
-    """Name of a new bucket: the server's memory outlives the server."""
-    name = f"b-{uuid.uuid4().hex[:12]}"
-    s3_client.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import command_environment
+from tests.helpers.commands import command_environment
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("dataprep", "curriculum", "train", "demo", "schemas", "common")
@@ -54,3 +54,24 @@ def test_no_file_holds_two_things() -> None:
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def test_every_module_has_its_test_file_or_names_the_one_that_covers_it() -> None:
+    """`tests/` mirrors the packages; `tests/mirror.txt` lists the exceptions, none of which may be out of date."""
+    lines = (ROOT / "tests/mirror.txt").read_text(encoding="utf-8").splitlines()
+    listed = dict(line.split() for line in lines if not line.startswith("#"))
+    assert len(listed) == len(lines) - 1, "listed twice"
+    alone = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    alone = {name for name in alone if not name.endswith("/__init__.py") and is_long(name) and not has_own(name)}
+    assert sorted(alone - listed.keys()) == [], "write the test file, or name one in tests/mirror.txt"
+    assert sorted(listed.keys() - alone) == [], "not a module of more than 40 lines that has no test file of its own"
+    assert [file for file in listed.values() if not (ROOT / file).is_file()] == []
+
+
+def is_long(module: str) -> bool:
+    return len((ROOT / module).read_text(encoding="utf-8").splitlines()) > 40
+
+
+def has_own(module: str) -> bool:
+    folder, _, name = module.rpartition("/")
+    return (ROOT / "tests" / folder / f"test_{name}").is_file()

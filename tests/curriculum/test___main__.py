@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from curriculum.__main__ import COMMANDS, main
-from tests.support import command_environment
+from tests.helpers.commands import command_environment
 
 Capture = pytest.CaptureFixture[str]
 

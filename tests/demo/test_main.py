@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from demo.processes import MARK
-from tests.support import ROOT, SMOKE, FinishedDemo, command_environment
+from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
 
 
 def demo(*args: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from schemas.run_log import steps
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.checkpoint.folder import complete
 
 ROOT = Path(__file__).resolve().parents[2]

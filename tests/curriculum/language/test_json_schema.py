@@ -12,7 +12,7 @@ from curriculum.language.json_schema import json_schema
 ROOT = Path(__file__).parents[3]
 FILES = [
     path
-    for folder in (ROOT / "recipes", ROOT / "tests/curriculum/golden")
+    for folder in (ROOT / "recipes", ROOT / "tests/system/golden_schedules")
     for path in sorted(folder.rglob("*.yaml"))
     if {"phases", "extends"} & (yaml_file.compose(path)[0] or {}).keys() and path.parent.name != "sweeps"
 ]

@@ -13,7 +13,7 @@ from curriculum.sweep_report.estimates import Estimates
 from curriculum.sweep_report.page import remarks
 from curriculum.sweep_report.paper_findings import ERROR, Ordering, between, orderings, untried
 from curriculum.sweep_report.read_runs import SweepRuns
-from tests.curriculum.sweep_report.simulated import NOISE, SHARES, SWITCHES, nothing, sweep
+from tests.helpers.simulated import NOISE, SHARES, SWITCHES, nothing, sweep
 
 VISION = "stable score, vision"
 CLAIMS = ("appears", "the opposite appears")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.dataprep.download.stranger import Picture, Stranger, running
+from tests.helpers.stranger import Picture, Stranger, running
 
 
 @pytest.fixture(scope="module")

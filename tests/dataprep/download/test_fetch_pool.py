@@ -17,8 +17,8 @@ from dataprep.download.client.fetch import Fetcher
 from dataprep.download.client.fetch_limits import FetchPolicy
 from dataprep.download.fetch_pool import Failure, Outcome, Picture, Spool, fetch_into
 from dataprep.images.inspect import ImageLimits
-from tests.dataprep.download.stranger import HOSTILE, ODD, odd_picture
-from tests.support import ROOT
+from tests.helpers.commands import ROOT
+from tests.helpers.stranger import HOSTILE, ODD, odd_picture
 
 POLICY = FetchPolicy(timeout=30, total_timeout=60, retries=0, opt_out=frozenset(["noai"]), max_bytes=300_000)
 

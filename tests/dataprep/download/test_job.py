@@ -24,7 +24,7 @@ from dataprep.download.job import describe, run
 from dataprep.engine.task_workspace import Scratch
 from dataprep.tar.read import samples
 from dataprep.tar.write import write_tar
-from tests.dataprep.download.stranger import HOSTILE
+from tests.helpers.stranger import HOSTILE
 
 Picture = Callable[..., bytes]
 GOOD = 60

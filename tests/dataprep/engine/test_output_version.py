@@ -17,7 +17,7 @@ from dataprep.engine.output_version import MAKERS, OUTPUT_VERSION, JobKind, pack
 from dataprep.engine.paths import PLAN_NAME, STAGING
 from dataprep.text import job
 from dataprep.text.config import TextJob
-from tests.support import ROOT, command_environment
+from tests.helpers.commands import ROOT, command_environment
 
 _LIMIT_S = 120
 _RERUN = """

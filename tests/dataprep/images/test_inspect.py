@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect, sniff
 from dataprep.images.orientation import upright
-from tests.dataprep.pictures import huge_png, saved
+from tests.helpers.pictures import huge_png, saved
 
 Picture = Callable[..., bytes]
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)

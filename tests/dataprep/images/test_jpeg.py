@@ -16,7 +16,7 @@ from PIL import Image
 
 from dataprep.images import jpeg
 from dataprep.images.inspect import ImageLimits, inspect
-from tests.dataprep.pictures import saved
+from tests.helpers.pictures import saved
 
 PLAIN: list[dict[str, Any]] = [
     {},

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.dataprep.jobs import entry
+from tests.helpers import entry
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from dataprep.storage.buffered_reader import BUFFER
 from dataprep.storage.hdfs import Hdfs, _brief
 from dataprep.text.config import TextJob
 from dataprep.text.read import documents
-from tests.dataprep.hadoop import IMPATIENT, Hadoop, free_port, site
-from tests.support import ROOT
+from tests.helpers.commands import ROOT
+from tests.helpers.hadoop import IMPATIENT, Hadoop, free_port, site
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from dataprep.takedown.request import Request
 from dataprep.verify import verify
 from schemas.manifest import Manifest
 from tests.dataprep.takedown.conftest import HOSTS, uid_of
-from tests.support import ROOT
+from tests.helpers.commands import ROOT
 
 DATE = "2026-01-02"
 

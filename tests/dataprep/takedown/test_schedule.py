@@ -13,7 +13,7 @@ from dataprep.provenance import row_parts
 from dataprep.takedown.remove import remove
 from dataprep.takedown.request import Request
 from schemas.schedule import Schedule
-from tests.support import command_environment
+from tests.helpers.commands import command_environment
 
 CURRICULUM = """\
 seed: 7

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.study.stages import DATA, FOLDER, Options, stages
-from tests.support import ROOT, SMOKE, FinishedDemo, command_environment
+from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
 
 TINY = ROOT / "recipes/study/sweeps/tiny.yaml"
 ARGUMENTS = ("--sweep", str(TINY), "--data", str(SMOKE), "--limit", "6", "--workers", "1", "--alone", "1")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.run_log import Step
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.audit import sample_digest
 from train.audit.run_audit import of_checkpoint, of_log
 

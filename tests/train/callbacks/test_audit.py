@@ -7,7 +7,7 @@ from composer.devices import DeviceCPU
 from composer.loggers import InMemoryLogger
 
 from schemas.schedule import Schedule
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.__main__ import main
 from train.callbacks.audit import AuditError
 from train.config.run_config import RunConfig

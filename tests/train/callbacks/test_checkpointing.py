@@ -11,7 +11,7 @@ from composer.devices import DeviceCPU
 
 from common.errors import InputError
 from schemas.run_log import steps
-from tests.train import ranks, synthetic
+from tests.helpers import ranks, synthetic
 from train.callbacks.graceful_stop import AskedToLeave, Leaving
 from train.checkpoint import folder as checkpoint_folder
 from train.checkpoint import state as checkpoint_state

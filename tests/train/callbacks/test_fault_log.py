@@ -11,7 +11,7 @@ from composer.devices import DeviceCPU
 
 from common.errors import InputError
 from schemas.run_log import Step, steps
-from tests.train import ranks, synthetic
+from tests.helpers import ranks, synthetic
 from train.callbacks.fault_log import Fault, FaultLog
 from train.callbacks.fault_policy import Faults
 from train.callbacks.loss_spikes import Judge

@@ -7,7 +7,7 @@ import torch
 from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
-from tests.train import ranks, synthetic
+from tests.helpers import ranks, synthetic
 from train.checkpoint import folder, load
 from train.config.run_config import RunConfig
 from train.loader.held_out import HeldOut

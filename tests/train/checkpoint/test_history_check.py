@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from common.errors import InputError
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.checkpoint.history_check import check_past
 
 

@@ -9,7 +9,7 @@ from composer.devices import DeviceCPU
 
 from common.errors import InputError
 from schemas.run_log import steps
-from tests.train import ranks, synthetic
+from tests.helpers import ranks, synthetic
 from train.checkpoint import folder, load
 from train.checkpoint import state as checkpoint_state
 from train.checkpoint.remote_store import LOGS, RemoteStore

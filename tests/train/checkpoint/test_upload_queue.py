@@ -11,8 +11,8 @@ from composer.core import Callback
 from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
-from tests.train import ranks, synthetic
-from tests.train.gate import gate_before
+from tests.helpers import ranks, synthetic
+from tests.helpers.gate import gate_before
 from train.callbacks.graceful_stop import AskedToLeave
 from train.checkpoint import folder as checkpoint_folder
 from train.checkpoint import state as checkpoint_state

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from common.errors import InputError
 from schemas.manifest import TokenizerIdentity
 from schemas.run_log import Scores
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.__main__ import main
 from train.checkpoint.save import CheckpointStore
 from train.config.run_config import RunConfig

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.train.checkpoints import PATCH, checkpoint
+from tests.helpers.checkpoints import PATCH, checkpoint
 from train.evaluation.generation import LEAST, Stem, answer, batches, continued
 from train.evaluation.scored_model import Subject, open_subject
 

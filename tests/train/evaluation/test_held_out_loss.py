@@ -7,8 +7,8 @@ import torch
 from common.errors import InputError
 from schemas.manifest import Manifest
 from schemas.results import Results
-from tests.train import synthetic
-from tests.train.checkpoints import PATCH, checkpoint
+from tests.helpers import synthetic
+from tests.helpers.checkpoints import PATCH, checkpoint
 from train.__main__ import main
 from train.evaluation.held_out_loss import held_out_loss
 from train.export.hugging_face_model import load

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.synthetic import GEOMETRY, TOKENIZER
+from tests.helpers.synthetic import GEOMETRY, TOKENIZER
 from train.config.model_config import ModelConfig
 from train.evaluation.likelihood import likelihoods, score
 from train.evaluation.prompts import Prompt

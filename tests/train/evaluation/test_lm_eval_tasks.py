@@ -8,7 +8,7 @@ import torch
 
 from common.errors import InputError
 from schemas.results import Results, load_task
-from tests.train.checkpoints import checkpoint
+from tests.helpers.checkpoints import checkpoint
 from train.__main__ import main
 from train.evaluation.lm_eval_tasks import _result
 from train.evaluation.scored_model import open_subject

@@ -16,8 +16,8 @@ from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.results import Results, load_task
 from schemas.score_preset import PAPER
-from tests.train.checkpoints import PATCH, SIGLIP, checkpoint
-from tests.train.evaluation import official
+from tests.helpers import official
+from tests.helpers.checkpoints import PATCH, SIGLIP, checkpoint
 from train.__main__ import main
 from train.commands import evaluate
 from train.commands.scoring_arguments import scoring_choice

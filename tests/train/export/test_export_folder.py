@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
 from common.errors import InputError
+from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
 from tests.test_architecture import imports
-from tests.train.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
 from train.__main__ import main
 from train.export import modeling_switchpoint
 from train.export.export_folder import described, export

@@ -15,8 +15,8 @@ from transformers import (
 
 from common.errors import InputError
 from schemas.schedule import Schedule
-from tests.train.checkpoints import checkpoint
-from tests.train.evaluation import official
+from tests.helpers import official
+from tests.helpers.checkpoints import checkpoint
 from train.checkpoint import load as checkpoint_load
 from train.evaluation.predict import Settings
 from train.evaluation.scored_model import open_subject

@@ -12,7 +12,7 @@ from common import yaml_file
 from common.errors import InputError
 from schemas.run_log import steps
 from schemas.schedule import Schedule
-from tests.train.checkpoints import PATCH, byte_schedule, checkpoint
+from tests.helpers.checkpoints import PATCH, byte_schedule, checkpoint
 from train.__main__ import main
 from train.checkpoint import folder as checkpoint_folder
 from train.checkpoint import state

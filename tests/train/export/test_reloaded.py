@@ -15,14 +15,15 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.train.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
+from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
+from tests.helpers.commands import ROOT
 from train.evaluation.generation import Stem, answer
 from train.evaluation.scored_model import open_subject
 from train.export.export_folder import export
 from train.loader.rows.decode import decode_image
 from train.models.towers import normalise
 
-STRANGER = Path(__file__).with_name("stranger.py")
+STRANGER = ROOT / "tests/helpers/load_exports.py"
 QUESTIONS = ["a?", "what is this thing?", "b", "what?"]
 MAX_TOKENS = 12
 KINDS: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from streaming.base.world import World
 from torch.utils.data import DataLoader
 
 from common.errors import InputError
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.loader.dataset import ScheduleDataset
 from train.loader.rank_share import Drawn
 from train.loader.rows.collate import collate

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from common.errors import InputError
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.config.model_config import ModelConfig
 from train.loader.held_out import HeldOut
 from train.loader.rows.decode import decode_row

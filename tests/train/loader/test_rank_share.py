@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.phases import Phase, Source
 from schemas.schedule import Schedule
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.loader.rank_share import Drawn, Share
 
 

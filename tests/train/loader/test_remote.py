@@ -12,8 +12,8 @@ from streaming.base.world import World
 from common.errors import InputError
 from schemas.manifest import Manifest, Removal
 from schemas.schedule import Schedule
-from tests.train import synthetic
-from tests.train.loader.object_server import ObjectServer
+from tests.helpers import synthetic
+from tests.helpers.object_server import ObjectServer
 from train.loader.cache.download import Patience
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from schemas.manifest import Manifest, Rows, TokenCounts
 from schemas.schedule import Schedule
-from tests.train import synthetic
-from tests.train.loader.jobs import whole_run
-from tests.train.loader.rank import facts
+from tests.helpers import synthetic
+from tests.helpers.jobs import whole_run
+from tests.helpers.rank import facts
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 from train.loader.errors import SourceError

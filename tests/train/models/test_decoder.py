@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, Qwen3ForCausalLM
 
-from tests.train.models.hugging_face import text_config
+from tests.helpers.hugging_face import text_config
 from train.config.decoder_config import SIZES, DecoderConfig
 from train.models.attention import document_mask
 from train.models.decoder import Decoder

@@ -5,7 +5,7 @@ import torch
 from transformers import LlavaConfig, LlavaForConditionalGeneration, SiglipVisionConfig
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
-from tests.train.models.hugging_face import text_config
+from tests.helpers.hugging_face import text_config
 from train.config.decoder_config import DecoderConfig
 from train.config.encoder_config import EncoderConfig
 from train.models.vlm import VisionLanguageModel

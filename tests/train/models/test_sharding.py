@@ -8,7 +8,7 @@ from composer.devices import DeviceCPU
 
 from common.errors import InputError
 from schemas.run_log import steps
-from tests.train import ranks, synthetic
+from tests.helpers import ranks, synthetic
 from train.checkpoint import folder, load
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig

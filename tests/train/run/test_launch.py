@@ -5,7 +5,7 @@ import weakref
 
 from composer.devices import DeviceCPU
 
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.config.run_config import RunConfig
 from train.run import launch
 

@@ -11,7 +11,7 @@ from composer.devices import DeviceCPU
 
 from common.errors import InputError
 from schemas.run_log import Step, steps
-from tests.train import ranks, synthetic
+from tests.helpers import ranks, synthetic
 from train.config.run_config import LoggersConfig, RunConfig
 from train.run.launch import fit
 from train.run.loggers import build_loggers

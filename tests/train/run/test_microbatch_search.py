@@ -8,7 +8,7 @@ from composer.core import Precision
 from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
-from tests.train import ranks, synthetic
+from tests.helpers import ranks, synthetic
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
 from train.models.vlm import VisionLanguageModel

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.config.model_config import ModelConfig
 from train.config.run_config import OptimizerConfig
 from train.models.vlm import VisionLanguageModel

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.train import ranks
+from tests.helpers import ranks
 from train.config.run_config import RunConfig
 from train.run.out_of_memory import advice
 

@@ -12,7 +12,7 @@ from composer.devices import DeviceCPU
 from common.errors import InputError
 from schemas.run_log import Step, steps
 from schemas.schedule import Schedule
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.callbacks.audit import AuditError
 from train.checkpoint import folder, load, state
 from train.checkpoint.start_point import starting_point

@@ -10,8 +10,8 @@ from common.file_lock import exclusive
 from schemas.results import Model, Results, TaskSummary
 from schemas.run_log import steps
 from schemas.sweep_file import SweepFile, SweepNode, SweepRun, Totals
-from tests.train import synthetic
-from tests.train.checkpoints import PATCH, SHAPE
+from tests.helpers import synthetic
+from tests.helpers.checkpoints import PATCH, SHAPE
 from train.checkpoint import folder as checkpoint_folder
 from train.evaluation.official_files import digest
 from train.sweep.scoring import Scoring, is_scored

@@ -13,7 +13,7 @@ from dataprep.download.client.fetch import Fetcher, installed
 from dataprep.download.client.fetch_limits import FetchPolicy
 from dataprep.download.client.reasons import FetchError
 from dataprep.images.inspect import ImageFault
-from tests.dataprep.download.stranger import HOSTILE
+from tests.helpers.stranger import HOSTILE
 
 Picture = Callable[..., bytes]
 # Patient where the server answers, so that a loaded machine is not taken for a slow server.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from tests.train.evaluation.official import picture
+from tests.helpers.official import picture
 from train.evaluation import official_files
 from train.evaluation.metrics.boxes import Box
 from train.evaluation.tasks import TASKS

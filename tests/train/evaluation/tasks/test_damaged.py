@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from common.plain_pickle import load
-from tests.train.evaluation import official
+from tests.helpers import official
 from train.evaluation.tasks import TASKS
 
 LOST = ...

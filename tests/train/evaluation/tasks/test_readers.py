@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from tests.train.evaluation import official
+from tests.helpers import official
 from train.evaluation.metrics.boxes import Box
 from train.evaluation.tasks import TASKS, task_named
 

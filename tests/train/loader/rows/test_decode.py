@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.train.synthetic import GEOMETRY, SEQ_LEN, TOKENIZER, png, sample
+from tests.helpers.synthetic import GEOMETRY, SEQ_LEN, TOKENIZER, png, sample
 from train.loader.rows import decode
 from train.loader.rows.batch import IGNORED
 from train.loader.rows.decode import DamagedRowError, decode_image, decode_row

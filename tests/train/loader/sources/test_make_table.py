@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from schemas.manifest import Manifest
 from schemas.phases import Source
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.loader.sources.make_table import make_table, receipts_of
 from train.loader.sources.shard_table import ShardTable
 

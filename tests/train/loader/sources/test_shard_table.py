@@ -5,7 +5,7 @@ import json
 import pytest
 
 from schemas.manifest import Manifest
-from tests.train import synthetic
+from tests.helpers import synthetic
 from train.loader.sources.make_table import make_table, receipts_of
 from train.loader.sources.shard_table import ShardTable
 

@@ -12,9 +12,9 @@ from dataprep.engine import journal
 from dataprep.storage import files
 from schemas.manifest import Manifest, Removal
 from schemas.schedule import Schedule
-from tests.train import synthetic
-from tests.train.loader.object_server import ObjectServer
-from tests.train.loader.rank import facts
+from tests.helpers import synthetic
+from tests.helpers.object_server import ObjectServer
+from tests.helpers.rank import facts
 from train.loader.cache.download import Patience
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset

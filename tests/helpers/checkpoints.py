@@ -1,0 +1,64 @@
+"""A run's output directory with one checkpoint and a byte-level tokenizer, made in a second."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from composer.core import Timestamp
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from schemas.manifest import STRETCH, Fit, TokenizerIdentity
+from schemas.schedule import Schedule
+from tests.helpers import synthetic
+from train.checkpoint.save import CheckpointStore
+from train.config.run_config import RunConfig
+from train.models.build import build_model
+
+SHAPE = {"width": 128, "layers": 2, "heads": 4, "kv_heads": 2, "head_width": 32, "mlp_width": 192}
+PATCH = {"kind": "patch", "width": 32, "layers": 1, "heads": 2}
+FUSED = {"kind": "siglip_dino", "width": 32, "layers": 2, "heads": 2}
+SIGLIP = {"kind": "siglip", "width": 32, "layers": 2, "heads": 2}
+
+
+def byte_tokenizer(folder: Path) -> TokenizerIdentity:
+    """Write a tokenizer of 258 ids, one for each byte, as `folder`/tokenizer.json."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {"<|endoftext|>": 0, "<|padding|>": 1, **{letter: n + 2 for n, letter in enumerate(letters)}}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|endoftext|>", "<|padding|>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    digest = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
+    return TokenizerIdentity(digest=digest, vocabulary_size=258, end_of_text_id=0, pad_id=1, image_id=258)
+
+
+def byte_schedule(folder: Path, **update: Any) -> Schedule:
+    """The synthetic schedule under the byte tokenizer (its data is not under it: enough for what does not train)."""
+    return synthetic.schedule(folder).model_copy(update={"tokenizer": byte_tokenizer(folder), **update})
+
+
+def checkpoint(
+    folder: Path, *, decoder: dict[str, Any] | None = None, encoder: dict[str, Any] | None = None, fit: Fit = STRETCH
+) -> Path:
+    """A checkpoint at position 8 in `folder`/out, with weights large enough that every term matters.
+
+    Without an encoder the model has no image side.
+    """
+    geometry = synthetic.GEOMETRY.model_copy(update={"fit": fit}) if encoder else None
+    schedule = byte_schedule(folder, geometry=geometry)
+    schedule.save(folder / "schedule.json")
+    model_section = {"decoder": {**SHAPE, **(decoder or {})}, "encoder": encoder or {}}
+    settings = {"schedule": folder / "schedule.json", "out": folder / "out", "model": model_section, "microbatch": 1}
+    run = RunConfig.model_validate({**settings, "tokenizer": folder / "tokenizer.json"})
+    model = build_model(run, schedule)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    state = SimpleNamespace(timestamp=Timestamp(sample=8, batch=1), optimizers=[torch.optim.AdamW(model.parameters())])
+    CheckpointStore(run.out, model, run, schedule).save(state, {"text": 8}, lasting=True)  # type: ignore[arg-type]
+    return run.out

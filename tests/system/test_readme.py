@@ -1,0 +1,79 @@
+"""The README's commands work as written: the main job, the tests, and each way of use, at a small size."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
+
+
+def blocks() -> list[str]:
+    """Shell blocks of the README."""
+    return re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = command_environment(**more)
+    return subprocess.run(shlex.split(command), cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_the_main_job_runs_and_says_what_it_found(finished_demo: FinishedDemo) -> None:
+    """So small a model has hardly learnt to see: the demo must say so, and so must its exit status (2 from make)."""
+    assert blocks()[0].strip() == "make demo"
+    clear = "clearly beats" in finished_demo.output
+    assert clear or "does NOT clearly beat" in finished_demo.output
+    assert finished_demo.status == (0 if clear else 2)
+
+
+@pytest.mark.slow
+def test_the_report_is_self_contained(finished_demo: FinishedDemo) -> None:
+    html = (finished_demo.work / "report.html").read_text(encoding="utf-8")
+    assert html.count("<svg") == 4
+    assert not re.search(r"""(src|href)\s*=\s*["']https?:""", html)
+    for title in ("Held-out questions", "Target and realised mix", "Loss", "Learning rate", "Data"):
+        assert f"<h2>{title}</h2>" in html
+
+
+@pytest.mark.slow
+def test_each_way_of_use_runs_as_written(finished_demo: FinishedDemo) -> None:
+    """In a finished folder each command finds its work done, or does it again, and says so with status 0."""
+    work = finished_demo.work
+    for name in ("dataprep", "train"):
+        (work / name).symlink_to(ROOT / name)
+    (work / "recipes").mkdir()
+    (work / "recipes/demo").symlink_to(SMOKE)
+    commands = blocks()[2].strip().splitlines()
+    assert len(commands) == 7
+    for command in commands:
+        env = command_environment()
+        done = subprocess.run(shlex.split(command), cwd=work, env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+
+
+@pytest.mark.slow
+def test_a_second_demo_reuses_everything_and_writes_the_same_report(finished_demo: FinishedDemo) -> None:
+    work = finished_demo.work
+    before = (work / "report.html").read_bytes()
+    done = run("make demo", WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
+    assert " ".join(done.stderr.split()).count("done before") == 12, done.stderr
+    assert (work / "report.html").read_bytes() == before
+
+
+def test_the_test_command_runs_tests() -> None:
+    assert blocks()[1].strip() == "make test"
+    done = run("make test", ARGS="-q -n 0 tests/schemas/order/test_permutation.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed", done.stdout)
+
+
+def test_the_tree_in_the_readme_is_the_tree() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^    (\w+)/ ", text, re.MULTILINE))
+    packages = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    assert listed <= packages
+    assert {"dataprep", "curriculum", "train", "schemas", "recipes", "demo", "benchmarks", "tests", "docs"} <= listed
