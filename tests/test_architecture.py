@@ -57,15 +57,14 @@ def test_no_file_holds_two_things() -> None:
 
 
 def test_every_module_has_its_test_file_or_names_the_one_that_covers_it() -> None:
-    """`tests/` mirrors the packages; `tests/mirror.txt` lists the exceptions, none of which may be out of date."""
+    """`tests/` mirrors the packages; `tests/mirror.txt` lists the exceptions."""
     lines = (ROOT / "tests/mirror.txt").read_text(encoding="utf-8").splitlines()
     listed = dict(line.split() for line in lines if not line.startswith("#"))
     assert len(listed) == len(lines) - 1, "listed twice"
     alone = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     alone = {name for name in alone if not name.endswith("/__init__.py") and is_long(name) and not has_own(name)}
     assert sorted(alone - listed.keys()) == [], "write the test file, or name one in tests/mirror.txt"
-    assert sorted(listed.keys() - alone) == [], "not a module of more than 40 lines that has no test file of its own"
-    assert [file for file in listed.values() if not (ROOT / file).is_file()] == []
+    assert [name for pair in listed.items() for name in pair if not (ROOT / name).is_file()] == []
 
 
 def is_long(module: str) -> bool:
