@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
 
-pytest_plugins = [f"tests.helpers.{name}" for name in ("pictures", "spark", "stores", "tokenizers")]
+pytest_plugins = [f"tests.helpers.{name}" for name in ("object_stores", "pictures", "small_tokenizer", "spark_session")]
 """Fixtures that tests of more than one package use; what they need is imported when a test asks."""
 
 # No test asks a hub, an update server or a tracker; Spark stays on loopback and runs this interpreter.

@@ -5,11 +5,11 @@ import io
 import numpy as np
 import torch
 from PIL import Image
-from tests.train.evaluation.official import textvqa
 from transformers import AutoProcessor
 
 from schemas.results import load_task
 from tests.helpers.checkpoints import SIGLIP, checkpoint
+from tests.helpers.official import textvqa
 from train.evaluation.predict import Settings
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks

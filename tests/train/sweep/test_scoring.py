@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tests.train.evaluation.official import textvqa
 
 from schemas.results import Results
 from tests.helpers.checkpoints import PATCH, checkpoint
+from tests.helpers.official import textvqa
 from train.sweep.scoring import SCORES, Scoring, is_scored, score_run
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (pip install '.[eval]')")
