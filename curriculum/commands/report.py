@@ -12,6 +12,8 @@ writes one self-contained HTML page and the figures as SVG beside it. docs/evalu
 
 example:
   python -m curriculum report runs/switch-point                   # runs/switch-point/report.html
+The stable score over the paper's fixed tasks, where `train sweep --preset paper` has scored all of them:
+  python -m curriculum report runs/switch-point --preset paper
 What shared trunks save, checked on two runs that share nothing:
   python -m curriculum sweep switch-point.yaml --alone --runs 2 -o runs/alone && bash runs/alone/launch.sh
   python -m curriculum report runs/switch-point --alone runs/alone
@@ -28,6 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axis", action="append", default=[], metavar="NAME", help="a parameter to draw, beside the known"
     )
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="stable scores over a preset's tasks (`paper`); default: over all tasks",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,10 +44,12 @@ def run(args: argparse.Namespace) -> int:
     from curriculum.sweep_report.paper_findings import orderings
     from curriculum.sweep_report.read_runs import read
     from curriculum.sweep_report.shared_trunks import sharing
+    from schemas.score_preset import preset_named
 
+    preset = preset_named(args.preset) if args.preset else None
     sweep = read(args.sweep)
     shared = sharing(sweep, read(args.alone) if args.alone else None)
-    analysis = analyse(sweep, args.axis)
+    analysis = analyse(sweep, args.axis, preset)
     out = args.output or args.sweep / "report.html"
     write(analysis, shared, out)
     print(summary(analysis, shared))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from curriculum.sweep_report.axes import FOLLOWS, GIVES_WAY, Axis, axes, text
 from curriculum.sweep_report.estimates import Estimates, estimate
+from curriculum.sweep_report.item_scores import check_alike, row_losses, task_scores
+from curriculum.sweep_report.preset_scores import halves, preset_scores
 from curriculum.sweep_report.read_runs import Run, SweepRuns
 from curriculum.sweep_report.stable_score import Groups, Signal, TaskScores, noise_filtered, stable
+from schemas.score_preset import Half, Preset
 
 TEXT = "lm-eval-"
 LOSS = "loss-"
@@ -29,6 +32,8 @@ class Measure:
     """None for a noise-filtered score of which no task moves above its noise."""
     higher_is_better: bool = True
     unit: str = "score above chance"
+    blind: Estimates | None = None
+    """The same without images, where all runs were asked so too: what the text alone gives away."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Analysis:
     signals: list[Signal]
     uneven: dict[str, list[str]] = field(default_factory=dict)
     """Tasks that some scored runs lack, and so are left out of all but the runs' table: names of those runs."""
+    preset: Preset | None = None
+    """Whose tasks the stable scores are of; None for those that all runs were scored on."""
 
     def measure(self, name: str) -> Measure | None:
         """The measure called `name`."""
@@ -76,11 +83,11 @@ class Analysis:
         return text(self.settings[number], axis.name)
 
 
-def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
+def analyse(sweep: SweepRuns, more_axes: Sequence[str] = (), preset: Preset | None = None) -> Analysis:
     """Group the runs by configuration, and estimate every measure.
 
     Raises:
-        InputError: nothing was scored, or runs were scored on other items.
+        InputError: nothing was scored, runs were scored on other items, or a run lacks a task of the preset.
     """
     runs = sweep.scored
     if not runs:
@@ -101,13 +108,17 @@ def analyse(sweep: SweepRuns, more_axes: Sequence[str] = ()) -> Analysis:
     }
     common = [task for task, names in lacking.items() if not names]
     for task in common:
-        _check_alike(runs, task, sweep.folder)
-    vision = [_scores(runs, task, sweep.folder) for task in common if not task.startswith((TEXT, LOSS))]
-    texts = [_scores(runs, task, sweep.folder) for task in common if task.startswith(TEXT)]
-    losses = [(task, *_losses(runs, task, sweep.folder)) for task in common if task.startswith(LOSS)]
-    measures, signals = measured(vision, texts, losses, groups)
+        check_alike(runs, task, sweep.folder)
+    vision = [task_scores(runs, task, sweep.folder) for task in common if not task.startswith((TEXT, LOSS))]
+    texts = [task_scores(runs, task, sweep.folder) for task in common if task.startswith(TEXT)]
+    losses = [(task, *row_losses(runs, task, sweep.folder)) for task in common if task.startswith(LOSS)]
+    by_preset: dict[Half, Estimates] = {}
+    if preset is not None:
+        by_preset = {half: preset_scores(preset, half, runs, groups, sweep.folder) for half in halves(preset, runs)}
+    blind = _blind(runs, [task.task for task in vision], groups, sweep.folder, preset)
+    measures, signals = measured(vision, texts, losses, groups, by_preset, blind)
     uneven = {task: names for task, names in lacking.items() if names}
-    return Analysis(sweep, runs, settings, groups, axes(settings, more_axes), measures, signals, uneven)
+    return Analysis(sweep, runs, settings, groups, axes(settings, more_axes), measures, signals, uneven, preset)
 
 
 def measured(
@@ -115,15 +126,22 @@ def measured(
     texts: Sequence[TaskScores],
     losses: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]],
     groups: Groups,
+    by_preset: Mapping[Half, Estimates] = {},
+    blind: Estimates | None = None,
 ) -> tuple[list[Measure], list[Signal]]:
-    """All measures, averages over tasks first; `losses` are (name, nats per token [runs, rows], tokens [rows])."""
+    """All measures, averages over tasks first; `losses` are (name, nats per token [runs, rows], tokens [rows]).
+
+    `by_preset` has stable scores in place of those over all tasks, `blind` those of vision tasks without images.
+    """
     found: list[Measure] = []
     signals: list[Signal] = []
-    for kind, tasks in (("vision", vision), ("text", texts)):
+    parts: tuple[tuple[Half, Sequence[TaskScores]], ...] = (("vision", vision), ("text", texts))
+    for kind, tasks in parts:
         if tasks:
             filtered, moves = noise_filtered(tasks, groups)
             signals += moves
-            found.append(Measure(f"stable score, {kind}", stable(tasks, groups)))
+            estimates = by_preset[kind] if kind in by_preset else stable(tasks, groups)
+            found.append(Measure(f"stable score, {kind}", estimates, blind=blind if kind == "vision" else None))
             found.append(Measure(f"noise-filtered score, {kind}", filtered, unit="0 chance, 1 perfect"))
     found += [Measure(task.task, stable([task], groups)) for task in (*vision, *texts)]
     for name, rows, tokens in losses:
@@ -132,36 +150,16 @@ def measured(
     return found, signals
 
 
-def _check_alike(runs: Sequence[Run], task: str, folder: Path) -> None:
-    """Raise InputError unless all runs answered the same files in the same way."""
-    first = runs[0].tasks[task]
-    for run in runs:
-        found = run.tasks[task]
-        known = bool(found.asked and first.asked)  # results of older versions do not say
-        how = found.answers_by == first.answers_by and (found.asked == first.asked or not known)
-        if not (how and found.files == first.files):
-            what = "on other files" if how else "with other options"
-            problem = f"'{task}': '{run.name}' and '{runs[0].name}' were scored {what}"
-            raise InputError(problem, file=folder, remedy="evaluate all runs with the same options and files")
-
-
-def _scores(runs: Sequence[Run], task: str, folder: Path) -> TaskScores:
-    rows = [run.item_scores(task) for run in runs]
-    _check_items(runs, rows, task, folder)
-    scores = np.array([[row[item] for item in rows[0]] for row in rows])
-    return TaskScores(task, runs[0].tasks[task].chance, scores)
-
-
-def _losses(runs: Sequence[Run], task: str, folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Losses per token [runs, rows], and tokens of each row [rows]."""
-    rows = [run.item_losses(task) for run in runs]
-    _check_items(runs, [{(name, tokens): loss for name, (loss, tokens) in row.items()} for row in rows], task, folder)
-    losses = np.array([[row[item][0] for item in rows[0]] for row in rows])
-    return losses, np.array([tokens for _, tokens in rows[0].values()], np.float64)
-
-
-def _check_items(runs: Sequence[Run], rows: Sequence[dict[Any, float]], task: str, folder: Path) -> None:
-    for run, row in zip(runs, rows, strict=True):
-        if row.keys() != rows[0].keys():
-            problem = f"'{run.name}' and '{runs[0].name}' were scored on different items of '{task}'"
-            raise InputError(problem, file=folder, remedy="evaluate all runs with the same --limit and files")
+def _blind(
+    runs: Sequence[Run], tasks: Sequence[str], groups: Groups, folder: Path, preset: Preset | None
+) -> Estimates | None:
+    """Stable scores of the vision tasks without images; None where a run was not asked all of them so."""
+    if preset is not None:
+        tasks = [part.task for part in preset.vision]
+    if not tasks or any(task not in run.summaries(blind=True) for task in tasks for run in runs):
+        return None
+    if preset is not None:
+        return preset_scores(preset, "vision", runs, groups, folder, blind=True)
+    for task in tasks:
+        check_alike(runs, task, folder, blind=True)
+    return stable([task_scores(runs, task, folder, blind=True) for task in tasks], groups)

@@ -124,9 +124,16 @@ def item_covariance(items: Floats, weights: Floats, groups: Sequence[Sequence[in
     return found
 
 
-def estimate(parts: Sequence[tuple[Floats, Floats]], groups: Sequence[Sequence[int]]) -> Estimates:
-    """Estimates of the mean over tasks: `parts` has each task's (items, weights), as `item_covariance` takes them."""
-    scores = np.mean([items @ weights for items, weights in parts], axis=0)
+def estimate(
+    parts: Sequence[tuple[Floats, Floats]], groups: Sequence[Sequence[int]], scores: Floats | None = None
+) -> Estimates:
+    """Estimates of the mean over tasks: `parts` has each task's (items, weights), as `item_covariance` takes them.
+
+    `scores` ([runs]) stand in for the mean where a task's figure is not that of its items (another threshold, another
+    mean over groups); the items then stand for how much such a figure hangs on the choice of items.
+    """
+    if scores is None:
+        scores = np.mean([items @ weights for items, weights in parts], axis=0)
     covariance = sum(item_covariance(items, weights, groups) for items, weights in parts) / len(parts) ** 2
     return Estimates(
         values=averages(groups) @ scores,

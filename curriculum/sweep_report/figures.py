@@ -56,7 +56,7 @@ def left_out(analysis: Analysis, axis: Axis) -> list[str]:
 def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None:
     assert measure.estimates is not None
     for line, (label, members) in enumerate(lines(analysis, axis)):
-        x, y, below, above = [], [], [], []
+        x, y, below, above, without = [], [], [], [], []
         for value in axis.values:
             chosen = [n for n in members if analysis.value_of(n, axis) == value]
             if not chosen:
@@ -66,9 +66,15 @@ def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None
             y.append(mean.value)
             below.append(mean.value - mean.low)
             above.append(mean.high - mean.value)
+            if measure.blind is not None:
+                without.append(measure.blind.mean(chosen).value)
         colour = COLOURS[line % len(COLOURS)]
         panel.errorbar(x, y, yerr=[below, above], label=label, color=colour, marker="o", markersize=3.5, capsize=2.5,
                        linewidth=1.2)  # fmt: skip
+        if without:
+            panel.plot(
+                x, without, color=colour, linewidth=1, linestyle=":", label="without images" if not line else None
+            )
     if measure.higher_is_better:
         panel.axhline(0, color="#b00020", linewidth=0.8, linestyle="--")
     ticks = [axis.place(value) for value in axis.values]
@@ -78,7 +84,7 @@ def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None
     panel.set_xlabel(axis.label, fontsize=8)
     panel.tick_params(labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)
-    if len(panel.containers) > 1:
+    if len(panel.containers) > 1 or measure.blind is not None:
         panel.legend(fontsize=7)
 
 

@@ -12,6 +12,7 @@ from curriculum.sweep_report.analysis import Analysis
 from curriculum.sweep_report.axes import text
 from curriculum.sweep_report.figures import figure, left_out
 from curriculum.sweep_report.paper_findings import ERROR, Ordering, orderings, untried
+from curriculum.sweep_report.preset_scores import halves, said
 from curriculum.sweep_report.read_runs import Run
 from curriculum.sweep_report.shared_trunks import Sharing
 from curriculum.sweep_report.stable_score import SIGNAL
@@ -46,12 +47,7 @@ def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
         page.note(f"Bars are 95 % intervals {_over(analysis)}; 0 is chance, the dashed line."),
         page.heading("Tasks"),
         _tasks(analysis),
-        page.note(
-            "The stable score is the mean of (score - chance) over all these tasks, as the paper's authors compute it. "
-            f"The noise-filtered score is the mean of (score - chance) / (1 - chance) over the tasks that move more "
-            f"than {SIGNAL:g} times their noise between configurations; no finding is tried on it, since its tasks are "
-            "chosen by how much they move."
-        ),
+        *(page.note(one) for one in _scores_said(analysis)),
         page.heading("Configurations"),
         _configurations(analysis),
         page.heading("Shared trunks"),
@@ -100,6 +96,24 @@ def remarks(analysis: Analysis) -> list[str]:
         varied, flags = ", ".join(analysis.no_axes), " ".join(f"--axis {name}" for name in analysis.no_axes)
         found.append(f"Varied, but neither drawn nor in the table of configurations: {varied}; draw with {flags}.")
     return found
+
+
+def _scores_said(analysis: Analysis) -> list[str]:
+    """What the averages over tasks are averages of."""
+    if (preset := analysis.preset) is None:
+        first = ["The stable score is the mean of (score - chance) over all these tasks that all scored runs have."]
+    else:
+        first = [
+            f"The stable score of {half} is the mean of (score - chance) over the tasks of the preset '{preset.name}': "
+            f"{said(preset, half)}."
+            for half in halves(preset, analysis.runs)
+        ]
+    return [
+        *first,
+        "The noise-filtered score is the mean of (score - chance) / (1 - chance) over the tasks that move more than "
+        f"{SIGNAL:g} times their noise between configurations; no finding is tried on it, since its tasks are chosen "
+        "by how much they move.",
+    ]
 
 
 def _missing(analysis: Analysis) -> bool:
@@ -156,18 +170,25 @@ def _configurations(analysis: Analysis) -> str:
                 cells.append("no signal")
                 continue
             one = measure.estimates.mean([number])
-            cells.append(f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]")
+            blind = f", blind {measure.blind.mean([number]).value:.4f}" if measure.blind is not None else ""
+            cells.append(f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]{blind}")
         rows.append([*cells[: len(names)], str(len(analysis.groups[number])), *cells[len(names) :]])
     return page.table([*names, "seeds", *(measure.name for measure in analysis.measures)], rows)
 
 
 def _runs(analysis: Analysis) -> str:
     tasks = list(dict.fromkeys(task for run in analysis.sweep.runs for task in run.tasks))
+    blind = list(dict.fromkeys(task for run in analysis.sweep.runs for task in run.summaries(blind=True)))
     rows = []
     for run in analysis.sweep.runs:
-        scores = [f"{run.tasks[task].score:.4f}" if task in run.tasks else "" for task in tasks]
-        rows.append([run.name, _state(run), amount(run.tokens), str(len(run.path)), *scores])
-    return page.table(["run", "state", "tokens", "stretches", *tasks], rows)
+        cells = [
+            f"{told[task].score:.4f}" if task in told else ""
+            for told, names in ((run.tasks, tasks), (run.summaries(blind=True), blind))
+            for task in names
+        ]
+        rows.append([run.name, _state(run), amount(run.tokens), str(len(run.path)), *cells])
+    columns = [*tasks, *(f"{task}, blind" for task in blind)]
+    return page.table(["run", "state", "tokens", "stretches", *columns], rows)
 
 
 def _state(run: Run) -> str:

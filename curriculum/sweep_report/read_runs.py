@@ -64,9 +64,14 @@ class Run:
         """Scores by task."""
         return dict(self.results.tasks) if self.results else {}
 
-    def item_scores(self, task: str) -> dict[str, float]:
-        """Scores of a task's items, by id."""
-        return {one.id: one.score for one in load_task(self.folder / SCORES, task).predictions}
+    def summaries(self, blind: bool) -> dict[str, TaskSummary]:
+        """Scores by task, with or without images."""
+        return dict(self.results.blind) if blind and self.results else self.tasks
+
+    def item_scores(self, task: str, *, blind: bool = False, group: str | None = None) -> dict[str, float]:
+        """Scores of a task's items, by id; of one group alone if it is named."""
+        found = load_task(self.folder / SCORES, task, blind=blind).predictions
+        return {one.id: one.score for one in found if group in (None, one.group)}
 
     def item_losses(self, task: str) -> dict[str, tuple[float, int]]:
         """(nats per token, tokens) of a held-out loss's rows, by id.
