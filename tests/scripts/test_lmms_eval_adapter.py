@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.checkpoints import PATCH, SIGLIP, checkpoint
-from tests.train.evaluation.official import picture
+from tests.helpers.checkpoints import PATCH, SIGLIP, checkpoint
+from tests.helpers.official import picture
 from train.evaluation.predict import Settings
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks

@@ -21,6 +21,13 @@ def home(place: Path) -> Path:
     return place.parent if place.is_file() else place
 
 
+def stamp(place: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and times of the files in a task's folder and in the folders in it: equal while nothing changes."""
+    folder = home(place)
+    found = [path for path in (*folder.glob("*"), *folder.glob("*/*.json")) if path.is_file()]
+    return tuple(sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found))
+
+
 def chosen(place: Path, pattern: str, usual: Sequence[str] = (), besides: str | None = None) -> Path:
     """The official file to read: `place` itself if it is a file, else the one in this folder that fits `pattern`.
 

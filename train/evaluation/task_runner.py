@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -130,7 +131,7 @@ def stem(task: str, blind: bool) -> str:
 
 
 def _items(task: Task, place: Path, settings: Settings) -> tuple[list[Item], list[Path]]:
-    items, official = task.load(place)
+    items, official = _loaded(task.name, place, official_files.stamp(place))
     if parts := settings.only.get(task.name):
         asked = [item for item in items if item.group in parts]
         if not asked:
@@ -139,6 +140,11 @@ def _items(task: Task, place: Path, settings: Settings) -> tuple[list[Item], lis
             raise InputError(problem, file=official[0], field="--only", remedy=f"choose among {there}")
         items = asked
     return items[: settings.limit], official
+
+
+@lru_cache(maxsize=8)  # runs of a sweep share their official files, and each is scored seen and blind
+def _loaded(name: str, place: Path, stamp: object) -> tuple[list[Item], list[Path]]:
+    return task_named(name).load(place)
 
 
 def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], place: Path, out: Path,

@@ -21,6 +21,7 @@ from tests.helpers.checkpoints import PATCH, SIGLIP, checkpoint
 from train.__main__ import main
 from train.commands import evaluate
 from train.commands.scoring_arguments import scoring_choice
+from train.evaluation import official_files
 from train.evaluation.predict import Settings, read_predictions
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks, write_results
@@ -202,6 +203,22 @@ def test_several_processes_killed_and_started_again(place, alone, tmp_path):
     assert not list(tmp_path.glob("*.json"))
     evaluate()
     assert load_task(tmp_path, "refcoco") == alone["refcoco"]
+
+
+def test_runs_that_share_official_files_read_them_once(place, tmp_path, monkeypatch):
+    folder, read = tmp_path / "gqa", []
+    shutil.copytree(place / "held_out/gqa", folder)
+    real = official_files.read_json
+    monkeypatch.setattr(official_files, "read_json", lambda path: read.append(path) or real(path))
+    subject = open_subject(place / "out")
+    for number, blind in enumerate((False, True, False)):
+        settings = Settings(limit=1, blind=blind)
+        evaluate_tasks(subject, [("gqa", folder)], tmp_path / str(number), settings)
+    assert len(read) == 1
+    (file,) = folder.glob("*.json")
+    file.write_text(file.read_text() + " ")
+    evaluate_tasks(subject, [("gqa", folder)], tmp_path / "3", Settings(limit=1))
+    assert len(read) == 2
 
 
 @pytest.mark.slow
