@@ -12,18 +12,23 @@ from curriculum.language.amounts import parse_share
 
 KNOWN = {
     "switch": "when images come in, % of text pre-training",
-    "image_share": "image-caption share of the image-text phase, % of tokens",
+    "image_share": "image share of the image-text phase, % of tokens",
+    "instruction_part": "instructions among the images of the image-text phase, %",
     "instruction_share": "instruction share of the image-text phase, % of tokens",
+    "multiplier": "length of the image-text phase, in multiples",
+    "image_peak": "rate that the image-text phase is warmed up to",
     "epochs": "epochs of fine-tuning",
     "frozen": "parts that are frozen",
     "encoder": "image encoder",
     "vision": "data, packed for the encoder",
     "pairs": "image-caption data",
+    "unit": "what shares are shares of",
+    "design": "what all runs have in common",
 }
 """Parameters that the paper swept, and what to write below the axis."""
 
 
-PERCENT = ("switch", "image_share", "instruction_share")
+PERCENT = ("switch", "image_share", "instruction_part", "instruction_share")
 """Parameters whose label, and the paper's findings, count in percent."""
 FOLLOWS = {"encoder": "vision"}
 """What has to change with a parameter and is no choice of its own: which data, packed for the encoder's geometry."""

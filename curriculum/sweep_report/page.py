@@ -23,6 +23,7 @@ _NAMED = 3
 _TITLES = {
     "switch": "Score against switch point",
     "image_share": "Score against image share",
+    "instruction_part": "Score against instructions among the images",
     "instruction_share": "Score against instruction share",
     "epochs": "Score against epochs of fine-tuning",
     "frozen": "Frozen against trained encoder",
@@ -87,6 +88,11 @@ def remarks(analysis: Analysis) -> list[str]:
             f"'{task}' is in the table of runs alone: {len(names)} of {len(analysis.runs)} scored runs lack it "
             f"({who}); score them on it too."
         )
+    if share := shared_by_seeds(analysis):
+        found.append(
+            f"Seeds of one configuration share up to {share:.0%} of their training: what differs between them is the "
+            "noise of the rest alone, so intervals and verdicts say nothing of another run of the shared part."
+        )
     if names := untried(analysis):
         found.append(
             f"No finding of the paper is tried on {', '.join(names)}: it has no measure here, or no two "
@@ -114,6 +120,18 @@ def _scores_said(analysis: Analysis) -> list[str]:
         f"{SIGNAL:g} times their noise between configurations; no finding is tried on it, since its tasks are chosen "
         "by how much they move.",
     ]
+
+
+def shared_by_seeds(analysis: Analysis) -> float:
+    """Largest part of its tokens that a run has in common with another seed of its configuration."""
+    tokens = {node.id: node.tokens for node in analysis.sweep.nodes}
+    found = 0.0
+    for group in analysis.groups:
+        runs = [analysis.runs[number] for number in group] if len(group) > 1 else []
+        for number, run in enumerate(runs):
+            common = (set(run.path) & set(other.path) for other in runs[:number])
+            found = max([found, *(sum(tokens[node] for node in nodes) / run.tokens for nodes in common)])
+    return found
 
 
 def _missing(analysis: Analysis) -> bool:

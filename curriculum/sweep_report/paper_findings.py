@@ -15,7 +15,7 @@ from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
 from curriculum.sweep_report.axes import FOLLOWS, Axis, number, text
 from curriculum.sweep_report.estimates import Estimate, holm
 
-_TRIED = ("switch", "image_share", "instruction_share", "epochs", "frozen", "encoder")
+_TRIED = ("switch", "image_share", "instruction_part", "instruction_share", "epochs", "frozen", "encoder")
 """Parameters that the findings are about."""
 
 ERROR = 0.025
@@ -67,7 +67,7 @@ class Ordering:
         """As a text; "" for none."""
         if self.p is None:
             return ""
-        return f"{self.p:.3f}" if self.p >= 0.001 else "< 0.001"
+        return f"{self.p:.3f}" if self.p >= 0.001 else "<0.001"
 
 
 def orderings(analysis: Analysis) -> list[Ordering]:
@@ -83,8 +83,8 @@ def orderings(analysis: Analysis) -> list[Ordering]:
             between(analysis, vision, "images from the start on hurt vision", "switch", _among(80), _among(0)),
             between(analysis, vision, "10-20 % of images beat more", "image_share", some, _numeric(lambda x: x > 20)),
             between(analysis, vision, "10-20 % of images beat fewer", "image_share", some, _numeric(lambda x: x < 10)),
-            between(analysis, vision, "instruction data in pre-training hurts", "instruction_share", _among(0),
-                    _numeric(lambda x: x > 0)),
+            *(between(analysis, vision, "instruction data in pre-training hurts", name, _among(0),
+                      _numeric(lambda x: x > 0)) for name in ("instruction_part", "instruction_share")),
             between(analysis, vision, "2-4 epochs of fine-tuning beat one", "epochs", _among(2, 3, 4), _among(1)),
             between(analysis, vision, "a frozen encoder is better", "frozen", _freezes, _trains),
             between(analysis, vision, "SigLIP beats a patch projection", "encoder", _siglip, "patch".__eq__),

@@ -130,6 +130,22 @@ def test_verdicts_and_what_they_rest_on(swept):
     assert "intervals over items alone (one seed)" in html
 
 
+def test_seeds_that_share_a_trunk_are_named(swept, capsys):
+    assert main(["report", str(swept)]) == 0
+    assert "Seeds of one configuration share" not in capsys.readouterr().out
+    told = json.loads((swept / "sweep.json").read_text())
+    first, second = told["runs"][:2]
+    assert first["settings"] == {**second["settings"], "seed": first["settings"]["seed"]}
+    nodes = {node["id"]: node for node in told["nodes"]}
+    trunk = {**nodes[first["node"]], "id": "trunk", "parent": None, "tokens": first["tokens"] // 4, "ends": []}
+    told["nodes"].insert(0, trunk)
+    for run in (first, second):
+        nodes[run["node"]].update(parent="trunk", tokens=run["tokens"] * 3 // 4)
+    (swept / "sweep.json").write_text(json.dumps(told))
+    assert main(["report", str(swept)]) == 0
+    assert "Seeds of one configuration share up to 25% of their training" in capsys.readouterr().out
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 

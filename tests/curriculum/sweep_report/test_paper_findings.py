@@ -133,6 +133,15 @@ def test_parameters_that_are_no_axis_have_to_agree():
     assert alone.difference.value == pytest.approx(-0.3)
 
 
+def test_instructions_as_a_part_of_the_images_are_compared_at_the_same_share():
+    """The paper's grid: 0, 20 and 100 % of the images' part, at 1 and 10 %; text alone has no partner."""
+    cases = [{"image_share": f"{i}%", "instruction_part": f"{n}%"} for i in (1, 10) for n in (0, 20, 100)]
+    one = analysis([{"image_share": "0%", "instruction_part": "0%"}, *cases], [0.9, 0.6, 0.5, 0.4, 0.7, 0.6, 0.5])
+    hurt = found(one)["instruction data in pre-training hurts"]
+    assert (hurt.pairs, hurt.difference.value) == (2, pytest.approx(0.15))
+    assert untried(one) == []
+
+
 def test_instruction_data_is_tried_where_it_takes_the_images_place():
     """The paper's sweep: shares sum to 10 %. The image share is no finding of its own there."""
     cases = [{"instruction_share": f"{n}%", "image_share": f"{10 - n}%"} for n in (0, 1, 5, 10)]
