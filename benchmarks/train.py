@@ -38,7 +38,7 @@ import torch  # noqa: E402
 from benchmarks.windows import ALL, Windows, tokenizer_of  # noqa: E402
 from schemas.manifest import ImageGeometry  # noqa: E402
 from schemas.schedule import Schedule  # noqa: E402
-from train.config.decoder_config import SIZES, DecoderConfig, padded_vocabulary  # noqa: E402
+from train.config.decoder_config import SIZES, DecoderConfig  # noqa: E402
 from train.config.encoder_config import EncoderConfig  # noqa: E402
 from train.loader.rows.batch import Batch  # noqa: E402
 from train.loader.rows.collate import collate  # noqa: E402
@@ -70,7 +70,7 @@ class Setting:
 
     @property
     def vocabulary(self) -> int:
-        return padded_vocabulary(self.tokenizer.image_id + 1)
+        return self.tokenizer.embedding_rows
 
     def batch(self, *, images: bool) -> Batch:
         """Random rows of documents of about 200 tokens; with `images`, that share of rows holds as many as fit."""

@@ -35,7 +35,7 @@ from schemas import run_log  # noqa: E402
 from schemas.manifest import ImageGeometry  # noqa: E402
 from schemas.phases import Source  # noqa: E402
 from schemas.schedule import Schedule  # noqa: E402
-from train.config.decoder_config import SIZES, padded_vocabulary  # noqa: E402
+from train.config.decoder_config import SIZES  # noqa: E402
 from train.config.run_config import RunConfig  # noqa: E402
 from train.models.cost import H100_BF16, training_flops  # noqa: E402
 
@@ -120,7 +120,7 @@ def one(args: argparse.Namespace, folder: Path, sources: list[Source], windows: 
     steps = list(run_log.steps(out / "metrics.jsonl"))[WARM:]
     seconds = statistics.median(step.seconds for step in steps)
     tokens, images = args.rows * args.length, statistics.mean(step.images for step in steps)
-    work = tokens * training_flops(SIZES[args.size], padded_vocabulary(windows.tokenizer.image_id + 1), args.length)
+    work = tokens * training_flops(SIZES[args.size], windows.tokenizer.embedding_rows, args.length)
     encoding = images * encoder_flops(ENCODERS[args.encoder], GEOMETRIES[args.encoder], trained=not args.frozen)
     gpu = torch.cuda.is_available()
     cells = [

@@ -29,7 +29,7 @@ from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.mds.layout import Layout
 from dataprep.storage import files
-from schemas.manifest import Manifest, ShardReceipt, TokenizerIdentity
+from schemas.manifest import Manifest, ShardReceipt
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _shard(root: str, manifest: Manifest, shard: ShardReceipt, entry: ShardEntry
         for ids in read.fixed_column(raw, entry, "tokens"):
             if ids.shape[1] != manifest.seq_len:
                 return f"{uri}: samples of {ids.shape[1]} ids, the manifest says {manifest.seq_len}"
-            census += _count(ids, manifest.tokenizer)
+            census += _count(ids, manifest)
         if "image_lengths" in entry["column_names"]:
             census += Census(images=_check_images(raw, entry, manifest))
         return census
@@ -131,10 +131,13 @@ def _check_images(raw: bytes, entry: ShardEntry, manifest: Manifest) -> int:
     return found
 
 
-def _count(ids: npt.NDArray[Any], tokenizer: TokenizerIdentity) -> Census:
+def _count(ids: npt.NDArray[Any], manifest: Manifest) -> Census:
+    tokenizer, turns = manifest.tokenizer, manifest.conversation
     special = (tokenizer.end_of_text_id, tokenizer.pad_id, tokenizer.image_id)
     end, pad, image = (int(np.count_nonzero(ids == one)) for one in special)
     beyond = int(np.count_nonzero(ids >= tokenizer.vocabulary_size))
+    if turns is not None and (turns.end_of_turn_id or 0) >= tokenizer.vocabulary_size:
+        beyond -= int(np.count_nonzero(ids == turns.end_of_turn_id))
     return Census(end, pad, image, beyond - image)
 
 

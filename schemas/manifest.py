@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from common.errors import InputError
+from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.strict_model import Strict
 
 MANIFEST_NAME = "manifest.json"
@@ -32,6 +33,11 @@ class TokenizerIdentity(Strict):
     pad_id: int = Field(ge=0)
     image_id: int = Field(ge=0)
     """Placeholder id for one image token: the first id after the vocabulary, so no text can ever produce it."""
+
+    @property
+    def embedding_rows(self) -> int:
+        """Rows of a model's embedding: every id has one, rounded up to 64, which tensor cores and AVX alike want."""
+        return -(-(self.image_id + 1) // 64) * 64
 
 
 Fit = Literal["stretch", "pad"]
@@ -152,6 +158,8 @@ class Manifest(Strict):
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None = None
     """None for text: it fits any encoder."""
+    conversation: ConversationFormat | None = None
+    """How conversations are written; None for other kinds, and in datasets that were made before version 2."""
     rows: Rows
     inputs: list[InputFile]
     shards: list[ShardReceipt]
@@ -162,6 +170,11 @@ class Manifest(Strict):
     """What a user should know and no error told: a slower tokenizer that took over, settings without effect."""
     removals: list[Removal] = []
     """Takedowns in order. Samples keep their numbers, so schedules stay valid: `plan` names them as before."""
+
+    @property
+    def conversation_format(self) -> ConversationFormat | None:
+        """How conversations are written; None for other kinds."""
+        return (self.conversation or VERSION_1) if self.kind == "conversations" else None
 
     @property
     def content(self) -> str:

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from common import atomic_files
 from common.errors import InputError
+from schemas.conversation_format import ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.order.history import past
 from schemas.order.lane_counts import LaneCounts
@@ -51,6 +52,8 @@ class Schedule(Strict):
     whole slices touch few shards. With more than one, the order depends on `global_batch` as compiled."""
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None = None
+    conversation: ConversationFormat | None = None
+    """How the sources' conversations are written; None without any, and for version 1."""
     sources: list[Source] = Field(min_length=1)
     phases: list[Phase] = Field(min_length=1)
     learning_rate: list[Piece] = Field(min_length=1)

@@ -19,6 +19,7 @@ from curriculum.compiler.step_points import positions
 from curriculum.compiler.units import Scale, UnfitError
 from curriculum.language.curriculum_file import Curriculum
 from curriculum.language.template import Document
+from schemas.conversation_format import VERSION_1
 from schemas.order.learning_rate import Piece
 from schemas.phases import Phase
 from schemas.schedule import Schedule
@@ -53,6 +54,7 @@ def compile_curriculum(document: Document, shelf: Shelf | None = None) -> Compil
     notes = [_note(one, first.seq_len) for one in layout.drained]
     notes += [f"phase '{curriculum.phases[number].name}' is not reached" for number in layout.dropped]
     placed = _end_on_a_step(context, layout.placed, notes)
+    unnamed = (None, VERSION_1)  # a schedule names the format as manifests do: version 1 goes without saying
     schedule = Schedule(
         seed=curriculum.seed,
         seq_len=first.seq_len,
@@ -60,6 +62,7 @@ def compile_curriculum(document: Document, shelf: Shelf | None = None) -> Compil
         lanes=_lanes(document, curriculum),
         tokenizer=first.tokenizer,
         geometry=next((dataset.geometry for dataset in datasets.values() if dataset.geometry), None),
+        conversation=next((one.conversation for one in datasets.values() if one.conversation not in unnamed), None),
         sources=[
             datasets[name].source.model_copy(update={"name": name, "path": spec.path})
             for name, spec in curriculum.sources.items()

@@ -14,6 +14,7 @@ from pathlib import Path
 from common.errors import InputError
 from curriculum.language.curriculum_file import Curriculum
 from curriculum.language.template import Document
+from schemas.conversation_format import ConversationFormat
 from schemas.manifest import MANIFEST_NAME, ImageGeometry, Manifest, TokenizerIdentity
 from schemas.phases import Source
 
@@ -27,6 +28,7 @@ class Dataset:
     seq_len: int
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None
+    conversation: ConversationFormat | None
     images: int
     manifest_digest: str
     """sha256 of `manifest.json`."""
@@ -88,7 +90,15 @@ def _read(place: str, path: str) -> Dataset:
         tokens=manifest.tokens,
     )
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    return Dataset(source, manifest.seq_len, manifest.tokenizer, manifest.geometry, manifest.images, digest)
+    return Dataset(
+        source,
+        manifest.seq_len,
+        manifest.tokenizer,
+        manifest.geometry,
+        manifest.conversation_format,
+        manifest.images,
+        digest,
+    )
 
 
 def _refuse_disagreement(name: str, found: dict[str, Dataset], document: Document) -> None:
@@ -100,6 +110,7 @@ def _refuse_disagreement(name: str, found: dict[str, Dataset], document: Documen
             ("special ids", _ids(this.tokenizer), _ids(other.tokenizer), "prepare both with the same special ids"),
             ("sequence length", this.seq_len, other.seq_len, "pack both with the same seq_len"),
             ("image geometry", this.geometry, other.geometry, "pack both for the same encoder"),
+            ("conversation format", this.conversation, other.conversation, "make the older one anew"),
         ]
         for what, mine, theirs, remedy in pairs:
             if mine != theirs and mine is not None and theirs is not None:

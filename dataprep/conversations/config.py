@@ -20,6 +20,9 @@ class ConversationsJob(MultimodalJob):
     """Directory that the rows' image paths are relative to."""
     rows_per_task: int = Field(default=5000, ge=1)
     """Rows that a task packs."""
+    end_of_turn: str | None = None
+    """Special token that closes every answer; by default the tokenizer's own (`<|im_end|>`, `<|eot_id|>`, ...), else a
+    new one, `<end_of_turn>`, whose id follows the image placeholder's."""
     text_only: bool = False
     """Check the images, then leave them out: the same conversations for a text-only baseline."""
 

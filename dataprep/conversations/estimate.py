@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.end_of_turn import task_spec
 from dataprep.conversations.json_array import spans
 from dataprep.conversations.task import conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
-from dataprep.image_text import settings
 from dataprep.image_text.forecast import Sample, lines
 from dataprep.storage import files, globs
 
@@ -23,7 +23,7 @@ def describe(job: ConversationsJob) -> str:
         InputError: a missing or damaged input, or an unusable tokenizer.
     """
     paths = globs.expand(job.inputs)
-    spec = settings.task_spec(job, masked=True)
+    spec = task_spec(job)
     cut = []
     for path in paths:
         with files.open_input(path) as stream:

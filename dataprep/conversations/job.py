@@ -9,12 +9,12 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.end_of_turn import task_spec
 from dataprep.conversations.json_array import Span, spans
 from dataprep.conversations.task import work
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Task
-from dataprep.image_text import settings
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.run import Outcome, run_job, summary
 from dataprep.storage import files, globs
@@ -32,7 +32,7 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     paths = globs.expand(job.inputs)
     inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
     banned = describe_inputs(spark, globs.expand(job.banned.uids))
-    spec = replace(settings.task_spec(job, masked=True), ban=Ban.of({"banned_uid": banned}, []))
+    spec = replace(task_spec(job), ban=Ban.of({"banned_uid": banned}, []))
     tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
     return run_job(
         spark, job, "conversations", [*inputs, *banned], spec, tasks, functools.partial(work, spec=spec), progress
@@ -49,12 +49,13 @@ def _spans(paths: list[str], rows: int) -> Iterator[tuple[str, Span]]:
 def describe(job: ConversationsJob) -> str:
     """What a run would do. Raises InputError for missing or damaged inputs, or an unusable tokenizer."""
     paths = globs.expand(job.inputs)
-    spec = settings.task_spec(job, masked=True)
+    spec = task_spec(job)
     tasks = sum(1 for _ in _spans(paths, job.rows_per_task))
     return (
         f"conversations: {len(paths):,} files in {tasks:,} tasks -> {job.out}\n"
         f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; images below {job.image_root}\n"
-        f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}"
+        f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}\n"
+        f"conversations in {spec.conversation}"
     )
 
 

@@ -112,14 +112,16 @@ def conversation_items(
     encoded, warnings = encode_all(spec, [text for one in segments for text, _ in one])
     ids, items = iter(encoded), list[Item[Picture]]()
     dtype, identity = spec.windows.dtype, spec.tokenizer.identity
-    end = np.array([identity.end_of_text_id], dtype)
+    assert spec.conversation is not None
+    end, end_of_turn = (np.array([one], dtype) for one in (identity.end_of_text_id, spec.conversation.end_of_turn_id))
     for (found, row_id, pictures), parts in zip(good, segments, strict=True):
         visual = len(found.images) * spec.image_tokens
         pieces: list[Any] = [np.full(visual, identity.image_id, dtype)]
         masks: list[Any] = [np.zeros(visual, np.uint8)]
-        for _, bears_loss in parts:
-            pieces.append(next(ids))
-            masks.append(np.full(len(pieces[-1]), bears_loss, np.uint8))
+        for _, is_answer in parts:
+            encoded_part = next(ids)
+            pieces += [encoded_part, end_of_turn] if is_answer else [encoded_part]
+            masks.append(np.full(len(encoded_part) + is_answer, is_answer, np.uint8))
         tokens, mask = np.concatenate([*pieces, end]), np.concatenate([*masks, np.ones(1, np.uint8)])
         if len(tokens) > spec.windows.seq_len:
             refused.add(

@@ -1,10 +1,9 @@
-r"""A conversation's text, exactly: which characters, which of them bear loss, and where the images stand.
-
-    [image]USER: {question}\nASSISTANT: {answer}\nUSER: {question}\nASSISTANT: {answer}<end of text>
+"""Turns a row into questions and answers, and these into texts in the format of `schemas.conversation_format`.
 
 The image block stands before everything, whether the marker `<image>` was written before or after the first question.
-Loss is borne by " {answer}" and by what closes it: the line break, or the end of text after the last answer. Prompt and
-answer are encoded apart, so that the ids of a prompt are those that evaluation gives the model.
+Loss is borne by " {answer}", by the end of turn that closes it, and by the end of text after the last one, where a
+program stops that knows no end of turn. Prompt and answer are encoded apart, so that the ids of a prompt are those that
+evaluation gives the model.
 
 A row that breaks the format's rules is rejected with a reason; nothing is repaired by guessing, but for the leading
 non-human turn that LLaVA's own reader drops.
@@ -18,12 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dataprep.engine.rejects import RejectError
+from schemas.conversation_format import answer, prompt
 
 MARKER = "<image>"
-PROMPT = "USER: {question}\nASSISTANT:"
-ANSWER = " {answer}"
-BETWEEN = "\n"
-"""Closes every answer but the last, which the end-of-text id closes."""
 _LEADING = re.compile(rf"(?:\s*{MARKER})+\s*")
 _TRAILING = re.compile(rf"\s*(?:{MARKER[::-1]}\s*)+")
 """Of the reversed text: searching for it from the front takes the square of a long run of blanks."""
@@ -43,13 +39,9 @@ class Conversation:
 
     @property
     def segments(self) -> list[tuple[str, bool]]:
-        """Text after the image block, as (text, whether it bears loss); each is encoded by itself."""
-        found: list[tuple[str, bool]] = []
-        for question, answer in self.rounds:
-            if found:
-                found.append((BETWEEN, True))
-            found += [(PROMPT.format(question=question), False), (ANSWER.format(answer=answer), True)]
-        return found
+        """Prompts and answers after the image block, as (text, whether it is an answer); each is encoded by itself."""
+        texts = [((prompt(asked), False), (answer(said), True)) for asked, said in self.rounds]
+        return [one for pair in texts for one in pair]
 
 
 def conversation(row: Any, name: str) -> Conversation:

@@ -46,6 +46,7 @@ def build_manifest(
         images=sum(receipt["images"] for receipt in receipts),
         tokenizer=spec.tokenizer.identity,
         geometry=job.geometry.resolved(),
+        conversation=spec.conversation,
         rows=Rows(
             read=sum(receipt["rows"] for receipt in receipts),
             written=sum(receipt["written"] for receipt in receipts),

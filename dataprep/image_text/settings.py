@@ -17,6 +17,7 @@ from dataprep.images.inspect import ImageLimits
 from dataprep.tokens import encoder
 from dataprep.tokens import tokenizer as tokenizers
 from dataprep.tokens.tokenizer import TokenizerSpec
+from schemas.conversation_format import ConversationFormat
 from schemas.manifest import STRETCH, Fit, ImageGeometry, without_default
 from schemas.strict_model import Strict
 
@@ -95,6 +96,8 @@ class TaskSpec:
     windows: WindowSpec
     image_tokens: int
     """Placeholders for an image."""
+    conversation: ConversationFormat | None = None
+    """How conversations are written; None for pairs."""
     ban: Ban = field(default_factory=Ban)
     """Rows that must not get in."""
 

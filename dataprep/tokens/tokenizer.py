@@ -58,8 +58,8 @@ def load(path: str, *, end_of_text: str | int = END_OF_TEXT, pad: str | int = PA
         vocabulary = _vocabulary(parsed)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
         raise InputError("not a Hugging Face tokenizer.json", file=uri, remedy="name one, or its directory") from None
-    special = {token["content"]: int(token["id"]) for token in parsed.get("added_tokens") or [] if token.get("special")}
-    ids = {role: _special_id(role, text, special, vocabulary, uri) for role, text in _roles(end_of_text, pad)}
+    special = _special(parsed)
+    ids = {role: special_id(role, text, special, vocabulary, uri) for role, text in _roles(end_of_text, pad)}
     if ids["end_of_text"] == ids["pad"]:
         raise InputError(
             f"pad and end of text are the same token {pad!r}",
@@ -82,6 +82,16 @@ def _roles(end_of_text: str | int, pad: str | int) -> tuple[tuple[str, str | int
     return ("end_of_text", end_of_text), ("pad", pad)
 
 
+def vocabularies(spec: TokenizerSpec) -> tuple[dict[str, int], dict[str, int]]:
+    """Ids of the special tokens, and of all tokens, by text."""
+    parsed = orjson.loads(spec.json)
+    return _special(parsed), _vocabulary(parsed)
+
+
+def _special(parsed: dict[str, Any]) -> dict[str, int]:
+    return {token["content"]: int(token["id"]) for token in parsed.get("added_tokens") or [] if token.get("special")}
+
+
 def _vocabulary(parsed: dict[str, Any]) -> dict[str, int]:
     """Id by token text, added tokens included."""
     entries = parsed["model"]["vocab"]
@@ -90,7 +100,7 @@ def _vocabulary(parsed: dict[str, Any]) -> dict[str, int]:
     return {**entries, **{token["content"]: int(token["id"]) for token in parsed.get("added_tokens") or []}}
 
 
-def _special_id(role: str, named: str | int, special: dict[str, int], vocabulary: dict[str, int], uri: str) -> int:
+def special_id(role: str, named: str | int, special: dict[str, int], vocabulary: dict[str, int], uri: str) -> int:
     """The id of the token that a setting names. Only a special token will do: text can never produce one."""
     text = next((text for text, id in vocabulary.items() if id == named), None) if isinstance(named, int) else named
     if text in special:

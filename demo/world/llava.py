@@ -20,6 +20,7 @@ from demo.world.captions import inventory, relation
 from demo.world.render import encode, render
 from demo.world.scene import Layout, draw, stream
 from demo.world.world import Defect, DefectKind, Fate
+from schemas.conversation_format import ANSWER, PROMPT
 
 MARKER = "<image>"
 _TEXT_ONLY_SHARE = 0.06
@@ -93,8 +94,9 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
 def prompts(root: Path) -> list[str]:
     """The conversations of `root` as a trainer spells them out, for the tokenizer to learn the speakers' names from."""
     rows = json.loads((root / "conversations" / "llava.json").read_text(encoding="utf-8"))
-    speakers = {"human": "USER", "gpt": "ASSISTANT"}
-    return ["\n".join(f"{speakers[turn['from']]}: {turn['value']}" for turn in row["conversations"]) for row in rows]
+    opening, header = PROMPT.split("{question}")
+    before = {"human": opening, "gpt": header.lstrip() + ANSWER.split("{answer}")[0]}
+    return ["\n".join(before[turn["from"]] + turn["value"] for turn in row["conversations"]) for row in rows]
 
 
 def _plant(number: int, seed: int) -> tuple[set[int], dict[int, DefectKind]]:

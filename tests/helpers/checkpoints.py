@@ -11,6 +11,7 @@ import torch
 from composer.core import Timestamp
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from schemas.conversation_format import ConversationFormat
 from schemas.manifest import STRETCH, Fit, TokenizerIdentity
 from schemas.schedule import Schedule
 from tests.helpers import synthetic
@@ -20,6 +21,8 @@ from train.models.build import build_model
 
 SHAPE = {"width": 128, "layers": 2, "heads": 4, "kv_heads": 2, "head_width": 32, "mlp_width": 192}
 PATCH = {"kind": "patch", "width": 32, "layers": 1, "heads": 2}
+TURNS = ConversationFormat(version=2, end_of_turn="<end_of_turn>", end_of_turn_id=259)
+"""The current format under `byte_tokenizer`."""
 FUSED = {"kind": "siglip_dino", "width": 32, "layers": 2, "heads": 2}
 SIGLIP = {"kind": "siglip", "width": 32, "layers": 2, "heads": 2}
 
@@ -43,14 +46,19 @@ def byte_schedule(folder: Path, **update: Any) -> Schedule:
 
 
 def checkpoint(
-    folder: Path, *, decoder: dict[str, Any] | None = None, encoder: dict[str, Any] | None = None, fit: Fit = STRETCH
+    folder: Path,
+    *,
+    decoder: dict[str, Any] | None = None,
+    encoder: dict[str, Any] | None = None,
+    fit: Fit = STRETCH,
+    conversation: ConversationFormat | None = None,
 ) -> Path:
     """A checkpoint at position 8 in `folder`/out, with weights large enough that every term matters.
 
-    Without an encoder the model has no image side.
+    Without an encoder the model has no image side; without a format its conversations are of version 1.
     """
     geometry = synthetic.GEOMETRY.model_copy(update={"fit": fit}) if encoder else None
-    schedule = byte_schedule(folder, geometry=geometry)
+    schedule = byte_schedule(folder, geometry=geometry, conversation=conversation)
     schedule.save(folder / "schedule.json")
     model_section = {"decoder": {**SHAPE, **(decoder or {})}, "encoder": encoder or {}}
     settings = {"schedule": folder / "schedule.json", "out": folder / "out", "model": model_section, "microbatch": 1}

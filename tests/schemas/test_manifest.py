@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common.errors import InputError
+from schemas.conversation_format import VERSION_1
 from schemas.manifest import ImageGeometry, Manifest
 
 SOUND: dict[str, Any] = {
@@ -33,6 +34,17 @@ def test_loads(tmp_path: Path) -> None:
     assert manifest.tokens.total == 12
     assert manifest.geometry is None
     assert Manifest.load_file(tmp_path / "manifest.json") == manifest
+
+
+def test_conversations_have_the_first_format_unless_they_name_another(tmp_path: Path) -> None:
+    assert load(tmp_path).conversation_format is None
+    assert load(tmp_path, kind="conversations").conversation_format == VERSION_1
+    turns = {"version": 2, "end_of_turn": "<end_of_turn>", "end_of_turn_id": 10}
+    named = load(tmp_path, kind="conversations", conversation=turns).conversation_format
+    assert named is not None
+    assert named.model_dump() == turns
+    with pytest.raises(InputError, match="version 2 names the token that ends a turn"):
+        load(tmp_path, kind="conversations", conversation={"version": 2})
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ class CheckpointStore:
             run=self._run,
             tokenizer=self._schedule.tokenizer,
             geometry=self._schedule.geometry,
+            conversation=self._schedule.conversation,
             towers=self._model.shapes,
         )
         target = self.folder / f"{position:015d}"

@@ -9,6 +9,7 @@ from composer.core import Timestamp
 from pydantic import ValidationError
 
 from common.errors import InputError
+from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.schedule import Schedule
 from schemas.strict_model import Strict
@@ -39,8 +40,15 @@ class Saved(Strict):
     run: RunConfig
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None
+    conversation: ConversationFormat | None = None
+    """How the schedule's conversations are written; None without any, and for version 1."""
     towers: dict[str, dict[str, Any]] = {}
     """Shapes of pre-trained image towers, so that their directories are not needed again; empty in older runs'."""
+
+    @property
+    def conversation_format(self) -> ConversationFormat:
+        """How to put a question to the model, and where its answer ends."""
+        return self.conversation or VERSION_1
 
     def decoder_only(self, run: RunConfig, schedule: Schedule) -> bool:
         """Whether `run` takes its image side from its own config: it has another one, and this one is untaught yet.

@@ -81,8 +81,3 @@ def decoder_of(size: str) -> DecoderConfig:
         return SIZES[size]
     except KeyError:
         raise InputError(f"no decoder size {size!r}", remedy=f"choose one of {', '.join(SIZES)}") from None
-
-
-def padded_vocabulary(ids: int, multiple: int = 64) -> int:
-    """Embedding rows for `ids` ids: rounded up to `multiple`, which tensor cores and AVX alike want."""
-    return -(-ids // multiple) * multiple

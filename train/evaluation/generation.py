@@ -2,8 +2,8 @@
 
 A batch holds prompts of one length only, so there is no padding: a row is computed as it would be alone, and what it
 says depends on no neighbour. Nor does it on how many there are: BLAS takes other kernels, with other roundings, for a
-step of one to three rows than for more (measured), so small batches are filled up with copies. An answer ends with the
-end-of-text id, with a line break (which closes an answer in the conversation template), or at the task's limit.
+step of one to three rows than for more (measured), so small batches are filled up with copies. An answer ends where
+the conversation format says (an id, or a line break in version 1), or at the task's limit.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def batches(stems: Sequence[Stem], size: int) -> Iterator[list[Stem]]:
 
 def answer(subject: Subject, batch: Sequence[Stem], pixels: Pixels, max_tokens: int) -> list[str]:
     """The model's answers to stems of equal length, without surrounding blanks."""
-    texts = continued(subject, batch, pixels, max_tokens, ("\n",), stripped=True)
+    texts = continued(subject, batch, pixels, max_tokens, subject.conversation.stops, stripped=True)
     return [text.strip() for text in texts]
 
 
@@ -61,7 +61,10 @@ def continued(
     *,
     stripped: bool = False,
 ) -> list[str]:
-    """What the model goes on with, up to the first of the texts `stops`; `stripped`: blanks before it do not count."""
+    """What the model goes on with, up to an id that ends an answer or the first of the texts `stops`.
+
+    With `stripped`, blanks at the start do not count as stops.
+    """
 
     def text(ids: list[int]) -> str:
         said = _decoded(subject, ids)
@@ -71,7 +74,7 @@ def continued(
     ids_BL = torch.tensor([stem.ids for stem in rows])
     shown = [pixels(stem.item) for stem in batch]
     images = torch.from_numpy(np.concatenate([*shown, *[shown[-1]] * (LEAST - len(batch))]))
-    end = subject.identity.end_of_text_id
+    ends = subject.conversation.ends(subject.identity.end_of_text_id)
     said: list[list[int]] = [[] for _ in batch]
     open_ = [True] * len(batch)
     inputs = subject.inputs(ids_BL, images)
@@ -81,9 +84,9 @@ def continued(
         past = out.past_key_values
         next_B = out.logits[:, -1].float().argmax(-1)
         for row, token in enumerate(next_B.tolist()[: len(batch)]):
-            if open_[row] and token != end:
+            if open_[row] and token not in ends:
                 said[row].append(token)
-            open_[row] = open_[row] and token != end and not any(stop in text(said[row]) for stop in stops)
+            open_[row] = open_[row] and token not in ends and not any(stop in text(said[row]) for stop in stops)
         if not any(open_):
             break
         inputs = {"input_ids": next_B[:, None]}

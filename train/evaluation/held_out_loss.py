@@ -34,7 +34,7 @@ def held_out_loss(
     """
     loaded = load(path)
     saved = loaded.saved
-    held_out = HeldOut(dataset, saved.tokenizer, saved.geometry, limit=limit)
+    held_out = HeldOut(dataset, saved.tokenizer, saved.geometry, conversation=saved.conversation, limit=limit)
     task = f"loss-{name}"
     files = {name: digest(dataset / "manifest.json")}
     model_digest = weights_digest(loaded.path, "model")

@@ -1,4 +1,4 @@
-"""Questions as the model met them in fine-tuning: image block, "USER: ...", "ASSISTANT:", then the answer.
+"""Encodes questions as the model met them in fine-tuning (`schemas.conversation_format`).
 
 Prompt and answer are encoded apart, as dataprep encodes them, so no token ever straddles the two; and text that spells
 a special token stays text.
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
+from schemas.conversation_format import answer, prompt
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from train.evaluation.questions import Question
 from train.tokenizer_check import checked_tokenizer
@@ -44,11 +45,11 @@ class PromptEncoder:
 
     def stem(self, question: str, image: bool) -> list[int]:
         """Everything before the answer."""
-        return [*(self._image_block if image else []), *self.text(f"USER: {question}\nASSISTANT:")]
+        return [*(self._image_block if image else []), *self.text(prompt(question))]
 
     def choices(self, index: int, stem: list[int], choices: tuple[str, ...]) -> list[Prompt]:
         """A prompt for each choice of question number `index`."""
-        answers = [self.text(f" {choice}") for choice in choices]
+        answers = [self.text(answer(choice)) for choice in choices]
         return [Prompt(index, number, stem + ids, len(ids)) for number, ids in enumerate(answers)]
 
     def prompts(self, index: int, question: Question) -> list[Prompt]:

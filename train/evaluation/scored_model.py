@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, LlavaForConditionalGeneration, PreTrainedModel
 
 from common.errors import InputError
+from schemas.conversation_format import ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.results import Model
 from train.evaluation.official_files import digest
@@ -33,9 +34,14 @@ class Subject:
     """A loaded model, its prompts and its identity."""
 
     def __init__(
-        self, model: PreTrainedModel, told: Model, geometry: ImageGeometry | None, tokenizer: Tokenizer
+        self,
+        model: PreTrainedModel,
+        told: Model,
+        geometry: ImageGeometry | None,
+        conversation: ConversationFormat,
+        tokenizer: Tokenizer,
     ) -> None:
-        self.told, self.geometry, self.tokenizer = told, geometry, tokenizer
+        self.told, self.geometry, self.conversation, self.tokenizer = told, geometry, conversation, tokenizer
         self.identity: TokenizerIdentity = told.tokenizer
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model: Any = model.to(self.device).eval()  # type: ignore[arg-type]
@@ -86,7 +92,7 @@ def open_subject(path: Path, tokenizer: Path | None = None) -> Subject:
         architecture=type(model).__name__,
         tokenizer=saved.tokenizer,
     )
-    return Subject(model, told, saved.geometry, _literal(file))
+    return Subject(model, told, saved.geometry, saved.conversation_format, _literal(file))
 
 
 def _exported(path: Path) -> Subject:
@@ -115,7 +121,7 @@ def _exported(path: Path) -> Subject:
         architecture=said.architecture,
         tokenizer=said.tokenizer,
     )
-    return Subject(model, told, said.geometry, _literal(path / "tokenizer.json"))
+    return Subject(model, told, said.geometry, said.conversation, _literal(path / "tokenizer.json"))
 
 
 def _literal(file: Path) -> Tokenizer:

@@ -12,6 +12,7 @@ from torch import nn
 
 from common import atomic_files
 from common.errors import InputError
+from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.strict_model import Strict
 from train.export import modeling_switchpoint
@@ -41,6 +42,8 @@ class Exported(Strict):
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None
     """None for a model without an image side."""
+    conversation: ConversationFormat = VERSION_1
+    """How to put a question, and where the answer ends."""
     packages: dict[str, str]
 
 
@@ -68,9 +71,12 @@ def export(
         dtype=dtype,
         tokenizer=saved.tokenizer,
         geometry=geometry,
+        conversation=saved.conversation_format,
         packages={name: version(name) for name in ("torch", "transformers")},
     )
-    text = hf_tokenizer(file, saved.tokenizer, sequence_length(loaded), images=geometry is not None)
+    text = hf_tokenizer(
+        file, saved.tokenizer, saved.conversation_format, sequence_length(loaded), images=geometry is not None
+    )
     with atomic_files.new_directory(out) as partial:
         if is_remote:  # or transformers 4 writes Llava's old names, which version 5 maps back for Llava alone
             model._checkpoint_conversion_mapping = {}

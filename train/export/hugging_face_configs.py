@@ -12,7 +12,7 @@ from typing import Any
 from transformers import LlamaConfig, LlavaConfig, PretrainedConfig, Qwen3Config
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
-from train.config.decoder_config import DecoderConfig, padded_vocabulary
+from train.config.decoder_config import DecoderConfig
 from train.models.vlm import VisionLanguageModel
 
 FAMILIES: dict[str, type[PretrainedConfig]] = {"llama": LlamaConfig, "qwen3": Qwen3Config}
@@ -20,10 +20,12 @@ ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 REMOTE_MODULE = "modeling_switchpoint"
 
 
-def text_config(decoder: DecoderConfig, tokenizer: TokenizerIdentity, max_length: int) -> PretrainedConfig:
-    """The decoder alone; `max_length` (tokens) is the training sequence's, for the record."""
+def text_config(
+    decoder: DecoderConfig, tokenizer: TokenizerIdentity, ends: list[int], max_length: int
+) -> PretrainedConfig:
+    """The decoder alone. `ends` are the ids that end an answer; `max_length` is the training sequence's, in tokens."""
     return FAMILIES[decoder.family](
-        vocab_size=padded_vocabulary(tokenizer.image_id + 1),
+        vocab_size=tokenizer.embedding_rows,
         hidden_size=decoder.width,
         intermediate_size=decoder.mlp_width,
         num_hidden_layers=decoder.layers,
@@ -37,15 +39,17 @@ def text_config(decoder: DecoderConfig, tokenizer: TokenizerIdentity, max_length
         tie_word_embeddings=decoder.tied,
         attention_bias=False,
         bos_token_id=None,
-        eos_token_id=tokenizer.end_of_text_id,
+        eos_token_id=ends,  # type: ignore[arg-type]  # declared as one id, used as a list everywhere
         pad_token_id=tokenizer.pad_id,
         architectures=[ARCHITECTURES[decoder.family]],  # vLLM wants it in a `text_config` too
     )
 
 
-def model_config(model: VisionLanguageModel, tokenizer: TokenizerIdentity, max_length: int) -> PretrainedConfig:
+def model_config(
+    model: VisionLanguageModel, tokenizer: TokenizerIdentity, ends: list[int], max_length: int
+) -> PretrainedConfig:
     """The config of the whole `model`, image side included where there is one."""
-    text = text_config(model.decoder.config, tokenizer, max_length)
+    text = text_config(model.decoder.config, tokenizer, ends, max_length)
     if model.encoder is None or model.geometry is None:
         return text
     common: dict[str, Any] = {
@@ -57,7 +61,7 @@ def model_config(model: VisionLanguageModel, tokenizer: TokenizerIdentity, max_l
         "vision_feature_select_strategy": "full",
         "tie_word_embeddings": model.decoder.config.tied,
         "bos_token_id": None,
-        "eos_token_id": tokenizer.end_of_text_id,
+        "eos_token_id": ends,
         "pad_token_id": tokenizer.pad_id,
     }
     from train.models.towers import SiglipDinoEncoder, SiglipEncoder

@@ -51,17 +51,16 @@ def hugging_face(loaded: Loaded, *, decoder_only: bool = False) -> PreTrainedMod
     """The same function as a transformers model: equal logits, to the bit in fp32."""
     saved, ours = loaded.saved, loaded.model
     length = sequence_length(loaded)
+    ends = saved.conversation_format.ends(saved.tokenizer.end_of_text_id)
     text_only = decoder_only or ours.encoder is None
     config = (
-        text_config(ours.decoder.config, saved.tokenizer, length)
+        text_config(ours.decoder.config, saved.tokenizer, ends, length)
         if text_only
-        else model_config(ours, saved.tokenizer, length)
+        else model_config(ours, saved.tokenizer, ends, length)
     )
     model = _empty(config)
     fill(model, renamed(ours, decoder_only=text_only))
-    model.generation_config = GenerationConfig(
-        eos_token_id=saved.tokenizer.end_of_text_id, pad_token_id=saved.tokenizer.pad_id, do_sample=False
-    )
+    model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=saved.tokenizer.pad_id, do_sample=False)
     return model.eval()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import InputError
+from schemas.conversation_format import ConversationFormat
 from schemas.manifest import ImageGeometry, Manifest, TokenizerIdentity
 from schemas.phases import Source
 from train.loader.cache.download import Patience
@@ -30,10 +31,11 @@ class HeldOut:
     """The first `limit` rows (None: all) of the dataset at `path`, dealt to ranks in turn.
 
     Args:
+        conversation: the format that conversations must have; None: any.
         seq_len: what its rows must have; None: whatever they have.
 
     Raises:
-        InputError: no dataset, or one of another tokenizer, length or image geometry.
+        InputError: no dataset, or one of another tokenizer, length, image geometry or conversation format.
     """
 
     def __init__(
@@ -42,14 +44,17 @@ class HeldOut:
         tokenizer: TokenizerIdentity,
         geometry: ImageGeometry | None,
         *,
+        conversation: ConversationFormat | None = None,
         seq_len: int | None = None,
         limit: int | None = None,
     ) -> None:
         manifest = Manifest.load(path)
+        written = manifest.conversation_format
         for what, here, wanted in (
             ("tokenizer", manifest.tokenizer, tokenizer),
             ("seq_len", manifest.seq_len, seq_len or manifest.seq_len),
             ("geometry", manifest.geometry or geometry, geometry),
+            ("conversation format", written or conversation, conversation or written),
         ):
             if here != wanted:
                 raise InputError(f"{what} of the held-out data is not the model's", file=path, remedy=_REMEDY)

@@ -16,7 +16,7 @@ from composer.models import ComposerModel
 from torch import Tensor, nn
 
 from schemas.manifest import ImageGeometry, TokenizerIdentity
-from train.config.decoder_config import DecoderConfig, padded_vocabulary
+from train.config.decoder_config import DecoderConfig
 from train.config.encoder_config import EncoderConfig
 from train.config.model_config import ModelConfig
 from train.loader.rows.batch import Batch
@@ -71,7 +71,7 @@ class VisionLanguageModel(ComposerModel):
         self.geometry = geometry
         self.lockstep = False
         """Whether ranks gather the image side's weights together: then it runs even where there is no image."""
-        self.decoder = Decoder(decoder, padded_vocabulary(tokenizer.image_id + 1))
+        self.decoder = Decoder(decoder, tokenizer.embedding_rows)
         self.encoder = None
         self.projector = None
         if geometry is not None:

@@ -147,7 +147,13 @@ def _held_out(
 ) -> list[Callback]:
     if run.evaluation is None:
         return []
-    terms = partial(HeldOut, tokenizer=schedule.tokenizer, geometry=schedule.geometry, seq_len=schedule.seq_len)
+    terms = partial(
+        HeldOut,
+        tokenizer=schedule.tokenizer,
+        geometry=schedule.geometry,
+        conversation=schedule.conversation,
+        seq_len=schedule.seq_len,
+    )
     sources = {name: terms(path, limit=run.evaluation.rows) for name, path in run.evaluation.sources.items()}
     return [Evaluating(model, sources, schedule, record, run.out, rows=rows, last=last)]
 

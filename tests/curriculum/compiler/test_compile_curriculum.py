@@ -128,6 +128,21 @@ def test_disagreeing_datasets_are_refused(compiled: Compile, dataset: Callable[.
     assert "tokenizer differs: 'chat' has bbbbbbbbbbbb..." in refusal(compiled, HEAD + THREE)
 
 
+def test_a_schedule_names_the_format_of_its_conversations(compiled: Compile, dataset: Callable[..., Path]) -> None:
+    assert compiled(HEAD + THREE).schedule.conversation is None, "their manifests name none"
+    turns = {"version": 2, "end_of_turn": "<end_of_turn>", "end_of_turn_id": 1001}
+    dataset("chat", "conversations", 333, conversation=turns)
+    schedule = compiled(HEAD + THREE).schedule
+    assert schedule.conversation is not None
+    assert schedule.conversation.model_dump() == turns
+    dataset("pairs", "conversations", 1000)
+    said = refusal(compiled, HEAD + THREE)
+    assert (
+        "conversation format differs: 'chat' has version 2, turns end with '<end_of_turn>' (id 1001), 'pairs'" in said
+    )
+    assert "has version 1; make the older one anew" in said
+
+
 def test_a_source_that_stops_ends_the_run(compiled: Compile) -> None:
     text = (HEAD + THREE).replace("exhausted: repeat, max_passes: 4", "exhausted: stop").replace("0.85", "0.4")
     result = compiled(text.replace("pairs: 0.15", "pairs: 0.6"))

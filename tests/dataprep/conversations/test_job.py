@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.job import describe, run
+from schemas.conversation_format import IMAGE_TOKEN
 from schemas.manifest import Manifest
 
 Picture = Callable[..., bytes]
@@ -73,7 +74,11 @@ def test_a_stock_reader_gets_every_conversation_with_its_mask_and_picture(
 
     manifest = Manifest.load(dataset)
     identity = manifest.tokenizer
-    decode = tokenizers.Tokenizer.from_file(str(tokenizer_dir / "tokenizer.json")).decode
+    assert manifest.conversation is not None
+    assert manifest.conversation.end_of_turn_id == identity.image_id + 1
+    tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_dir / "tokenizer.json"))
+    tokenizer.add_special_tokens([IMAGE_TOKEN, str(manifest.conversation.end_of_turn)])
+    decode = tokenizer.decode
     found: dict[str, tuple[str, bytes]] = {}
     for row in StreamingDataset(local=str(dataset), batch_size=1, shuffle=False):
         ids, mask = row["tokens"].astype(int), row["loss_mask"].astype(bool)
@@ -96,13 +101,13 @@ def test_a_stock_reader_gets_every_conversation_with_its_mask_and_picture(
         assert not mask[start:].any()
     special = unicodedata.normalize("NFC", SPECIAL)
     expected = {
-        f"USER: What is {i}?\nASSISTANT: It is {i}.\nUSER: And?\nASSISTANT: {special}": (
-            f" It is {i}.\n {special}",
+        f"USER: What is {i}?\nASSISTANT: It is {i}.<end_of_turn>USER: And?\nASSISTANT: {special}<end_of_turn>": (
+            f" It is {i}.<end_of_turn> {special}<end_of_turn>",
             picture(i, ("JPEG", "PNG", "GIF", "WEBP")[i % 4]),
         )
         for i in range(40)
     }
-    expected |= {f"USER: Say {i}\nASSISTANT: {i}": (f" {i}", b"") for i in range(10)}
+    expected |= {f"USER: Say {i}\nASSISTANT: {i}<end_of_turn>": (f" {i}<end_of_turn>", b"") for i in range(10)}
     assert found == expected
 
 

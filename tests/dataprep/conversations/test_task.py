@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.end_of_turn import task_spec
 from dataprep.conversations.json_array import spans
 from dataprep.conversations.task import Picture, conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
-from dataprep.image_text.settings import TaskSpec, task_spec
+from dataprep.image_text.settings import TaskSpec
 from dataprep.image_text.write_windows import Item
 from dataprep.storage import files
+from schemas.conversation_format import END_OF_TURN, IMAGE_TOKEN
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=12)
 
@@ -35,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., byte
 def spec_of(folder: Path, tokenizer_dir: Path, **more: Any) -> TaskSpec:
     base = {"inputs": "x.json", "image_root": str(folder), "out": "unused", "tokenizer": str(tokenizer_dir)}
     shape = {"seq_len": 100, "geometry": {"size": 32, "patch": 16}}
-    return task_spec(ConversationsJob.model_validate({**base, **shape, **more}), masked=True)
+    return task_spec(ConversationsJob.model_validate({**base, **shape, **more}))
 
 
 def packed(folder: Path, rows: list[Any], spec: TaskSpec) -> tuple[list[Item[Picture]], Rejects]:
@@ -79,13 +81,15 @@ def test_exactly_the_answers_bear_loss(folder: Path, tokenizer_dir: Path) -> Non
     (item,), _ = packed(
         folder, [row(["<image>\nWhat?", "A dog.", "Sure?", "Yes <|endoftext|>"], image="good.jpg")], spec
     )
-    identity, decode = spec.tokenizer.identity, tokenizers.Tokenizer.from_file(f"{tokenizer_dir}/tokenizer.json").decode
+    identity, tokenizer = spec.tokenizer.identity, tokenizers.Tokenizer.from_file(f"{tokenizer_dir}/tokenizer.json")
+    tokenizer.add_special_tokens([IMAGE_TOKEN, END_OF_TURN])
+    decode = tokenizer.decode
     pairs = list(zip(item.ids.tolist(), item.mask.tolist(), strict=True))
     assert pairs[:4] == [(identity.image_id, 0)] * 4
     assert pairs[-1] == (identity.end_of_text_id, 1)
     learnt = decode([token for token, bears in pairs[4:-1] if bears], skip_special_tokens=False)
     shown = decode([token for token, bears in pairs[4:-1] if not bears], skip_special_tokens=False)
-    assert learnt == " A dog.\n Yes <|endoftext|>"
+    assert learnt == " A dog.<end_of_turn> Yes <|endoftext|><end_of_turn>"
     assert shown == "USER: What?\nASSISTANT:USER: Sure?\nASSISTANT:"
     assert identity.end_of_text_id not in [token for token, _ in pairs[:-1]], "text that spells it is text"
     assert item.counts == {"visual": 4, "text": len(pairs) - 4}

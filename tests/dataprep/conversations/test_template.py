@@ -37,10 +37,10 @@ def test_the_template_is_exact_and_answers_alone_bear_loss(rounds: list[tuple[st
     if marker:
         values[0] = marker + values[0] if marker[0] == "<" else values[0] + marker
     found = conversation(row(*values, image="a.jpg" if marker else None), "r")
-    expected = "\n".join(f"USER: {q.strip()}\nASSISTANT: {a.strip()}" for q, a in rounds)
+    expected = "".join(f"USER: {q.strip()}\nASSISTANT: {a.strip()}" for q, a in rounds)
     assert "".join(text for text, _ in found.segments) == expected
-    borne = "".join(text for text, bears in found.segments if bears)
-    assert borne == "\n".join(f" {a.strip()}" for _, a in rounds)
+    borne = [text for text, is_answer in found.segments if is_answer]
+    assert borne == [f" {a.strip()}" for _, a in rounds]
     assert found.images == (("a.jpg",) if marker else ())
 
 
@@ -49,7 +49,6 @@ def test_one_round_spelled_out() -> None:
     assert found.segments == [
         ("USER: What is it?\nASSISTANT:", False),
         (" A cat.", True),
-        ("\n", True),
         ("USER: Big?\nASSISTANT:", False),
         (" No.", True),
     ]

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.conversation_format import VERSION_1, ConversationFormat
 from tests.helpers.checkpoints import PATCH, checkpoint
 from train.evaluation.generation import LEAST, Stem, answer, batches, continued
 from train.evaluation.scored_model import Subject, open_subject
@@ -70,8 +71,9 @@ def logits(subject: Subject, part: list[Stem], pixels: np.ndarray) -> list[torch
 class Scripted:
     """A model that says `text`, a byte a step, then end-of-text (0)."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, conversation: ConversationFormat = VERSION_1) -> None:
         self.identity, self.tokenizer, self.ids = SimpleNamespace(end_of_text_id=0), self, [*text.encode(), 0]
+        self.conversation = conversation
 
     def inputs(self, ids, images):
         return {"input_ids": ids}
@@ -86,10 +88,16 @@ class Scripted:
         return SimpleNamespace(logits=logits, past_key_values=step + 1)
 
 
-def test_an_answer_is_one_line_and_other_texts_go_on_to_their_stop():
+def test_an_answer_of_version_1_is_one_line_and_other_texts_go_on_to_their_stop():
     """A worked solution has several lines, and its result stands in the last."""
     subject, said = Scripted(" \n2 + 3 = 5\nso: 5\n\nQ: next"), []
     for stops in (("\n\nQ:", "never"), (), ("5\n", "3")):
         said.append(continued(subject, [Stem(0, [1])], lambda _: np.empty((0, 3, 1, 1), np.uint8), 64, stops)[0])
     assert said == [" \n2 + 3 = 5\nso: 5", " \n2 + 3 = 5\nso: 5\n\nQ: next", " \n2 + "]
     assert answer(subject, [Stem(0, [1])], lambda _: np.empty((0, 3, 1, 1), np.uint8), 64) == ["2 + 3 = 5"]
+
+
+def test_an_answer_of_version_2_has_all_its_lines_and_ends_with_its_turn():
+    turns = ConversationFormat(version=2, end_of_turn="~", end_of_turn_id=ord("~"))
+    subject = Scripted(" 2 + 3\nso: 5\n~ and on", turns)
+    assert answer(subject, [Stem(0, [1])], lambda _: np.empty((0, 3, 1, 1), np.uint8), 64) == ["2 + 3\nso: 5"]

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
-from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
+from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, TURNS, checkpoint
 from tests.helpers.commands import ROOT
 from train.evaluation.generation import Stem, answer
-from train.evaluation.scored_model import open_subject
+from train.evaluation.scored_model import Subject, open_subject
 from train.export.export_folder import export
 from train.loader.rows.decode import decode_image
 from train.models.towers import normalise
@@ -27,14 +29,14 @@ STRANGER = ROOT / "tests/helpers/load_exports.py"
 QUESTIONS = ["a?", "what is this thing?", "b", "what?"]
 MAX_TOKENS = 12
 KINDS: dict[str, dict[str, Any]] = {
-    "llama": {"decoder": {"family": "llama"}},
-    "qwen3": {},
-    "qwen3-tied": {"decoder": {"tied": True}},
-    "siglip": {"encoder": SIGLIP},
-    "siglip-tied": {"encoder": SIGLIP, "decoder": {"tied": True}},
-    "patch": {"encoder": PATCH},
-    "patch-tied": {"encoder": PATCH, "decoder": {"tied": True}},
-    "fused": {"encoder": FUSED},
+    "llama": {"decoder": {"family": "llama"}, "conversation": TURNS},
+    "qwen3-version-1": {},
+    "qwen3-tied": {"decoder": {"tied": True}, "conversation": TURNS},
+    "siglip": {"encoder": SIGLIP, "conversation": TURNS},
+    "siglip-tied-version-1": {"encoder": SIGLIP, "decoder": {"tied": True}},
+    "patch": {"encoder": PATCH, "conversation": TURNS},
+    "patch-tied": {"encoder": PATCH, "decoder": {"tied": True}, "conversation": TURNS},
+    "fused": {"encoder": FUSED, "conversation": TURNS},
 }
 
 
@@ -58,7 +60,6 @@ def made(folder: Path, kind: str) -> dict[str, Any]:
     folder.mkdir()
     torch.manual_seed(5)
     out = checkpoint(folder, **KINDS[kind])
-    export(out, folder / "hf")
     subject = open_subject(out)
     pictures = [np.random.default_rng(seed).integers(0, 256, (24, 20, 3), np.uint8) for seed in range(len(QUESTIONS))]
     pixels = np.empty((len(QUESTIONS), 0, 3, 1, 1), np.uint8)
@@ -66,6 +67,10 @@ def made(folder: Path, kind: str) -> dict[str, Any]:
         pixels = np.stack([decode_image(_png(one), subject.geometry.size)[None] for one in pictures])
     encoder = subject.encoder(blind=subject.geometry is None)
     stems = [Stem(row, encoder.stem(question, subject.geometry is not None)) for row, question in enumerate(QUESTIONS)]
+    if subject.conversation.end_of_turn_id is not None:
+        _end_turns(out, subject, stems, pixels)
+        subject = open_subject(out)
+    export(out, folder / "hf")
     with torch.no_grad():
         logits = [
             subject.logits(torch.tensor([one.ids]), torch.from_numpy(pixels[one.item]))[0].tolist() for one in stems
@@ -81,6 +86,24 @@ def made(folder: Path, kind: str) -> dict[str, Any]:
     }
     (folder / "made.json").write_text(json.dumps(said))
     return said
+
+
+def _end_turns(out: Path, subject: Subject, stems: list[Stem], pixels: Any) -> None:
+    """Change the checkpoint so that it ends its turn where it would say a token that it says often."""
+    said = Counter[int]()
+    for stem in stems:
+        ids = torch.tensor([stem.ids])
+        for step in range(MAX_TOKENS):
+            with torch.no_grad():
+                top = subject.logits(ids, torch.from_numpy(pixels[stem.item]))[0, -1].argmax()
+            said[int(top)] += step > 0
+            ids = torch.cat((ids, top.view(1, 1)), dim=1)
+    (weights,) = out.glob("checkpoints/*/model.safetensors")
+    tensors = load_file(weights)
+    head = tensors.get("decoder.lm_head.weight", tensors["decoder.embed_tokens.weight"])
+    ((token, _),) = said.most_common(1)
+    head[subject.conversation.end_of_turn_id] = 1.5 * head[token]
+    save_file(tensors, weights)
 
 
 def _png(pixels: Any) -> bytes:
@@ -108,10 +131,14 @@ def check(mine: dict[str, Any], other: dict[str, Any]) -> None:
     assert other["ids"] == mine["ids"]
     for first, second in zip(mine["logits"], other["logits"], strict=True):
         assert (torch.tensor(first) - torch.tensor(second)).abs().max() < 1e-4
+    if len(other["eos"]) == 2:  # version 1 has no id that ends an answer
+        assert other["eos"] == [TURNS.end_of_turn_id, 0]
+        assert any(ids[-1] == TURNS.end_of_turn_id for ids in other["alone"])
+        assert [text.strip() for text in other["texts"]] == mine["texts"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stranger_gets_the_same_answers_alone_and_in_batches(
+def test_a_stranger_gets_the_same_answers_alone_and_in_batches_and_they_end(
     ours: dict[Path, dict[str, Any]], theirs: dict[str, Any], kind: str
 ) -> None:
     check({path.name: one for path, one in ours.items()}[kind], theirs["found"][kind])

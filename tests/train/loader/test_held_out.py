@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from common.errors import InputError
+from schemas.conversation_format import ConversationFormat
 from tests.helpers import synthetic
 from train.config.model_config import ModelConfig
 from train.loader.held_out import HeldOut
@@ -60,6 +61,10 @@ def test_what_does_not_fit_or_is_damaged_is_refused(tmp_path):
         HeldOut(path, *OURS, seq_len=64)
     with pytest.raises(InputError, match="geometry of the held-out data"):
         HeldOut(path, synthetic.TOKENIZER, None)
+    turns = ConversationFormat(version=2, end_of_turn="<end_of_turn>", end_of_turn_id=65)
+    HeldOut(path, *OURS, conversation=turns)
+    with pytest.raises(InputError, match="conversation format of the held-out data"):
+        HeldOut(synthetic.write(tmp_path, "conversations", 3), *OURS, conversation=turns)
     HeldOut(synthetic.write(tmp_path, "text", 3), synthetic.TOKENIZER, None, seq_len=synthetic.SEQ_LEN)
     with pytest.raises(InputError, match="not a finished dataset"):
         HeldOut(tmp_path / "none", *OURS)
