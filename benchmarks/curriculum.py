@@ -188,7 +188,7 @@ def write_paper_manifests(data: Path) -> None:
     """Manifests of the paper's datasets with all their shards: DCLM's 113,000, 78,000 of each billion pairs."""
     for name, tokens in (("dclm", 3_800_000_000_000), ("starcoder", 250_000_000_000), ("proofpile2", 55_000_000_000)):
         _manifest(data / name, "text", tokens, SHARD, None)
-    pairs = {"datacomp-dr": 10**9, "datacomp": 10**9, "datacomp-dr-12m": 10**7, "cc12m": 8 * 10**6,
+    pairs = {"datacomp-dr": 10**9, "datacomp": 10**9, "datacomp-dr-12m": 10**7, "cc12m": 11 * 10**6,
              "shutterstock": 10**7, "interleaved": 10**7}  # fmt: skip
     for vision, (patch, tokens) in {"siglip384": (14, 729), "patch16": (16, 576)}.items():
         geometry = {"size": 384, "patch": patch, "tokens": tokens}

@@ -14,7 +14,7 @@ CAPTION = 20
 """Ids of a caption and its end, about."""
 TEXTS = {"dclm": 3.8e12, "starcoder": 250e9, "proofpile2": 55e9}
 """Tokens."""
-PAIRS = {"datacomp-dr": 1.0e9, "datacomp-dr-12m": 10e6, "datacomp": 1.0e9, "cc12m": 8e6, "shutterstock": 10e6,
+PAIRS = {"datacomp-dr": 1.0e9, "datacomp-dr-12m": 10e6, "datacomp": 1.0e9, "cc12m": 11e6, "shutterstock": 10e6,
          "interleaved": 10e6}  # fmt: skip
 """Pairs whose images were still there (recipes/data)."""
 CHATS = 1.0e9

@@ -15,7 +15,8 @@ from curriculum.sweep.expand import Run, expand
 from curriculum.sweep.summary import with_sharing, without_sharing
 from curriculum.sweep.tree import tree
 from curriculum.views.supply import uses
-from schemas.schedule import Phase, Schedule
+from schemas.phases import Phase
+from schemas.schedule import Schedule
 from train.config.run_config import RunConfig
 
 PAPER = Path(__file__).parents[2] / "recipes" / "paper"
