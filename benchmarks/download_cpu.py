@@ -58,7 +58,7 @@ def main() -> None:
         "cpu_ms_an_image": {name: round(1000 * taken / options.images, 3) for name, taken in medians.items()},
         "ours_over_img2dataset": round(medians["ours"] / medians["img2dataset"], 3),
         "import_cpu_seconds": {
-            "ours": imported("from dataprep.download import engine, shard; engine._downloader()"),
+            "ours": imported("from dataprep.download import fetch_pool, shard; fetch_pool._downloader()"),
             "img2dataset": imported("import img2dataset"),
         },
         "peak_memory_mib": peak,

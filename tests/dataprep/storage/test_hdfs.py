@@ -226,7 +226,7 @@ def test_a_killed_publisher_leaves_its_rest_in_the_staging_area(hadoop: Hadoop, 
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from dataprep.storage import files\n"
-        "from dataprep.engine.tasks import Scratch\n"
+        "from dataprep.engine.task_workspace import Scratch\n"
         "files.CHUNK = 1000\n"
         "real = files._put\n"
         "def put(filesystem, path, chunks, temporary):\n"
