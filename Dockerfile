@@ -22,8 +22,9 @@ ENV VIRTUAL_ENV=/opt/venv \
 WORKDIR /opt/switchpoint
 # Packages first: they change less often than the code, and the layer is some GB.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY common/version.py common/
 RUN python3.12 -m venv "$VIRTUAL_ENV" \
-    && mkdir dataprep curriculum train schemas common demo \
+    && mkdir dataprep curriculum train schemas demo switchpoint \
     && pip install --no-cache-dir -c constraints.txt -e '.[spark,train]'
 
 COPY . .

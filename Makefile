@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 # HDFS servers for the soak tests, where `make hadoop` has fetched them; those tests skip themselves without.
 export SWITCHPOINT_HADOOP ?= $(if $(wildcard $(VENV)/hadoop/.ready),$(abspath $(VENV))/hadoop)
 
-.PHONY: help setup hadoop demo study test gpu soak lint format clean
+.PHONY: help setup hadoop demo study test quick gpu soak lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,8 +37,12 @@ demo: setup  ## raw data -> shards -> schedule -> trained model -> report, in WO
 study: setup  ## the paper's sweep in miniature; STUDY=study-run; STUDY_ARGS="--sweep recipes/study/sweeps/reduced.yaml" is smaller
 	@python -m demo.study $(STUDY) $(STUDY_ARGS)
 
-test: setup  ## the tests, on two workers; ARGS="-k name" narrows
-	@python -m pytest --numprocesses 2 --dist loadfile -m "not soak" $(ARGS)
+test: setup  ## the tests, on two workers; PKG=curriculum takes one package's, ARGS="-k name" narrows
+	@python -m pytest --numprocesses 2 --dist loadfile -m "not soak" $(if $(PKG),tests/$(PKG)) $(ARGS)
+
+QUICK := $(addprefix tests/,common schemas curriculum recipes switchpoint system/test_recipes.py system/test_golden_schedules.py test_architecture.py)
+quick: setup  ## in a minute: what needs neither Spark nor torch
+	@python -m pytest --numprocesses 2 --dist loadfile -m "not soak and not slow" $(QUICK) $(ARGS)
 
 gpu: setup  ## tests of what only a GPU shows, where there is one
 	@python -m pytest -m gpu tests/system tests/train $(ARGS)

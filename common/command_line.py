@@ -1,29 +1,61 @@
-"""`python -m PACKAGE COMMAND`: one file a command, found by a table of names.
+"""Builds command lines: one file a command, found by a table of names.
 
 A command's module has `HELP` (one line), `EXAMPLE` (shown below its options), `configure(parser)` and `run(options)`.
+One with `HANDS_ON = True` takes what follows `--` as `options.rest`, for the program that it starts.
+Modules import what takes seconds, or what not every installation has, inside `run`, so that `--help` always answers.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
+from common.errors import InputError, exit_code
 
-def command_line(package: str, about: str, modules: Mapping[str, str]) -> argparse.ArgumentParser:
-    """The parser of `python -m PACKAGE`; `modules` maps commands to files in `PACKAGE.commands`.
+
+def command_line(prog: str, about: str, modules: Mapping[str, str]) -> argparse.ArgumentParser:
+    """Build the parser of `prog`; `modules` maps each command to the dotted name of its module.
 
     What it parses has the chosen command's `run` as `run`.
     """
-    top = argparse.ArgumentParser(
-        prog=f"python -m {package}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = argparse.ArgumentParser(prog=prog, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, file in modules.items():
-        module = import_module(f"{package}.commands.{file}")
+    for name, dotted in modules.items():
+        module = import_module(dotted)
         sub = commands.add_parser(
-            name, help=module.HELP, epilog=module.EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=module.HELP,
+            description=module.HELP,
+            epilog=module.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.configure(sub)
-        sub.set_defaults(run=module.run)
+        sub.set_defaults(run=module.run, rest=[] if getattr(module, "HANDS_ON", False) else None)
     return top
+
+
+def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """Parse `arguments` and run the command; returns the exit status: 0 done, 1 a check failed, 2 bad input."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own, rest = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    options = parser.parse_args(own)
+    if rest and options.rest is None:
+        parser.error(f"{options.command} takes nothing after --")
+    options.rest = rest
+    return exit_code(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        status: int | None = options.run(options)
+        return status or 0
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # an output that is a directory, may not be written, or finds the disk full
+        place = error.filename2 or error.filename
+        if place is None:
+            raise
+        remedy = "check the path, its permissions and the space left"
+        raise InputError(error.strerror or str(error), file=place, remedy=remedy) from None

@@ -16,6 +16,24 @@ EXIT_BROKEN_PIPE = 141
 """What shells report of a program that SIGPIPE ended."""
 
 
+EXTRAS = {
+    "spark": (
+        "gigatoken",
+        "hdfs_native",
+        "img2dataset",
+        "PIL",
+        "pyarrow",
+        "pyspark",
+        "simplejpeg",
+        "webdataset",
+        "zstandard",
+    ),
+    "train": ("boto3", "composer", "safetensors", "streaming", "tokenizers", "torch", "torchvision", "transformers"),
+    "eval": ("lm_eval",),
+}
+"""Optional parts of the installation, and the packages that each brings."""
+
+
 class InputError(ValueError):
     """Input that the user can mend; `str()` is one line: `file:line: field: problem; remedy`."""
 
@@ -66,6 +84,13 @@ def exit_code(main: Callable[[], int | None]) -> int:
         return status
     except (InputError, StorageError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
+        if extra is None:
+            raise
+        print(f"error: {package} is not installed; pip install 'switchpoint[{extra}]'", file=sys.stderr)
         return EXIT_BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail again at exit

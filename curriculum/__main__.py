@@ -6,33 +6,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from common.command_line import command_line
-from common.errors import InputError, exit_code
+from common.command_line import command_line, run_command
 
-COMMANDS = ["compile", "check", "plot", "explain", "diff", "amend", "sweep", "report", "json-schema"]
+_NAMES = ("compile", "check", "plot", "explain", "diff", "amend", "sweep", "report", "json-schema")
+COMMANDS = {name: f"curriculum.commands.{name.replace('-', '_')}" for name in _NAMES}
+"""Command -> its module."""
 ABOUT = "Compile, check and explain curricula: which data, in what ratio, from which token on."
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    return command_line("curriculum", ABOUT, {name: name.replace("-", "_") for name in COMMANDS})
+    """Build the command line."""
+    return command_line("python -m curriculum", ABOUT, COMMANDS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status: 0 done, 1 a check failed, 2 bad input."""
-    args = parser().parse_args(arguments)
-    return exit_code(lambda: _run(args))
-
-
-def _run(args: argparse.Namespace) -> int:
-    try:
-        status: int = args.run(args)
-        return status
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # an output that is a directory, may not be written, or finds the disk full
-        remedy = "check the path, its permissions and the space left"
-        raise InputError(error.strerror or str(error), file=error.filename2 or error.filename, remedy=remedy) from None
+    """Run a command; returns its exit status."""
+    return run_command(parser(), arguments)
 
 
 if __name__ == "__main__":

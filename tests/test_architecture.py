@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.helpers.commands import command_environment
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("dataprep", "curriculum", "train", "demo", "schemas", "common")
+PACKAGES = ("dataprep", "curriculum", "train", "demo", "schemas", "common", "switchpoint")
 
 
 def imports(path: Path) -> set[str]:

@@ -9,31 +9,28 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from common.command_line import command_line
-from common.errors import exit_code
+from common.command_line import command_line, run_command
 
 COMMANDS = {
-    "audit": "audit",
-    "cost": "cost",
-    "evaluate": "evaluate",
-    "export": "export",
-    "import": "import_trunk",
-    "sweep": "sweep",
+    "audit": "train.commands.audit",
+    "cost": "train.commands.cost",
+    "evaluate": "train.commands.evaluate",
+    "export": "train.commands.export",
+    "import": "train.commands.import_trunk",
+    "sweep": "train.commands.sweep",
 }
 """Command -> its module."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    return command_line("train", str(__doc__), COMMANDS)
+    """Build the command line."""
+    return command_line("python -m train", str(__doc__), COMMANDS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
-    options = parser().parse_args(arguments)
-    status: int = options.run(options)
-    return status
+    return run_command(parser(), arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(main))
+    sys.exit(main())

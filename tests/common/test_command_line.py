@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.command_line import command_line
+from common.command_line import command_line, run_command
 
 COMMAND = """
 HELP = "say it"
@@ -22,16 +22,31 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     folder.mkdir(parents=True)
     (folder / "say_it.py").write_text(COMMAND)
     monkeypatch.syspath_prepend(str(tmp_path))
-    return "spoken_package"
+    return "spoken_package.commands.say_it"
 
 
 def test_a_command_is_found_by_its_name(spoken: str) -> None:
-    options = command_line(spoken, "Speaks.", {"say-it": "say_it"}).parse_args(["say-it", "loud"])
+    options = command_line("spoken", "Speaks.", {"say-it": spoken}).parse_args(["say-it", "loud"])
     assert options.run(options) == "said loud"
 
 
+def test_what_follows_two_dashes_is_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = COMMAND.replace('return f"said {options.how}"', "print(options.how, options.rest)")
+    (tmp_path / "hands_on.py").write_text(said + "HANDS_ON = True\n")
+    (tmp_path / "keeps.py").write_text(said)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    parser = command_line("spoken", "Speaks.", {"hand": "hands_on", "keep": "keeps"})
+    assert run_command(parser, ["hand", "on", "--", "--master", "local"]) == 0
+    assert capsys.readouterr().out == "on ['--master', 'local']\n"
+    with pytest.raises(SystemExit, match="2"):
+        run_command(parser, ["keep", "on", "--", "more"])
+    assert "keep takes nothing after --" in capsys.readouterr().err
+
+
 def test_help_teaches(spoken: str, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = command_line(spoken, "Speaks.", {"say-it": "say_it"})
+    parser = command_line("spoken", "Speaks.", {"say-it": spoken})
     for argv, words in ((["--help"], ("Speaks.", "say it")), (["say-it", "--help"], ("say-it loud", "how"))):
         with pytest.raises(SystemExit, match="0"):
             parser.parse_args(argv)
@@ -40,3 +55,39 @@ def test_help_teaches(spoken: str, capsys: pytest.CaptureFixture[str]) -> None:
     for argv in ([], ["shout"], ["say-it"]):
         with pytest.raises(SystemExit, match="2"):
             parser.parse_args(argv)
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("import lm_eval_of_nobody", None),
+        (
+            "import os; os.listdir('/nowhere/at/all')",
+            "error: /nowhere/at/all: No such file or directory; check",
+        ),
+        (
+            "raise ModuleNotFoundError(name='torch.nn')",
+            "error: torch is not installed; pip install 'switchpoint[train]",
+        ),
+        (
+            "raise ModuleNotFoundError(name='pyspark')",
+            "error: pyspark is not installed; pip install 'switchpoint[spark]",
+        ),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(
+    body: str, line: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A package that is no optional part of ours keeps its traceback."""
+    name = f"mended_{abs(hash(body))}"
+    (tmp_path / f"{name}.py").write_text(COMMAND.replace('return f"said {options.how}"', body))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    parser = command_line("spoken", "Speaks.", {"say-it": name})
+    if line is None:
+        with pytest.raises(ModuleNotFoundError):
+            run_command(parser, ["say-it", "loud"])
+        return
+    assert run_command(parser, ["say-it", "loud"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(line)
+    assert said.count("\n") == 1

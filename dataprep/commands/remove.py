@@ -1,0 +1,72 @@
+"""`remove`: replaces rows of a finished dataset by padding (a takedown)."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+
+HELP = "replace pairs or conversations by padding (a takedown): by uid, URL or host"
+EXAMPLE = """\
+Samples keep their numbers, so compiled schedules and running trainings stay valid. May be killed and started again;
+without --uid, --url and --host it only finishes what was interrupted.
+
+examples:
+  python -m dataprep remove data/pairs --host example.org --dry-run
+  python -m dataprep remove data/pairs --uid @requests.txt --note "ticket 17"
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("dataset", metavar="DIR", help="a finished dataset of pairs or conversations")
+    for name, about in (
+        ("uid", "uids of pairs, ids of conversations"),
+        ("url", "exact URLs"),
+        ("host", "host names, their subdomains included"),
+    ):
+        parser.add_argument(
+            f"--{name}", nargs="+", default=[], metavar="VALUE", help=f"{about}; @FILE: one a line of FILE"
+        )
+    parser.add_argument("--note", default="", help="for the record in the manifest: a ticket, a reason")
+    parser.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Remove, and say what went."""
+    from dataprep.takedown.remove import remove
+    from dataprep.takedown.request import Request
+
+    dataset, dry_run = options.dataset, options.dry_run
+    request = Request(*(frozenset(_values(given)) for given in (options.uid, options.url, options.host)))
+    today = datetime.date.today().isoformat()
+    done = remove(dataset, request, date=today, note=options.note, dry_run=dry_run)
+    if not request:
+        print(f"{dataset}: nothing was asked for (--uid, --url, --host), and nothing is left unfinished")
+        return
+    if not done.removed:
+        print(f"{dataset}: no row matches; nothing was changed")
+        return
+    pictures, ids = sum(one.images for one in done.removed), sum(one.tokens for one in done.removed)
+    verb = "would be" if dry_run else "were"
+    print(
+        f"{dataset}: {len(done.removed):,} rows with {pictures:,} images {verb} replaced by {ids:,} padding ids, "
+        f"in {len(done.shards):,} of {len(done.manifest.shards):,} shards"
+    )
+    if not dry_run:
+        last = done.manifest.removals[-1]
+        print(f"revision {last.revision}; for the next dataset: `banned: {{uids: {last.record[:-5]}.txt}}`")
+        print("caches of running trainings (`cache:`) may hold copies of the old shards: clear those too")
+
+
+def _values(given: list[str]) -> list[str]:
+    """`@FILE` stands for the lines of FILE."""
+    from dataprep.storage import files
+
+    found = []
+    for one in given:
+        if one.startswith("@"):
+            lines = files.read_bytes(files.absolute(one[1:])).decode().splitlines()
+            found += [line.strip() for line in lines if line.strip()]
+        else:
+            found.append(one)
+    return found

@@ -1,0 +1,1 @@
+"""One command over all packages: `switchpoint COMMAND`."""

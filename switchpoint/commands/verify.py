@@ -1,0 +1,33 @@
+"""`verify`: checks a dataset, a run or a whole sweep, whichever a folder holds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import dataprep.commands.verify
+import train.commands.audit
+from switchpoint.contents import Kind, kind_of, runs_of
+
+HELP = "check what a folder holds: a dataset against its manifest, a run or a sweep's runs against their schedules"
+EXAMPLE = """\
+Exit status: 0 sound, 1 the problems are listed, 2 there is nothing to check.
+
+examples:
+  switchpoint verify data/text
+  switchpoint verify runs/curriculum
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("what", metavar="DATASET|RUN|SWEEP", help="a folder; datasets may lie in object storage")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check and print; returns the exit status."""
+    kind = kind_of(options.what)
+    if kind is Kind.DATASET:
+        return dataprep.commands.verify.run(argparse.Namespace(dataset=options.what))
+    folders = [Path(options.what)] if kind is Kind.RUN else runs_of(Path(options.what))
+    return max(train.commands.audit.run(argparse.Namespace(what=one, schedule=None)) for one in folders)

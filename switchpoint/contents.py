@@ -1,0 +1,51 @@
+"""Tells what a folder holds: a dataset, a run or a sweep."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+from common.errors import InputError
+from schemas.manifest import MANIFEST_NAME
+
+
+class Kind(Enum):
+    """What a folder may hold."""
+
+    DATASET = "dataset"
+    RUN = "run"
+    SWEEP = "sweep"
+
+
+_MARKS = {"sweep.json": Kind.SWEEP, MANIFEST_NAME: Kind.DATASET, "metrics.jsonl": Kind.RUN, "checkpoints": Kind.RUN}
+"""A file that only this kind has."""
+
+
+def kind_of(place: str) -> Kind:
+    """Look at a folder; what lies in object storage is taken for a dataset.
+
+    Raises:
+        InputError: the folder holds none of the three.
+    """
+    if "://" in place:
+        return Kind.DATASET
+    for name, kind in _MARKS.items():
+        if (Path(place) / name).exists():
+            return kind
+    problem = "no dataset, run or sweep here" if Path(place).is_dir() else "no such folder"
+    names = ", ".join(_MARKS)
+    raise InputError(problem, file=place, remedy=f"name the folder that holds one of {names}")
+
+
+def runs_of(sweep: Path) -> list[Path]:
+    """List the runs of a sweep that have begun.
+
+    Raises:
+        InputError: none has.
+    """
+    found = sorted(log.parent for log in sweep.glob("nodes/*/out/metrics.jsonl"))
+    if not found:
+        raise InputError(
+            "no run of this sweep has begun", file=sweep, remedy="switchpoint score SWEEP, or its launch.sh"
+        )
+    return found
