@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from itertools import product
 
 from matplotlib.axes import Axes
@@ -12,6 +13,9 @@ from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
 from curriculum.sweep_report.axes import Axis
 
 _LINES = 8
+FIXED_TOTALS = "fixed-totals"
+"""The `design` of runs that all see the same data: start and share follow from each other, so a line may vary both."""
+_SOLVED = ("switch", "image_share")
 _PANELS = 12
 
 
@@ -94,18 +98,26 @@ def lines(analysis: Analysis, axis: Axis) -> list[tuple[str, list[int]]]:
     Many are one mean over all where each has every value of `axis`; otherwise that mean would compare unlike things,
     and those that have most values are drawn.
     """
-    others = analysis.others(axis)
-    found = []
-    for values in product(*(one.values for one in others)):
-        members = analysis.where(lambda _: True)
-        for other, value in zip(others, values, strict=True):
-            members = [n for n in members if analysis.value_of(n, other) == value]
-        if members:
-            found.append((", ".join(f"{o.name} {v}" for o, v in zip(others, values, strict=True)), members))
+    solved = analysis.where(lambda one: axis.name in _SOLVED and one.get("design") == FIXED_TOTALS)
+    found = _lines(analysis, [one for one in analysis.others(axis) if one.name not in _SOLVED], solved)
+    found += _lines(analysis, analysis.others(axis), analysis.where(lambda _: True), leave_out=set(solved))
     if len(found) > _LINES:
         points = [len({analysis.value_of(number, axis) for number in members}) for _, members in found]
         if all(count == len(axis.values) for count in points):
             return [("mean over the other settings", analysis.where(lambda _: True))]
         longest = sorted(range(len(found)), key=lambda line: -points[line])[:_LINES]
         return [found[line] for line in sorted(longest) if points[line] > 1]
+    return found
+
+
+def _lines(
+    analysis: Analysis, others: Sequence[Axis], among: Sequence[int], leave_out: Set[int] = frozenset()
+) -> list[tuple[str, list[int]]]:
+    """(label, configuration numbers of `among`) for each combination of the parameters `others`."""
+    found = []
+    for values in product(*(one.values for one in others)):
+        wanted = list(zip(others, values, strict=True))
+        members = [n for n in among if n not in leave_out and all(analysis.value_of(n, o) == v for o, v in wanted)]
+        if members:
+            found.append((", ".join(f"{other.name} {value}" for other, value in wanted), members))
     return found

@@ -46,3 +46,19 @@ def test_what_has_no_room_is_named():
     (few,) = left_out(unlike, unlike.axes[0])
     assert few.startswith("8 of 10 configurations are on none of these lines")
     assert left_out(unlike, unlike.axes[1]) == []
+
+
+def test_fixed_totals_are_one_line_beside_the_fixed_phase():
+    """Start and share follow from each other there; a line for each share would have one point."""
+    totals = [("0%", "10%"), ("50%", "20%"), ("80%", "50%")]
+    settings = [{"design": "fixed-totals", "switch": start, "image_share": share} for start, share in totals]
+    settings += [{"design": "fixed-phase", "switch": start, "image_share": "10%"} for start, _ in totals]
+    analysis = of(settings)
+    by_start, by_share = (
+        dict(lines(analysis, next(one for one in analysis.axes if one.name == name)))
+        for name in ("switch", "image_share")
+    )
+    assert by_start["design fixed-totals"] == [0, 1, 2]
+    assert [members for members in by_start.values() if 3 in members] == [[3, 4, 5]]
+    assert by_share["design fixed-totals"] == [0, 1, 2]
+    assert sorted(number for members in by_start.values() for number in members) == list(range(6))
