@@ -1,1 +1,1 @@
-"""What every package may use: errors, files, commands, tables, pages."""
+"""Holds what every package may use: errors, files, commands, tables, pages."""

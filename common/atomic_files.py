@@ -89,7 +89,7 @@ def remove_directory(path: Path) -> None:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What writers that were killed have left in `folder`."""
+    """Lists what killed writers have left in `folder`."""
     return sorted(folder.glob(".*.partial"))
 
 

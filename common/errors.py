@@ -1,4 +1,4 @@
-"""One exception for everything a user can mend, one for storage that fails, and one way to report them.
+"""Defines one exception for what a user can mend and one for storage that fails, and reports both on one line.
 
 A message names what is wrong, where (file, line, field) and the remedy, on a single line, so that it survives
 log aggregators and can be grepped. Bugs are not `InputError`s: they keep their traceback.

@@ -66,7 +66,7 @@ def load(path: Path) -> Any:
 
 
 def loads(data: bytes, path: Path) -> Any:
-    """As `load`, for the bytes of a file that was read already."""
+    """Reads a pickle like `load`, from the bytes of a file that was read already."""
     try:
         return _Unpickler(io.BytesIO(data), encoding="latin-1").load()
     except Exception as error:  # damaged bytes make an unpickler raise whatever there is

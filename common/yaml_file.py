@@ -1,4 +1,4 @@
-"""Read a YAML file into a pydantic model; every error names file, line, key and remedy on one line.
+"""Reads a YAML file into a pydantic model; every error names file, line, key and remedy on one line.
 
 The parser is ruamel.yaml, for YAML 1.2: `1e-3` is a number, `1:30` and `yes` are texts, and a key that stands twice is
 an error. Its composed nodes keep line numbers, so the node tree answers "which line is this key on?" for any location
@@ -177,7 +177,7 @@ def compose_node(path: str | Path) -> Node | None:
 
 
 def parse_node(text: str, path: str) -> Node | None:
-    """As `compose_node`, for the text of a file that was read already."""
+    """Parses a node like `compose_node`, from the text of a file that was read already."""
     stream = io.StringIO(text)
     stream.name = path  # type: ignore[attr-defined]  # marks name the file by this
     try:

@@ -1,1 +1,1 @@
-"""YAML in, a schedule out: which data, in what ratio, at which learning rate, from which token on."""
+"""Compiles YAML into a schedule: which data, in what ratio, at which learning rate, from which token on."""

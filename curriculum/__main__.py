@@ -1,4 +1,4 @@
-"""`python -m curriculum COMMAND`: every command has a file in `curriculum.commands`."""
+"""Runs `python -m curriculum COMMAND`; every command has a file in `curriculum.commands`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manifest.json`: what an MDS dataset holds, where it came from, and proof that nothing was lost.
+"""Defines `manifest.json`: what an MDS dataset holds, where it came from, and proof that nothing was lost.
 
 Streaming's own `index.json` says how to read the shards; the manifest beside it says what they mean. It is written
 last, from task receipts, so its presence is the commit: a directory without one is not a dataset.

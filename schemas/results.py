@@ -1,4 +1,4 @@
-"""`results.json`: what an evaluation found out about a model; written by `train`, read by reports.
+"""Defines `results.json`: what an evaluation found out about a model; written by `train`, read by reports.
 
 Beside it lies one `TASK.json` (`TASK-blind.json`) for each task, with every prediction.
 """
@@ -18,7 +18,7 @@ RESULTS_NAME = "results.json"
 
 
 class Prediction(Strict):
-    """What the model said to one item."""
+    """Records what the model answered to one item."""
 
     id: str
     group: str
@@ -31,7 +31,7 @@ class Prediction(Strict):
 
 
 class TaskSummary(Strict):
-    """A task's outcome."""
+    """Records the outcome of one task."""
 
     task: str
     metric: str

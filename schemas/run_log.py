@@ -1,4 +1,4 @@
-"""`metrics.jsonl` and `scores.json`: what a run says of itself, read by reports.
+"""Defines `metrics.jsonl` and `scores.json`: what a run records of itself, read by reports.
 
 `train` writes one `Step` a line, in order, each step once: a resumed run drops what lies beyond its checkpoint first.
 `Scores` is what an evaluation writes.
@@ -65,7 +65,7 @@ class Tally(Strict):
 
 
 class Answer(Strict):
-    """What a model made of one question."""
+    """Records the model's answer to one question."""
 
     question_id: int | str
     kind: str

@@ -1,4 +1,4 @@
-"""The schedule: for any position of a run, which sample, at which learning rate. A pure function, kept as JSON.
+"""Defines the schedule: for any position of a run, which sample, at which learning rate. A pure function, kept as JSON.
 
 `position` counts samples since the start of the run; every sample is `seq_len` tokens. Nothing here depends on ranks,
 workers, batch size or what was asked before, and nothing grows with the length of the run: start, seek and resume cost
@@ -39,7 +39,7 @@ _FEW = 4
 
 
 class Schedule(Strict):
-    """A compiled curriculum."""
+    """Holds a compiled curriculum."""
 
     version: Literal[1] = 1
     seed: int

@@ -1,4 +1,4 @@
-"""Where two schedules part: by what they say, and by what they do.
+"""Finds the first position where two schedules differ: in text, and in drawn samples.
 
 `Schedule.prefix_hash` holds up to the position where the two are written differently, found by bisection. They may
 still draw the same for a while (a share that differs in the ninth decimal), so the samples after it are compared one by

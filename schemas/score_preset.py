@@ -1,4 +1,4 @@
-"""Score presets: fixed lists of tasks, each with its chance, whose mean distance from chance is one number.
+"""Defines score presets: fixed lists of tasks, each with its chance, whose mean distance from chance is one number.
 
 `paper` is what the authors of "Should VLMs be Pre-trained with Image Data?" average (by the names and settings in their
 published scripts): vision tasks by TRI-ML/vlm-evaluation's rules, text tasks by lm-eval's `acc`. Their stable score is

@@ -1,4 +1,4 @@
-"""The base of every model in the contracts: unknown keys are errors, values are frozen."""
+"""Defines the base of every model in the contracts: unknown keys are errors, values are frozen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sweep.json`: the runs of a sweep, and the tree of stretches that trains them; `curriculum sweep` writes it.
+"""Defines `sweep.json`: the runs of a sweep, and the tree of stretches that trains them; `curriculum sweep` writes it.
 
 `curriculum report` and `train sweep` read it. Below the file's folder, `nodes/ID/` has each stretch's schedule, run
 config, logs and scores.
@@ -30,7 +30,7 @@ class Totals(Strict):
 
 
 class SweepRun(Strict):
-    """One run."""
+    """Describes one run of a sweep."""
 
     name: str
     settings: dict[str, Any]

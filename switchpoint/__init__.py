@@ -1,1 +1,1 @@
-"""One command over all packages: `switchpoint COMMAND`."""
+"""Runs one command over all packages: `switchpoint COMMAND`."""

@@ -1,4 +1,4 @@
-"""`switchpoint COMMAND`: the commands of dataprep, curriculum and train under one name.
+"""Runs `switchpoint COMMAND`: the commands of dataprep, curriculum and train under one name.
 
 The commands are those of `python -m dataprep`, `python -m curriculum` and `python -m train`: the same modules with the
 same arguments. As a console script it runs in any folder, also beside a user's own `train.py`.

@@ -10,7 +10,7 @@ from schemas.manifest import MANIFEST_NAME
 
 
 class Kind(Enum):
-    """What a folder may hold."""
+    """Names what a folder may hold."""
 
     DATASET = "dataset"
     RUN = "run"

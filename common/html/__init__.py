@@ -1,1 +1,1 @@
-"""Self-contained HTML pages and SVG figures, for every report."""
+"""Makes self-contained HTML pages and SVG figures for every report."""

@@ -1,4 +1,4 @@
-"""Figures as SVG text that is the same for the same numbers: no dates, no random ids."""
+"""Draws figures as SVG text that is the same for the same numbers: no dates, no random ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A self-contained HTML page: inline style, inline SVG, no script, nothing fetched."""
+"""Builds a self-contained HTML page: inline style, inline SVG, no script, nothing fetched."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ p.note { color: #666; font-size: .9rem; }
 
 
 def page(title: str, parts: Iterable[str]) -> str:
-    """A whole document."""
+    """Builds a whole HTML document."""
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -34,7 +34,7 @@ def page(title: str, parts: Iterable[str]) -> str:
 
 
 def heading(text: str) -> str:
-    """A section's heading."""
+    """Makes the heading of a section."""
     return f"<h2>{escape(text)}</h2>"
 
 

@@ -1,4 +1,4 @@
-"""`amend`: change the future of a run that is on its way."""
+"""`amend`: changes the future of a run that has already begun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`check`: will the data last, and what do the shares come to?"""
+"""`check`: tells whether the data lasts, and what the shares come to in samples and tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`compile`: a curriculum file and the datasets' manifests in, a schedule out."""
+"""`compile`: turns a curriculum file and the datasets' manifests into a schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`diff`: where two runs part, and what changes after."""
+"""`diff`: finds the first position where two runs differ, and what changes after it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare and print."""
+    """Compares two schedules and prints the result."""
     a, b = read_schedule(args.a), read_schedule(args.b)
     parting = compare(a, b)
     if parting.written is None:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _beside_the_run(a: Schedule, b: Schedule) -> list[str]:
-    """What two schedules of the same run say differently."""
+    """Lists what two schedules of the same run say differently."""
     batches = [a.global_batch, b.global_batch]
     found = [f"global batch ({batches[0]:,} and {batches[1]:,})"] if batches[0] != batches[1] else []
     for key, what in (("evaluate_at", "points of evaluation"), ("checkpoint_at", "points of checkpoints")):

@@ -1,4 +1,4 @@
-"""`explain`: the samples of a step, and the commands that tell the documents behind them."""
+"""`explain`: prints the samples of a step, and the commands that name the documents behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`json-schema`: the language as JSON Schema, for editors that complete and check YAML while it is typed."""
+"""`json-schema`: prints the language as JSON Schema, for editors that complete and check YAML while it is typed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ then as the first line of a curriculum (VS Code's YAML extension and others read
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
+    """Adds no arguments: the command has none."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the schema."""
+    """Prints the JSON Schema."""
     print(json.dumps(json_schema(), indent=1))
     return 0

@@ -1,4 +1,4 @@
-"""`plot`: a schedule as a picture."""
+"""`plot`: draws a schedule as a picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw and write."""
+    """Draws the schedule and writes the file."""
     from curriculum.views.plot import save  # matplotlib takes a second to import
 
     save(read_schedule(args.schedule, args.settings), args.output)

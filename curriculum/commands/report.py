@@ -1,4 +1,4 @@
-"""`report`: a trained and scored sweep as the paper's figures."""
+"""`report`: draws a trained and scored sweep as the paper's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sweep`: many runs as a tree whose trunks are trained once."""
+"""`sweep`: expands many runs into a tree whose shared trunks are trained once."""
 
 from __future__ import annotations
 

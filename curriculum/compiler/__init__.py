@@ -1,1 +1,1 @@
-"""A curriculum file becomes a schedule."""
+"""Compiles a curriculum file into a schedule."""

@@ -1,4 +1,4 @@
-"""A new future for a run that is on its way: the past of one schedule and the future of another, joined at a position.
+"""Joins the past of one schedule and the future of another at a position, for a run that has already begun.
 
 The past is taken over from the schedule that was trained, whatever the new curriculum says about it, and proven equal
 by `prefix_hash` before anything is written. What the joined run draws is then checked against the supply again, for

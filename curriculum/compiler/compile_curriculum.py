@@ -1,4 +1,4 @@
-"""From a curriculum file to a schedule: the one place where language, datasets and arithmetic meet.
+"""Compiles a curriculum file into a schedule; only here do language, datasets and arithmetic meet.
 
 Order of work: read and check the file; read the manifests and check that they fit each other; draft the phases; lay
 them out; end the run on a whole step; draw the learning rate; place evaluations and checkpoints. Each step refuses

@@ -1,4 +1,4 @@
-"""What the compiler knows of each dataset: its manifest, cut down to what a schedule needs, and read once.
+"""Reads each dataset's manifest once and keeps the facts that a schedule needs.
 
 A manifest of a large dataset lists a hundred thousand shards and inputs; a sweep compiles hundreds of curricula over
 the same datasets. So a `Shelf` reads each once and keeps shard sizes as runs of equal sizes.
@@ -21,7 +21,7 @@ from schemas.phases import Source
 
 @dataclass(frozen=True)
 class Dataset:
-    """A manifest's facts."""
+    """Holds the facts of a manifest that a schedule needs."""
 
     source: Source
     """As the schedule will hold it, except for name and path."""

@@ -1,4 +1,4 @@
-"""Phases laid on the run: where each one starts and stops, on the exact sample, and what a source's end does.
+"""Places phases on the run: where each one starts and stops, on the exact sample, and what a source's end does.
 
 Ends are exact fractions of tokens, added up before they are rounded to the nearest sample, so roundings never add up.
 Positions that depend on counts (the end of a pass, the sample at which a source runs out) are found by bisection of
@@ -76,7 +76,7 @@ class Drained:
 
 @dataclass(frozen=True)
 class Layout:
-    """The whole run."""
+    """Holds the placed phases of the whole run."""
 
     placed: list[Placed]
     dropped: list[int]

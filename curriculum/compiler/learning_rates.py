@@ -1,4 +1,4 @@
-"""The learning rate over the whole run, from the curves of the run and of its phases.
+"""Computes the learning rate over the whole run from the curves of the run and of its phases.
 
 A curve rules from where it is written until the next one is; its pieces are drawn from its own start, so leaving a
 curve early (the switch at 80 %) or going on from the value at the switch needs no arithmetic by hand. Values taken

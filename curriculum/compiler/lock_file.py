@@ -1,4 +1,4 @@
-"""The lock file beside a schedule: digests of everything that it was compiled from.
+"""Writes and checks the lock file beside a schedule: digests of everything that it was compiled from.
 
 The schedule itself pins what is drawn (digests of contents, shard sizes); the lock says which files and parameters it
 came from, so that `compile --locked` can refuse, by name, whatever has changed since.
@@ -18,7 +18,7 @@ from schemas.strict_model import Strict
 
 
 class Lock(Strict):
-    """What a schedule was compiled from."""
+    """Holds the digests of the files that a schedule was compiled from."""
 
     version: int = 1
     schedule: str

@@ -1,4 +1,4 @@
-"""From phases as written to drafts that can be laid on the run: shares in billionths, lengths in exact samples."""
+"""Turns phases as written into drafts with shares in billionths and lengths in exact samples."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _by_passes(context: Context, number: int, phase: PhaseSpec, mixes: Sequence[
 
 
 def _exact_samples(context: Context, number: int, phase: PhaseSpec) -> Fraction:
-    """`until`, `for` or `steps` in samples, unrounded."""
+    """Converts `until`, `for` or `steps` to samples, unrounded."""
     scale = context.scale
     if phase.steps is not None:
         key, amount = "steps", Amount(Fraction(phase.steps), "steps")

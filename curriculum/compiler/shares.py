@@ -1,4 +1,4 @@
-"""Shares as written, in any unit, to shares of samples in billionths, which is what a schedule mixes by.
+"""Converts shares in any unit to shares of samples in billionths, which is what a schedule mixes by.
 
 All arithmetic is on exact fractions. Every sample has the same number of tokens, so shares of tokens are shares of
 samples; only `visual_tokens` need the manifests.

@@ -1,4 +1,4 @@
-"""Where in a phase to evaluate and to save checkpoints: positions that are the end of a step."""
+"""Computes where in a phase to evaluate and to save checkpoints: positions that are the end of a step."""
 
 from __future__ import annotations
 

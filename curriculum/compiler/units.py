@@ -1,4 +1,4 @@
-"""What amounts come to in samples: tokens, steps and percentages on one scale."""
+"""Converts amounts to samples: tokens, steps and percentages on one scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True)
 class Scale:
-    """What amounts are measured in."""
+    """Holds the sizes that amounts are measured in."""
 
     seq_len: int
     global_batch: int

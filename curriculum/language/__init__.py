@@ -1,1 +1,1 @@
-"""What a user may write: curricula and sweeps."""
+"""Defines the files that a user writes: curricula and sweeps."""

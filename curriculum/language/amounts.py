@@ -1,4 +1,4 @@
-"""Amounts as people write them: `28B`, `4.3T`, `1_000_000`, `80%`, `400 steps`, `2048 samples`.
+"""Parses amounts as people write them: `28B`, `4.3T`, `1_000_000`, `80%`, `400 steps`, `2048 samples`.
 
 Every amount is an exact fraction from the file to the schedule, so 4.3T is 4,300,000,000,000 tokens and not the
 nearest float. What a percentage is of, and how many samples a step has, is for the place of use to say.

@@ -1,4 +1,4 @@
-"""Arithmetic in `${...}`: `${text - vision * (1 - share) / share}` is worked out from parameters, exactly.
+"""Evaluates arithmetic in `${...}` exactly: `${text - vision * (1 - share) / share}` is computed from parameters.
 
 Operands are parameters and amounts as the language writes them (`28B`, `10%`, `400 steps`, `1/3`); operators are
 `+ - * /` and parentheses. Units follow: tokens stay tokens when multiplied by a share, tokens divided by tokens are a
@@ -47,7 +47,7 @@ class Quantity:
     unit: Unit
 
     def __str__(self) -> str:
-        """As the language reads it: tokens are a bare number."""
+        """Formats the number as the language reads it: tokens are a bare number."""
         above, below = (Decimal(part) for part in self.value.as_integer_ratio())
         number = above if below == 1 else Context(_DIGITS).divide(above, below)
         return f"{number:f}{_SUFFIX[self.unit]}"

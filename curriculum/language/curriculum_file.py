@@ -1,4 +1,4 @@
-"""The language of a curriculum file: sources, phases, mixes and learning rates, as people write them.
+"""Defines the language of a curriculum file: sources, phases, mixes and learning rates, as people write them.
 
 Every model here documents its keys where they stand; `python -m curriculum json-schema` exports them for editors.
 Nothing is computed here: `curriculum.compiler.compile_curriculum` turns a `Curriculum` and the datasets' manifests
@@ -20,7 +20,7 @@ Part = Literal["encoder", "projector", "decoder"]
 
 
 class Written(Strict):
-    """What people write: `true` is no number, though Python takes it for 1."""
+    """Accepts numbers as people write them: `true` is no number, though Python takes it for 1."""
 
     @field_validator("*", mode="before")
     @classmethod

@@ -114,7 +114,7 @@ class _Filling:
         return inside in self.values or is_name(inside)
 
     def _result(self, expression: str, node: ScalarNode, loc: Loc, depth: int) -> str:
-        """What arithmetic over parameters comes to."""
+        """Computes the result of arithmetic over parameters."""
         try:
             return evaluate(expression, lambda name: self._text(name, node, loc, depth))
         except UnsolvedError as error:

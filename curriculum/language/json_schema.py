@@ -1,5 +1,7 @@
-"""JSON Schema of the language, as a file is written: a `${parameter}` may stand for any value, and a file that extends
-another holds only what it changes (any key may be missing, `null` removes one, `phases` may be changes by name)."""
+"""Makes the JSON Schema of the language, as a file is written: a `${parameter}` may stand for any value, and a file
+that extends another holds only what it changes (any key may be missing, `null` removes one, `phases` may be changes by
+name).
+"""
 
 from __future__ import annotations
 

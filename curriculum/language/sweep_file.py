@@ -1,4 +1,4 @@
-"""The language of a sweep file: a base curriculum, a base run config, and the parameters that vary."""
+"""Defines the language of a sweep file: a base curriculum, a base run config, and the parameters that vary."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Grid(Strict):
 
 
 class Throughput(Written):
-    """What GPU-hours are reckoned from."""
+    """Holds the figures from which GPU-hours are computed."""
 
     tokens_per_second: float = Field(gt=0, allow_inf_nan=False)
     """Of one GPU, as measured."""

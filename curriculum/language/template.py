@@ -1,4 +1,4 @@
-"""A curriculum file as a tree that remembers where every value was written: `extends:` and `${...}` are settled here.
+"""Reads a curriculum file as a tree that remembers where every value was written, and resolves `extends:` and `${...}`.
 
 Both work on YAML nodes instead of on the data, so an error found much later (shares that do not sum, a learning rate
 that ends early) still names the file and line that its author can mend, whichever file of the chain that is.

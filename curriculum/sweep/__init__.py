@@ -1,1 +1,1 @@
-"""Many runs from one curriculum: expanded, joined into a tree by their shared pasts, and made ready to launch."""
+"""Expands one curriculum into many runs, joins those with a shared past into a tree, and makes them ready to launch."""

@@ -1,4 +1,4 @@
-"""From a sweep file to its runs: every combination of every grid, compiled."""
+"""Expands a sweep file into its runs: compiles every combination of every grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sweep's files: for every node a schedule and a run config, and two ways to launch them in the right order.
+"""Writes a sweep's files: for every node a schedule and a run config, and two ways to launch them in the right order.
 
 Both ways skip what is finished (a node leaves a file `done`), so either is started again after an interruption. Slurm
 gets one array for all children of a node, which waits for that node alone: a branch starts as soon as its trunk is

@@ -1,4 +1,4 @@
-"""What a sweep comes to: the tree drawn as text, and GPU-hours with and without sharing."""
+"""Summarises a sweep: the tree drawn as text, and GPU-hours with and without sharing."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def _sum(parts: Iterable[tuple[int, Throughput | None]]) -> Totals:
 
 
 def with_sharing(nodes: Sequence[Node]) -> Totals:
-    """What the tree takes."""
+    """Sums what the nodes of the tree take."""
     return _sum((_tokens(node), node.run.throughput) for node in nodes)
 
 
 def without_sharing(runs: Sequence[Run]) -> Totals:
-    """What the runs take one by one."""
+    """Sums what the runs take one by one."""
     return _sum((run.schedule.tokens(run.schedule.total_samples), run.throughput) for run in runs)
 
 
@@ -84,7 +84,7 @@ def drawn(nodes: Sequence[Node]) -> str:
 
 
 def sweep_file(runs: Sequence[Run], nodes: Sequence[Node]) -> SweepFile:
-    """What `sweep.json` says."""
+    """Builds the content of `sweep.json`."""
     leaf = {name: node.id for node in nodes for name in node.ends}
     return SweepFile(
         with_sharing=with_sharing(nodes),

@@ -1,4 +1,4 @@
-"""Runs joined by their shared pasts: a tree in which every stretch of training is done once.
+"""Joins runs by their shared pasts into a tree in which every stretch of training is done once.
 
 A run's past is written by its phases and learning-rate pieces, so its `prefix_hash` changes only where one of them
 begins. A run is thus a short chain of (from where on, hash), and two runs share all before the first difference of

@@ -1,1 +1,1 @@
-"""A scored sweep becomes figures and findings."""
+"""Turns a scored sweep into figures and findings."""

@@ -1,4 +1,4 @@
-"""From a sweep's runs to values with intervals: one table of configurations for each thing that is drawn."""
+"""Computes values with intervals from a sweep's runs: one table of configurations for each thing that is drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep varied, as the axes of figures."""
+"""Finds the parameters that a sweep varied and makes them the axes of figures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Axis:
 
     @property
     def label(self) -> str:
-        """Below the axis."""
+        """Returns the text below the axis."""
         return KNOWN.get(self.name, self.name) if self.in_known_unit else self.name
 
     def place(self, value: str) -> float:

@@ -1,4 +1,4 @@
-"""Means of configurations, and differences between them, with intervals and probabilities.
+"""Estimates means of configurations, and differences between them, with intervals and probabilities.
 
 The model of a run's score: its configuration's mean, plus what the seed adds, which has one variance in all
 configurations. That variance is pooled over configurations, and t distributions have its degrees of freedom: with two

@@ -1,4 +1,4 @@
-"""The paper's figures: measures against a swept parameter, with 95 % intervals, a line for each other setting."""
+"""Draws the paper's figures: measures against a swept parameter, with 95 % intervals, a line for each other setting."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _drawable(analysis: Analysis) -> list[Measure]:
 
 
 def left_out(analysis: Analysis, axis: Axis) -> list[str]:
-    """What `figure` has no room for, or cannot draw, in sentences."""
+    """Lists, in sentences, what `figure` has no room for or cannot draw."""
     found = []
     drawable = _drawable(analysis)
     if more := [one.name for one in drawable[_PANELS:]]:

@@ -1,4 +1,6 @@
-"""Item scores of one task over all runs of a sweep, after a check that all were scored on the same items in one way."""
+"""Reads item scores of one task over all runs of a sweep, and checks that all were scored on the same items in one
+way.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The report of a sweep: what was found, the figures, which tasks count, every run and what it was trained on."""
+"""Writes the report of a sweep: what was found, the figures, which tasks count, every run and what it was trained
+on.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def summary(analysis: Analysis, shared: Sharing) -> str:
 
 
 def remarks(analysis: Analysis) -> list[str]:
-    """What the report leaves out although it is there."""
+    """Lists results that exist but that the report leaves out."""
     found = []
     for task, names in analysis.uneven.items():
         who = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
@@ -105,7 +107,7 @@ def remarks(analysis: Analysis) -> list[str]:
 
 
 def _scores_said(analysis: Analysis) -> list[str]:
-    """What the averages over tasks are averages of."""
+    """Says which scores the averages over tasks are made of."""
     if (preset := analysis.preset) is None:
         first = ["The stable score is the mean of (score - chance) over all these tasks that all scored runs have."]
     else:
@@ -154,7 +156,7 @@ def _how(tried: list[Ordering]) -> str:
 
 
 def _over(analysis: Analysis) -> str:
-    """What the figures' intervals cover."""
+    """Says what the figures' intervals cover."""
     return "over items and seeds" if any(len(group) > 1 for group in analysis.groups) else "over items alone (one seed)"
 
 

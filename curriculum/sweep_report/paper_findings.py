@@ -1,4 +1,5 @@
-"""Do the paper's orderings appear? Each is a difference with a probability, corrected for how many were tried.
+"""Tests whether the paper's orderings appear: each is a difference with a probability, corrected for how many were
+tried.
 
 Like is compared with like: configurations that agree in every other swept parameter are compared, and the
 differences averaged. A mean over all would mix effects where a sweep varies one thing at a time, as the paper's do.
@@ -44,7 +45,7 @@ class Ordering:
 
     @property
     def verdict(self) -> str:
-        """What the probability says."""
+        """Says what the probability means for the claim."""
         if self.p is None:
             return "no verdict"
         if self.p >= ERROR:
@@ -59,12 +60,12 @@ class Ordering:
 
     @property
     def interval(self) -> str:
-        """As a text."""
+        """Formats the interval as text."""
         return f"{self.difference.low:+.4f} to {self.difference.high:+.4f}"
 
     @property
     def probability(self) -> str:
-        """As a text; "" for none."""
+        """Formats the probability as text; "" for none."""
         if self.p is None:
             return ""
         return f"{self.p:.3f}" if self.p >= 0.001 else "<0.001"

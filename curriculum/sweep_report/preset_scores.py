@@ -1,4 +1,4 @@
-"""Stable scores of a sweep's runs by a named preset: its fixed tasks, its chances, its figure of each task."""
+"""Computes stable scores of a sweep's runs by a named preset: its fixed tasks, its chances, its figure of each task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sweep's folder read back: every run's settings, scores and counted samples.
+"""Reads a sweep's folder: every run's settings, scores and counted samples.
 
 `sweep.json` names the runs and the node at which each ends; that node's folder holds `schedule.json`, the trainer's
 `out/metrics.jsonl` and, once it was evaluated, `scores/results.json` with a file for each task beside it.
@@ -56,12 +56,12 @@ class Run:
 
     @property
     def config(self) -> str:
-        """What the run shares with its repetitions: every setting but the seed."""
+        """Returns every setting but the seed: what the run shares with its repetitions."""
         return json.dumps({key: value for key, value in self.settings.items() if key != SEED}, sort_keys=True)
 
     @property
     def tasks(self) -> dict[str, TaskSummary]:
-        """Scores by task."""
+        """Returns the run's scores by task."""
         return dict(self.results.tasks) if self.results else {}
 
     def summaries(self, blind: bool) -> dict[str, TaskSummary]:
@@ -105,7 +105,7 @@ class Run:
 
 @dataclass(frozen=True)
 class SweepRuns:
-    """A sweep's folder."""
+    """Holds everything read from a sweep's folder."""
 
     folder: Path
     runs: list[Run]

@@ -1,4 +1,4 @@
-"""What shared trunks save: tokens by arithmetic, seconds as measured.
+"""Computes what shared trunks save: tokens by arithmetic, seconds as measured.
 
 A stretch's seconds are those of its steps, as the trainer's log has them (no start-up, no scoring). What a run would
 take without sharing is the sum over the stretches on its path, since a trunk's steps are the same steps in either case.

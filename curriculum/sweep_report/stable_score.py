@@ -1,4 +1,4 @@
-r"""Two averages over tasks: the paper's stable score, and one over the tasks that carry a signal.
+r"""Computes two averages over tasks: the paper's stable score, and one over the tasks that carry a signal.
 
 For a task t with chance level c, and a run's score s:
 
@@ -67,7 +67,7 @@ class Signal:
 
     @property
     def kept(self) -> bool:
-        """See the module."""
+        """True if the task moves more than `SIGNAL` times its noise."""
         return self.movement > max(SIGNAL * self.noise, 1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Student's t distribution: tail probabilities and critical values.
+"""Computes tail probabilities and critical values of Student's t distribution.
 
 SciPy has both, and needs 110 MB; `curriculum` installs without it, so these 30 lines stand in. The tail is a
 regularised incomplete beta function, by its continued fraction (NIST DLMF 8.17.22, evaluated as in 3.10 by the

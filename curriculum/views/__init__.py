@@ -1,1 +1,1 @@
-"""What a reader sees of a schedule: tables, plots, single steps."""
+"""Shows a schedule to a reader: tables, plots, single steps."""

@@ -1,4 +1,4 @@
-"""What was in step N: source, pass, sample and shard of every position, for the whole batch or for one rank."""
+"""Lists source, pass, sample and shard of every position of a step, for the whole batch or for one rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A schedule drawn over its tokens: mix, learning rate, cumulative tokens, passes. SVG, PNG, or one HTML file."""
+"""Draws a schedule over its tokens: mix, learning rate, cumulative tokens, passes. SVG, PNG, or one HTML file."""
 
 from __future__ import annotations
 

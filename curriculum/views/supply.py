@@ -1,4 +1,4 @@
-"""Does the data last? Passes over every source, where each pass ends, and what shares come to in every unit."""
+"""Tells whether the data lasts: passes over every source, where each pass ends, and shares in every unit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDS_SHOWN = 8
 
 @dataclass(frozen=True)
 class Use:
-    """What a run draws from one source."""
+    """Counts what a run draws from one source."""
 
     source: Source
     drawn: int
@@ -67,7 +67,7 @@ def realised(schedule: Schedule, start: int, stop: int) -> dict[str, dict[str, f
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes at a given throughput."""
+    """Holds what a run takes at a given throughput."""
 
     hours: float
     gpu_hours: float

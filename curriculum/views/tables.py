@@ -1,4 +1,4 @@
-"""A compiled curriculum as a table that fits a terminal: what the author checks before the run starts."""
+"""Prints a compiled curriculum as a table that fits a terminal, for its author to check before the run starts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def phase_table(schedule: Schedule) -> str:
 
 
 def source_table(schedule: Schedule) -> str:
-    """What each source gives over the whole run."""
+    """Makes a table of what each source gives over the whole run."""
     rows = [("source", "drawn samples", "tokens", "share", "passes", "of samples")]
     for name, drawn in schedule.counts(schedule.total_samples).items():
         source = next(source for source in schedule.sources if source.name == name)

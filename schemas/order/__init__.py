@@ -1,1 +1,1 @@
-"""The arithmetic of a schedule: which sample stands at which position."""
+"""Computes which sample stands at which position of a schedule."""

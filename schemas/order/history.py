@@ -1,4 +1,4 @@
-"""What a schedule says about its past: the content of `Schedule.prefix_hash`.
+"""Describes what a schedule says before a position: the content of `Schedule.prefix_hash`.
 
 Only what decides samples, learning rates and trained parts before a position is in it, and nothing that the future
 would tell: a phase that goes on later counts as begun, neighbours that say the same are one, sources that are not drawn

@@ -1,4 +1,4 @@
-"""Which part of the cluster draws a sample of a source, by the sample's ordinal: what keeps a node near its own shards.
+"""Computes which lane draws a sample of a source from the sample's ordinal, so that a node reads its own shards.
 
 The compiled global batch is cut into `lanes` equal slices, and a node reads one or several whole slices of every step.
 A *lane* is a slice over all steps. Here every draw of a source is given its lane, and the draws in a lane before any
@@ -54,7 +54,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Stretch:
-    """What a phase draws of one source."""
+    """Describes what a phase draws of one source."""
 
     start: int
     """Position of the phase's first sample."""
@@ -95,7 +95,7 @@ class LaneCounts:
         return self._bases[index] + self._within(stretch, ordinal - stretch.first)
 
     def before_in(self, ordinal: int, lane: int) -> int:
-        """`before` for one lane."""
+        """Counts like `before`, for one lane."""
         index = self._find(ordinal)
         stretch = self._stretches[index]
         return int(self._bases[index][lane]) + self._within_one(stretch, ordinal - stretch.first, lane)

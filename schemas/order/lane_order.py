@@ -1,5 +1,5 @@
-"""Which turn of a pass a draw takes, so that every lane (`schemas.order.lane_counts`) stays in its own part of the
-pass.
+"""Maps the n-th draw of a source to its index in the pass; each lane (`schemas.order.lane_counts`) gets its own index
+range.
 
 A pass over n samples has turns 0 .. n - 1 (`schemas.order.pass_order` says which sample a turn is). Without lanes,
 draw o

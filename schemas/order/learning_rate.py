@@ -1,4 +1,4 @@
-"""The learning rate as one curve over the whole run, in pieces that know nothing of each other.
+"""Evaluates the learning rate as one curve over the whole run, made of pieces that do not depend on each other.
 
 A piece starts at its own position and rules until the next one starts, so a curve that was meant for 4.3 T tokens can
 be left at 80 % (the paper's switch), and the next piece can go on from the value that it had there. `over` is the

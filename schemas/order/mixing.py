@@ -1,4 +1,4 @@
-"""Exact mixing: which source the k-th sample of a phase comes from, as integer arithmetic without state.
+"""Computes which source the k-th sample of a phase comes from, exactly, as integer arithmetic without state.
 
 Several sources are mixed by a binary tree of two-way splits. A split sends the k-th sample of its stream left or
 right; how many of its first k samples went left is one rounded line,

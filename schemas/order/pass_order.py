@@ -1,4 +1,4 @@
-"""In which order a pass visits a source's samples: shuffled, and yet near each other on disk.
+"""Computes the order in which a pass visits a source's samples: shuffled, and yet near each other on disk.
 
 Shards are visited in a permuted order; samples are permuted inside blocks of consecutive visited shards. A pass is
 therefore a permutation of the whole source (every sample once), another one each pass, while at any moment only the

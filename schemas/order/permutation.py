@@ -1,4 +1,4 @@
-"""A keyed permutation of [0, n), evaluated point by point: a shuffle without an array of n indices.
+"""Evaluates a keyed permutation of [0, n) point by point: a shuffle without an array of n indices.
 
 A number below n is written as high * width + low, with width about sqrt(n), and a Feistel network adds to each half in
 turn a hash of the other (modulo the half's size), which is a permutation of the rectangle whatever the hash is. The

@@ -1,4 +1,4 @@
-"""A mix that moves from one set of shares to another over a phase, linearly or along a half cosine.
+"""Computes a mix that moves from one set of shares to another over a phase, linearly or along a half cosine.
 
 The ramp is a staircase with so many steps that its integral stays within a hundredth of a sample of the smooth curve,
 and whose rates are integers (billionths): cumulative counts are then exact integers, equal on every platform. The

@@ -1,4 +1,4 @@
-"""Phases laid end to end: counts and sources at any position of the run.
+"""Concatenates the phases of a run and answers counts and sources at any position.
 
 Each phase mixes by itself (`schemas.order.mixing`, `schemas.order.ramp`), starting from the counts and the exact
 errors that the
@@ -22,7 +22,7 @@ from schemas.order.ramp import Ramp, Shape, ramp_mix
 
 @dataclass(frozen=True)
 class Segment:
-    """What a phase says about mixing."""
+    """Describes the mixing of one phase."""
 
     start: int
     stop: int

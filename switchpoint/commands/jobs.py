@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the path."""
+    """Prints the path of a job script."""
     print(script(options.job))
 
 
