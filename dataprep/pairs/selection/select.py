@@ -14,16 +14,16 @@ number grows with the data, and beyond some hundred million a list from a dedica
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from pyspark import RDD, SparkContext
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from common.errors import InputError
+from dataprep.engine import per_input
+from dataprep.engine.per_input import Rows
 from dataprep.engine.progress import Progress
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt, Task, run_tasks
@@ -39,7 +39,8 @@ _SURVEY = (
     "fields string"
 )
 _PLACE = "number int, place long"
-_DECISION = "number int, places binary, reasons binary"
+_ROW = np.dtype([("place", np.int64), ("reason", np.int8)])
+"""One decision as it crosses to the tasks."""
 
 
 def check(spark: SparkSession, job: PairsJob) -> None:
@@ -55,8 +56,18 @@ def run(spark: SparkSession, spec: TaskSpec, tasks: list[Task], out: str, progre
     """Survey the tars and publish which pairs are left out."""
     look = functools.partial(survey.survey, spec=spec)
     run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
-    deliver = functools.partial(_deliver, spark=spark, job=spec.job, out=out, count=len(tasks))
-    run_tasks(spark, tasks, _publish, out=out, stage=STAGE, progress=progress, deliver=deliver)
+    per_input.run(
+        spark,
+        tasks,
+        functools.partial(survey.read, out),
+        _SURVEY,
+        functools.partial(_decide, job=spec.job),
+        _ROW,
+        _publish,
+        out=out,
+        stage=STAGE,
+        progress=progress,
+    )
 
 
 def _decide(surveyed: DataFrame, job: PairsJob) -> DataFrame:
@@ -122,44 +133,7 @@ def _compare(table: pa.Table, distance: int) -> pa.Table:
     return table.select(["number", "place"]).filter(pa.array(copies))
 
 
-def _deliver(
-    context: SparkContext, missing: list[Task], *, spark: SparkSession, job: PairsJob, out: str, count: int
-) -> RDD[Task]:
-    """The decision's partition n is tar n: its task gets (number, places and reasons)."""
-    surveyed = spark.range(0, count, 1, count).mapInArrow(functools.partial(_read, out=out), _SURVEY)
-    decision = _decide(surveyed, job).repartitionById(count, F.col("number")).mapInArrow(_pack, _DECISION)
-    names = {task.payload[0]: task.name for task in missing}
-    return decision.rdd.mapPartitionsWithIndex(functools.partial(_tasks, names=names))
-
-
-def _read(batches: Iterator[pa.RecordBatch], *, out: str) -> Iterator[pa.RecordBatch]:
-    for numbers in batches:
-        for number in numbers.column(0).to_pylist():
-            yield from survey.read(out, number)
-
-
-def _pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Many rows to one per batch: what crosses to the tasks is arrays, not rows."""
-    for batch in batches:
-        if batch.num_rows:
-            places = batch.column("place").to_numpy().astype(np.int64)
-            reasons = batch.column("reason").to_numpy().astype(np.uint8)
-            first = pa.array(batch.column("number")[:1], pa.int32())
-            arrays = [first, pa.array([places.tobytes()]), pa.array([reasons.tobytes()])]
-            yield pa.RecordBatch.from_arrays(arrays, ["number", "places", "reasons"])
-
-
-def _tasks(number: int, rows: Iterator[tuple[int, bytes, bytes]], *, names: dict[int, str]) -> Iterator[Task]:
-    if number not in names:
-        return
-    parts = [(np.frombuffer(places, np.int64), np.frombuffer(reasons, np.uint8)) for _, places, reasons in rows]
-    places = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
-    reasons = np.concatenate([np.empty(0, np.uint8), *(part[1] for part in parts)])
-    order = np.argsort(places)
-    yield Task(names[number], (number, places[order].tobytes() + reasons[order].tobytes()))
-
-
-def _publish(payload: tuple[int, bytes], scratch: Scratch) -> Receipt:
-    number, data = payload
-    scratch.publish_bytes(data, selection_file(number))
-    return {"rows": len(data) // 9}
+def _publish(number: int, rows: Rows, scratch: Scratch) -> Receipt:
+    places, reasons = rows["place"].tobytes(), rows["reason"].astype(np.uint8).tobytes()
+    scratch.publish_bytes(places + reasons, selection_file(number))
+    return {"rows": len(rows)}

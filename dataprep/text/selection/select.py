@@ -13,20 +13,20 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark import RDD, SparkContext
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
+from dataprep.engine import per_input
+from dataprep.engine.per_input import Rows
 from dataprep.engine.progress import Progress
 from dataprep.engine.task_workspace import Scratch
-from dataprep.engine.tasks import Receipt, Task, run_tasks
+from dataprep.engine.tasks import Receipt, run_tasks
 from dataprep.text import inputs
 from dataprep.text.config import TextJob
 from dataprep.text.left_out import SCHEMA, rejects_file
 from dataprep.text.selection import decide, evaluation_sets, survey
 
 STAGE = "select"
-_DECISION = "number int, rows binary"
 _LINE_BITS = 40
 """A document's id is its input's number and its line: they sort as the plan does."""
 _ROW = np.dtype([("id", np.int64), ("reason", np.int8), ("kept", np.int64), ("item", np.int32)])
@@ -52,58 +52,38 @@ def run(spark: SparkSession, job: TextJob, uris: list[str], out: str, progress: 
     run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
     if progress:
         progress.say(f"{STAGE}: deciding which documents are left out, in Spark's shuffle")
-    deliver = functools.partial(_deliver, spark=spark, job=job, out=out, count=len(uris))
-    publish = functools.partial(_publish, uris=uris, search=search)
-    run_tasks(spark, tasks, publish, out=out, stage=STAGE, progress=progress, deliver=deliver)
+    per_input.run(
+        spark,
+        tasks,
+        functools.partial(_read, out=out),
+        decide.SURVEY,
+        functools.partial(_decide, job=job),
+        _ROW,
+        functools.partial(_publish, uris=uris, search=search),
+        out=out,
+        stage=STAGE,
+        progress=progress,
+    )
 
 
-def _deliver(
-    context: SparkContext, missing: list[Task], *, spark: SparkSession, job: TextJob, out: str, count: int
-) -> RDD[Task]:
-    """The decision's partition n is input n: its task gets (number, rows)."""
-    if not context.getConf().contains("spark.sql.shuffle.partitions"):  # an input's share of a shuffle fits a task
-        spark.conf.set("spark.sql.shuffle.partitions", str(max(count, context.defaultParallelism)))
-    surveyed = spark.range(0, count, 1, count).mapInArrow(functools.partial(_read, out=out), decide.SURVEY)
-    decision = decide.decide(surveyed, job).withColumn("number", F.shiftright("id", _LINE_BITS).cast("int"))
-    packed = decision.repartitionById(count, F.col("number")).mapInArrow(_pack, _DECISION)
-    wanted = {task.payload.number for task in missing}
-    return packed.rdd.mapPartitionsWithIndex(functools.partial(_tasks, wanted=wanted))
+def _decide(surveyed: DataFrame, *, job: TextJob) -> DataFrame:
+    return decide.decide(surveyed, job).withColumn("number", F.shiftright("id", _LINE_BITS).cast("int"))
 
 
-def _read(batches: Iterator[pa.RecordBatch], *, out: str) -> Iterator[pa.RecordBatch]:
-    for numbers in batches:
-        for number in numbers.column(0).to_pylist():
-            for batch in survey.read(out, number):
-                ids = pa.array((number << _LINE_BITS) + batch.column("line").to_numpy())
-                others = [batch.column(name) for name in ("characters", "digest", "fields", "bands", "item")]
-                others[1] = others[1].cast(pa.binary())
-                names = ["id", "characters", "digest", "fields", "bands", "item"]
-                yield pa.RecordBatch.from_arrays([ids, *others], names)
-
-
-def _pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Many rows to one per batch: what crosses to the tasks is arrays, not rows."""
-    for batch in batches:
-        if batch.num_rows:
-            rows = np.empty(batch.num_rows, _ROW)
-            for name in rows.dtype.names or ():
-                rows[name] = batch.column(name).fill_null(-1).to_numpy()
-            arrays = [batch.column("number")[:1], pa.array([rows.tobytes()], pa.binary())]
-            yield pa.RecordBatch.from_arrays(arrays, ["number", "rows"])
-
-
-def _tasks(number: int, parts: Iterator[tuple[int, bytes]], *, wanted: set[int]) -> Iterator[Task]:
-    if number in wanted:
-        rows = np.frombuffer(b"".join(part for _, part in parts), _ROW)
-        yield Task(inputs.task_name(number), (number, rows[np.argsort(rows["id"])].tobytes()))
+def _read(number: int, *, out: str) -> Iterator[pa.RecordBatch]:
+    for batch in survey.read(out, number):
+        ids = pa.array((number << _LINE_BITS) + batch.column("line").to_numpy())
+        others = [batch.column(name) for name in ("characters", "digest", "fields", "bands", "item")]
+        others[1] = others[1].cast(pa.binary())
+        names = ["id", "characters", "digest", "fields", "bands", "item"]
+        yield pa.RecordBatch.from_arrays([ids, *others], names)
 
 
 def _publish(
-    payload: tuple[int, bytes], scratch: Scratch, *, uris: list[str], search: evaluation_sets.Search | None
+    number: int, rows: Rows, scratch: Scratch, *, uris: list[str], search: evaluation_sets.Search | None
 ) -> Receipt:
     """The reject list of one input. The receipt has: rejected (counts by reason)."""
-    number, data = payload
-    rows, mask = np.frombuffer(data, _ROW), (1 << _LINE_BITS) - 1
+    mask = (1 << _LINE_BITS) - 1
     items = evaluation_sets.items(search.items) if search else []
     names = np.array(["where", "contaminated", "duplicate", "near_duplicate"], object)
     reasons, found = names[rows["reason"]], rows["item"].tolist()
