@@ -1,4 +1,4 @@
-"""One progress line on stderr while a stage runs: tasks, rows, tokens a second, time left.
+"""Shows on stderr how far a stage is: tasks, rows, tokens a second, time left.
 
 Tasks report when they finish, through a Spark accumulator; a failed task's error travels the same way, so that the
 driver can stop the stage at once instead of letting Spark repeat a task that is bound to fail again. When all is done,
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -31,6 +33,9 @@ class Tally:
         )
 
 
+Show = Callable[[Tally], None]
+
+
 class TallyParam(AccumulatorParam[Tally]):
     """How Spark adds tallies up."""
 
@@ -43,11 +48,11 @@ class TallyParam(AccumulatorParam[Tally]):
 
 @dataclass
 class Progress:
-    """Prints the line: rewritten in place on a terminal, a new line every `every` seconds elsewhere."""
+    """Shows a bar on a terminal, and elsewhere a line now and then."""
 
-    every: float = 5.0
+    every: float = 10.0
+    """Seconds between two lines."""
     stream: TextIO = field(default_factory=lambda: sys.stderr)
-    _last: float = field(default_factory=time.monotonic)
     laps: dict[str, float] = field(default_factory=dict)
     """Seconds that each part of the job took, in order."""
     _lap: float = field(default_factory=time.monotonic)
@@ -63,16 +68,52 @@ class Progress:
         self.stream.write(f"{text}\n")
         self.stream.flush()
 
-    def update(self, stage: str, total: int, done_before: int, tally: Tally, seconds: float, *, last: bool) -> None:
-        """Show the state of `stage`: `total` tasks, `done_before` of them by earlier runs, `seconds` since it began."""
-        terminal = self.stream.isatty()
-        now = time.monotonic()
-        if not last and now - self._last < (0.5 if terminal else self.every):
-            return
-        self._last = now
-        text = line(stage, total, done_before, tally, seconds)
-        self.stream.write(f"\r\x1b[K{text}" + ("\n" if last else "") if terminal else f"{text}\n")
-        self.stream.flush()
+    def stage(self, name: str, total: int, done_before: int) -> AbstractContextManager[Show]:
+        """Show a stage of `total` tasks while the block runs, `done_before` of them by earlier runs.
+
+        The block gets a function and calls it often, with what this run's tasks have reported so far.
+        """
+        show = self._bar if self.stream.isatty() else self._lines
+        return show(name, total, done_before)
+
+    @contextmanager
+    def _bar(self, name: str, total: int, done_before: int) -> Iterator[Show]:
+        from rich import progress  # where there is a terminal: executors import this module
+        from rich.console import Console
+
+        began = time.monotonic()
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[rows]}"),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
+        )
+        with progress.Progress(*columns, console=Console(file=self.stream), speed_estimate_period=600) as shown:
+            task = shown.add_task(name, total=total, completed=done_before, rows="")
+
+            def show(tally: Tally) -> None:
+                rows = ", ".join(_rows(tally, time.monotonic() - began))
+                shown.update(task, completed=done_before + tally.tasks, rows=rows)
+
+            yield show
+
+    @contextmanager
+    def _lines(self, name: str, total: int, done_before: int) -> Iterator[Show]:
+        began = last = time.monotonic()
+        newest = Tally()
+
+        def show(tally: Tally) -> None:
+            nonlocal last, newest
+            newest = tally
+            if time.monotonic() - last >= self.every:
+                last = time.monotonic()
+                self.say(line(name, total, done_before, tally, last - began))
+
+        yield show
+        self.say(line(name, total, done_before, newest, time.monotonic() - began))
 
 
 def line(stage: str, total: int, done_before: int, tally: Tally, seconds: float) -> str:
@@ -80,14 +121,18 @@ def line(stage: str, total: int, done_before: int, tally: Tally, seconds: float)
     parts = [f"{stage}: {done_before + tally.tasks}/{total} tasks"]
     if done_before:
         parts.append(f"{done_before} by an earlier run")
-    if tally.rows:
-        rate = "" if tally.tokens else f" ({tally.rows / max(seconds, 1e-9):,.0f}/s)"
-        parts.append(f"{tally.rows:,} rows{rate}")
-    if tally.tokens:
-        parts.append(f"{tally.tokens:,} tokens ({tally.tokens / max(seconds, 1e-9) / 1e6:.2f} M/s)")
+    parts += _rows(tally, seconds)
     left = total - done_before - tally.tasks
     parts.append(f"{seconds:.0f} s" if not left else f"ETA {_eta(left, tally.tasks, seconds)}")
     return ", ".join(parts)
+
+
+def _rows(tally: Tally, seconds: float) -> Iterator[str]:
+    if tally.rows:
+        rate = "" if tally.tokens else f" ({tally.rows / max(seconds, 1e-9):,.0f}/s)"
+        yield f"{tally.rows:,} rows{rate}"
+    if tally.tokens:
+        yield f"{tally.tokens:,} tokens ({tally.tokens / max(seconds, 1e-9) / 1e6:.2f} M/s)"
 
 
 def _eta(left: int, done: int, seconds: float) -> str:

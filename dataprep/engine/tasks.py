@@ -26,6 +26,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,20 +149,18 @@ def _run_on_spark(
         except BaseException as error:
             failures.append(error)
 
-    thread, began = InheritableThread(target=collect, daemon=True), time.monotonic()
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.1)
-            if tally.value.errors:
-                break
-            if progress:
-                seconds = time.monotonic() - began
-                progress.update(stage, total, total - missing, tally.value, seconds, last=not thread.is_alive())
-    finally:
-        if thread.is_alive():
-            context.cancelJobGroup(group)
-            thread.join(30)
+    thread = InheritableThread(target=collect, daemon=True)
+    shown = progress.stage(stage, total, total - missing) if progress else nullcontext(lambda tally: None)
+    with shown as show:
+        thread.start()
+        try:
+            while thread.is_alive() and not tally.value.errors:
+                thread.join(0.1)
+                show(tally.value)
+        finally:
+            if thread.is_alive():
+                context.cancelJobGroup(group)
+                thread.join(30)
     if tally.value.errors:
         raise InputError(**tally.value.errors[0])
     if failures:
