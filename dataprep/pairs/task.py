@@ -37,6 +37,7 @@ def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     number, path = payload
     refused = Rejects()
     out_of_it = left_out.dropped(scratch.out, number) if spec.job.selects else {}
+    unfit = left_out.verdicts(scratch.out, number) if spec.job.selects else None
     with files.open_input(path) as tar:
         near = io.BufferedReader(tar, _NEAR)
         rows = sorted(enumerate(read_rows(near, path, refused)), key=lambda placed: placed[1].uid)
@@ -46,13 +47,17 @@ def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
             try:
                 if place in out_of_it:
                     raise RejectError(out_of_it[place])
-                chosen.append((row, judge(row, tar, spec)[0]))
+                if unfit is None:
+                    chosen.append((row, judge(row, tar, spec)[0]))
+                elif place in unfit:
+                    raise RejectError(*unfit[place])
+                else:
+                    chosen.append((row, _caption(row, spec)))
             except RejectError as rejected:
                 refused.add(row.uid, rejected.reason, rejected.detail)
         items, warnings = pair_items(chosen, spec, path, refused)
         receipt = write(items, lambda member: member.read(tar), spec.windows, scratch, number)
-    if refused.counts:
-        scratch.publish_bytes(refused.jsonl(), part_file(number))
+    refused.publish(scratch, part_file(number))
     captions = Counter(str(item.origin["caption"]).partition(":")[0] for item in items)
     return {**receipt, **refused.account(len(items)), "warnings": warnings, "captions": dict(captions)}
 
@@ -65,10 +70,14 @@ def judge(row: PairRow, tar: BinaryIO, spec: TaskSpec) -> tuple[Caption, ImageIn
     """
     job: PairsJob = spec.job
     spec.ban.check(row.uid, row.url)
-    caption = choose(job.captions, row.uid, job.seed, row.web, row.synthetic)
+    caption = _caption(row, spec)
     if row.image.size > job.images.max_bytes:
         raise RejectError("image_too_large", f"{row.image.size:,} bytes")
     return caption, inspect(row.image.read(tar), job.images, decode=job.decode)
+
+
+def _caption(row: PairRow, spec: TaskSpec) -> Caption:
+    return choose(spec.job.captions, row.uid, spec.job.seed, row.web, row.synthetic)
 
 
 def pair_items(

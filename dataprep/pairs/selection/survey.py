@@ -1,6 +1,7 @@
-"""What selection needs to know of every pair, without its picture: one Parquet part per tar.
+"""Notes what selection needs to know of every pair, without its picture: one Parquet part per tar.
 
-Only pairs that packing would take are part of it, so that a copy which is rejected anyway does not count as the first.
+Selection reads of the pairs that packing would take alone, so that a copy which is rejected anyway does not count as
+the first. Packing reads the reasons of the others (`left_out.verdicts`), and looks at no picture a second time.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataprep.engine.paths import STAGING
 from dataprep.engine.rejects import RejectError, Rejects
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
 from dataprep.image_text.settings import TaskSpec
 from dataprep.images.perceptual_hash import difference_hash
+from dataprep.pairs.left_out import survey_file
 from dataprep.pairs.read import read_rows
 from dataprep.pairs.task import Payload, judge
 from dataprep.storage import files
@@ -35,26 +37,28 @@ SCHEMA = pa.schema(
         ("bytes", pa.int64()),
         ("hash", pa.int64()),
         ("fields", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.binary()),
     ]
 )
-"""`number` is the tar's, `place` the row's among those that `read_rows` yields for it."""
-
-
-def part_file(number: int) -> str:
-    """Name of the part for tar `number`, below the dataset's root."""
-    return f"{STAGING}/survey-parts/{number:05}.parquet"
+"""`number` is the tar's, `place` the row's among those that `read_rows` yields for it; of a row with a `reason`, which
+packing rejects, the rest is null. `detail` is text, in which files may have put what no Parquet string can hold."""
+_TAKEN = SCHEMA.names[:-2]
 
 
 def survey(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Survey one tar. The receipt has: rows."""
-    number, path = payload
+    (number, path), taken = payload, 0
     found: list[dict[str, Any]] = []
     with files.open_input(path) as tar:
         for place, row in enumerate(read_rows(tar, path, Rejects())):
             try:
                 info = judge(row, tar, spec)[1]
-            except RejectError:
+            except RejectError as refused:
+                detail = refused.detail.encode("utf-8", "surrogatepass")
+                found.append({"number": number, "place": place, "reason": refused.reason, "detail": detail})
                 continue
+            taken += 1
             hashed = difference_hash(row.image.read(tar)) if spec.job.hashes else None
             long, short = max(info.width, info.height), min(info.width, info.height)
             found.append(
@@ -73,8 +77,8 @@ def survey(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
             )
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(found, SCHEMA), sink, compression="zstd")
-    scratch.publish_bytes(bytes(sink.getvalue()), part_file(number))
-    return {"rows": len(found)}
+    scratch.publish_bytes(bytes(sink.getvalue()), survey_file(number))
+    return {"rows": taken}
 
 
 def _fields(meta: Mapping[str, Any]) -> str:
@@ -88,6 +92,8 @@ def _fields(meta: Mapping[str, Any]) -> str:
 
 
 def read(out: str, number: int) -> Iterator[pa.RecordBatch]:
-    """The record batches of a part."""
-    with files.open_input(files.join(out, part_file(number))) as stream:
-        yield from pq.ParquetFile(stream).iter_batches(8192)
+    """The pairs of a part that packing would take."""
+    with files.open_input(files.join(out, survey_file(number))) as stream:
+        for batch in pq.ParquetFile(stream).iter_batches(8192):
+            taken = batch.filter(pc.is_null(batch["reason"])) if "reason" in batch.schema.names else batch
+            yield taken.select(_TAKEN)
