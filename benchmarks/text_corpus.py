@@ -26,6 +26,8 @@ import numpy.typing as npt
 import orjson
 import zstandard
 
+from common import atomic_files
+
 FILE_BYTES = 64 << 20
 """Of text in a corpus file, before compression."""
 VOCABULARY = 400_000
@@ -71,15 +73,17 @@ def joined(paths: list[Path], total_bytes: int, path: Path) -> Path:
 def _write(path: Path, seed: tuple[int, int], file_bytes: int) -> None:
     """One file, a frame for each 64 MiB so that no more is held."""
     rng, chance = np.random.default_rng(seed), random.Random(repr(seed))
-    temporary = path.with_suffix(".tmp")
     packer, written, number = zstandard.ZstdCompressor(3), 0, 0
-    with temporary.open("wb") as stream, packer.stream_writer(stream) as packed:
+    with (
+        atomic_files.new_file(path) as partial,
+        partial.open("wb") as stream,
+        packer.stream_writer(stream) as packed,
+    ):
         while written < file_bytes:
             text = document(rng, chance)
             written += len(text.encode())
             packed.write(orjson.dumps(_row(text, f"{seed[1]}-{number}", chance)) + b"\n")
             number += 1
-    temporary.rename(path)
 
 
 def _row(text: str, name: str, chance: random.Random) -> dict[str, object]:

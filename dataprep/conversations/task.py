@@ -45,8 +45,7 @@ def work(payload: tuple[int, str, Span], scratch: Scratch, spec: TaskSpec) -> Re
     root, refused = files.absolute(spec.job.image_root), Rejects()
     items, warnings = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
     receipt = write(items, lambda image: files.read_bytes(files.join(root, image.path)), spec.windows, scratch, number)
-    if refused.counts:
-        scratch.publish_bytes(refused.jsonl(), part_file(number))
+    refused.publish(scratch, part_file(number))
     return {**receipt, **refused.account(len(items)), "warnings": warnings}
 
 

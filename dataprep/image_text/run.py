@@ -7,6 +7,7 @@ whose sums are checked, and publishing index and manifest last.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,14 +15,17 @@ from typing import Literal
 from pyspark.sql import SparkSession
 
 from dataprep.engine import commit, plan
-from dataprep.engine.dataset import load_manifest
+from dataprep.engine.dataset import build_manifest, load_manifest
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Task, Work, run_tasks
-from dataprep.image_text.run_manifest import build_manifest
+from dataprep.engine.tasks import Receipt, Task, Work, run_tasks
+from dataprep.image_text import padding_advice
 from dataprep.image_text.settings import MultimodalJob, TaskSpec
 from dataprep.storage import files
-from schemas.manifest import InputFile, Manifest
+from schemas.manifest import InputFile, Manifest, ShardReceipt
+
+_MANY = 100
+"""Windows below which a share of padding says little: the last one of each task is half empty."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,46 @@ def run_job(
         prepare(out)
     receipts = run_tasks(spark, tasks, work, out=out, stage=kind, progress=progress)
     warnings = look_over(out) if look_over is not None else []
-    manifest = build_manifest(job, kind, inputs, spec, identity, receipts, warnings)
+    manifest = _manifest(job, spec, identity, receipts, warnings)
     from dataprep.image_text import report  # on the driver alone: executors import this module, and have no matplotlib
 
     commit.put(out, report.NAME, report.report(manifest, receipts).encode())
     commit.finish(out, manifest, [shard["entry"] for receipt in receipts for shard in receipt["shards"]])
     return Outcome(manifest, state)
+
+
+def _manifest(
+    job: MultimodalJob, spec: TaskSpec, identity: plan.Plan, receipts: Sequence[Receipt], warned: Sequence[str]
+) -> Manifest:
+    """Add the receipts up."""
+    counts, rejected = Counter[str](), Counter[str]()
+    for receipt in receipts:
+        counts.update(receipt["counts"])
+        rejected.update(receipt["rejected"])
+    warnings = {*warned, *(warning for receipt in receipts for warning in receipt["warnings"])}
+    samples = sum(receipt["samples"] for receipt in receipts)
+    if samples >= _MANY and (share := counts["pad"] / (samples * job.seq_len)) > padding_advice.ENOUGH:
+        warnings.add(
+            f"{share:.1%} of positions are padding; `python -m dataprep plan` says which geometry divides better"
+        )
+    return build_manifest(
+        identity,
+        job,
+        spec.tokenizer.identity,
+        tokens={name: counts[name] for name in ("text", "visual", "caption", "pad")},
+        read=sum(receipt["rows"] for receipt in receipts),
+        written=sum(receipt["written"] for receipt in receipts),
+        rejected=rejected,
+        shards=[
+            ShardReceipt(name=s["name"], samples=s["entry"]["samples"], bytes=s["bytes"], digest=s["digest"])
+            for receipt in receipts
+            for s in receipt["shards"]
+        ],
+        warnings=sorted(warnings),
+        images=sum(receipt["images"] for receipt in receipts),
+        geometry=job.geometry.resolved(),
+        conversation=spec.conversation,
+    )
 
 
 def summary(outcome: Outcome, out: str) -> str:

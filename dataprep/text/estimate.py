@@ -11,10 +11,11 @@ from pathlib import Path
 
 import xxhash
 
+from dataprep.engine.rejects import Reject
 from dataprep.storage import files
 from dataprep.text import inputs
 from dataprep.text.config import TextJob
-from dataprep.text.read import Document, Reject, documents
+from dataprep.text.read import Document, documents
 from dataprep.text.selection import evaluation_sets, minhash
 from dataprep.tokens.encoder import encoder
 from dataprep.tokens.tokenizer import load

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from common.errors import InputError
 from dataprep.engine import commit
+from dataprep.engine.dataset import build_manifest, load_manifest
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
 from dataprep.engine.plan import Plan, begin
@@ -27,7 +28,7 @@ from dataprep.text.selection import evaluation_sets, select
 from dataprep.text.shards import SplitShards, plan_shards, run_shards
 from dataprep.text.token_stream import TokenStream
 from dataprep.tokens.tokenizer import TokenizerSpec, load
-from schemas.manifest import MANIFEST_NAME, Manifest, Rows, ShardReceipt, TokenCounts
+from schemas.manifest import Manifest, ShardReceipt
 
 
 def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) -> Manifest:
@@ -45,7 +46,7 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         select.check(spark, job)
     if begin(out, plan) == "finished":
         commit.sweep(out)
-        return Manifest.model_validate(files.read_json(files.join(out, MANIFEST_NAME)))
+        return load_manifest(out)
 
     lap("plan")
     uris = [one.path for one in plan.inputs]
@@ -144,19 +145,15 @@ def _manifest(
     read = sum(receipt["rows"] for receipt in tokenized) if shards.split == "train" else documents
     warnings = Counter(receipt["warning"] for receipt in tokenized if receipt["warning"])
     windows = shards.windows
-    return Manifest(
-        kind="text",
-        plan=plan.hash,
-        seed=job.seed,
-        seq_len=job.seq_len,
-        samples=windows.count,
-        tokens=TokenCounts(text=windows.stream.total, pad=windows.padding),
-        tokenizer=spec.identity,
-        rows=Rows(read=read, written=documents, rejected={k: n for k, n in sorted(rejected.items()) if n}),
-        inputs=plan.inputs,
+    return build_manifest(
+        plan,
+        job,
+        spec.identity,
+        tokens={"text": windows.stream.total, "pad": windows.padding},
+        read=read,
+        written=documents,
+        rejected=rejected,
         shards=[ShardReceipt.model_validate(receipt["shard"]) for receipt in written],
-        licences=job.licences,
-        packages=plan.packages,
         warnings=[
             *(f"{text} ({count} of {len(tokenized)} inputs)" for text, count in sorted(warnings.items())),
             *(evaluation_sets.short(job.decontaminate) if job.decontaminate else []),

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import InputError
+from dataprep.engine.rejects import Reject
 from dataprep.storage import files
 from dataprep.storage.lines import BROKEN, lines
 from dataprep.text.config import TextJob
@@ -35,19 +36,11 @@ class Document:
     """The whole row, the text included; of a Parquet file, the columns that the job needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One row that is not written, and why."""
-
-    line: int
-    reason: str
-    """Code: invalid_json, invalid_utf8, not_an_object, missing_text, text_not_a_string, empty_text, line_too_long,
-    unreadable."""
-    detail: str = ""
-
-
 def documents(uri: str, job: TextJob) -> Iterator[Document | Reject]:
     """All rows of the file `uri`, in order.
+
+    Reasons of rejects are invalid_json, invalid_utf8, not_an_object, missing_text, text_not_a_string, empty_text,
+    line_too_long and unreadable.
 
     Raises:
         InputError: the file is damaged and `job.unreadable` is `fail`.

@@ -19,10 +19,11 @@ from matplotlib.figure import Figure
 
 from common.html import page
 from common.html.figure import COLOURS, svg
+from dataprep.engine.rejects import part_file
 from dataprep.engine.tasks import Receipt
 from dataprep.provenance.why import why
 from dataprep.storage import files
-from dataprep.text import left_out, length_bins, tokenize
+from dataprep.text import left_out, length_bins
 from dataprep.text.config import TextJob
 from dataprep.text.shards import SplitShards
 from dataprep.tokens.encoder import reference
@@ -149,7 +150,7 @@ def _examples(tokenized: Sequence[Receipt], uris: list[str], job: TextJob, out: 
 
 def _rejects(out: str, number: int, job: TextJob) -> Iterator[tuple[str, int, str]]:
     """Reason, line and detail of an input's rejects: rows that could not be used, then documents left out."""
-    unusable = files.join(out, tokenize.rejects_file(number))
+    unusable = files.join(out, part_file(number, digits=6))
     if files.exists(unusable):
         for line in files.read_bytes(unusable).splitlines():
             row = orjson.loads(line)

@@ -7,7 +7,6 @@ task's memory does not grow with its file.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, BinaryIO
@@ -17,15 +16,15 @@ import numpy.typing as npt
 import xxhash
 
 from dataprep.engine.paths import STAGING
+from dataprep.engine.rejects import Reject, Rejects, part_file
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
 from dataprep.provenance import token_parts
-from dataprep.storage import files
 from dataprep.text import left_out
 from dataprep.text.config import TextJob
 from dataprep.text.inputs import Input
 from dataprep.text.length_bins import EDGES, counted
-from dataprep.text.read import Document, Reject, at, documents
+from dataprep.text.read import Document, at, documents
 from dataprep.tokens.encoder import Encode, encoder
 from dataprep.tokens.tokenizer import TokenizerSpec
 
@@ -41,11 +40,6 @@ def token_file(split: str, number: int) -> str:
     return f"{STAGING}/tokens/{split}.{number:06}.bin"
 
 
-def rejects_file(number: int) -> str:
-    """Name of the reject list of input `number`."""
-    return f"rejects/{number:06}.jsonl"
-
-
 def splits(job: TextJob) -> list[str]:
     """`train`, and `held_out` where the job holds documents out."""
     return ["train", "held_out"] if job.held_out else ["train"]
@@ -58,13 +52,13 @@ def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerS
     rows = characters = 0
     with ExitStack() as open_files:
         sinks = {name: _Sink(name, payload, scratch, job, spec, open_files) for name in splits(job)}
-        rejects = _Rejects(payload, scratch, open_files)
+        rejects = Rejects(payload.uri)
         for batch in _batches(payload.uri, job):
             rows += len(batch)
             kept = []
             for row in batch:
                 if isinstance(row, Reject):
-                    rejects.add(row)
+                    rejects.add(row.line, row.reason, row.detail)
                 elif dropped and (reason := dropped.get(row.line)) is not None:
                     rejects.counts[reason] += 1
                 else:
@@ -76,7 +70,7 @@ def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerS
                 encode, warning = coder.choose(_sample([row.text for row in kept]))
             for name, chosen in _by_split(kept, job).items():
                 sinks[name].add(chosen, encode)
-    rejects.publish()
+    rejects.publish(scratch, part_file(payload.number, digits=6))
     for sink in sinks.values():
         sink.publish()
     return {
@@ -88,28 +82,6 @@ def tokenize(payload: Input, scratch: Scratch, *, job: TextJob, spec: TokenizerS
         "warning": warning,
         "splits": {name: {"documents": sink.documents, "tokens": sink.tokens} for name, sink in sinks.items()},
     }
-
-
-class _Rejects:
-    """The reject list of one input: one JSON line for every row that cannot be used, and counts by reason.
-
-    Documents that the job was told to leave out stand in a list of their own (`select.rejects_file`): they are counted.
-    """
-
-    def __init__(self, payload: Input, scratch: Scratch, stack: ExitStack) -> None:
-        self.payload, self.scratch = payload, scratch
-        self.counts: Counter[str] = Counter()
-        self.path = scratch.path("rejects.jsonl")
-        self.lines = stack.enter_context(self.path.open("wb"))
-
-    def add(self, row: Reject) -> None:
-        self.counts[row.reason] += 1
-        about = {"file": self.payload.uri, "line": row.line, "reason": row.reason, "detail": row.detail}
-        self.lines.write(files.to_json(about) + b"\n")
-
-    def publish(self) -> None:
-        if self.path.stat().st_size:
-            self.scratch.publish(self.path, rejects_file(self.payload.number))
 
 
 class _Sink:

@@ -13,7 +13,7 @@ from dataprep.mds.layout import Layout
 from dataprep.mds.shard import Shard
 from dataprep.verify import verify
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
-from tests.dataprep.mds.samples import encode_samples
+from tests.helpers.samples import encode_samples
 
 TOKENIZER = TokenizerIdentity(digest="d", vocabulary_size=100, end_of_text_id=0, pad_id=1, image_id=100)
 ROWS = [[5, 6, 0, 7, 0, 8, 9, 4], [100, 100, 3, 0, 1, 1, 1, 1]]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.mds.layout import Layout
-from tests.dataprep.mds.samples import encode_samples
+from tests.helpers.samples import encode_samples
 
 LAYOUT = Layout({"tokens": "ndarray:uint16:4", "images": "bytes", "lengths": "ndarray:uint32", "caption": "str"})
 

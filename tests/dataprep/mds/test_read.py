@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dataprep.mds.layout import Layout
 from dataprep.mds.read import decode, fixed_column, offsets, raw_bytes, samples
-from tests.dataprep.mds.samples import encode_samples
+from tests.helpers.samples import encode_samples
 
 COLUMNS = {"tokens": "ndarray:uint16:4", "images": "bytes", "lengths": "ndarray:uint32", "caption": "str"}
 LAYOUT = Layout(COLUMNS)

@@ -14,7 +14,7 @@ from streaming.base.util import clean_stale_shared_memory
 from dataprep.mds.index import index_json
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import Shard, write_rows, write_samples
-from tests.dataprep.mds.samples import encode_samples
+from tests.helpers.samples import encode_samples
 
 COLUMNS = {
     "tokens": "ndarray:uint16:8",

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
+from dataprep.engine.rejects import Reject
 from dataprep.text.config import TextJob
-from dataprep.text.read import Document, Reject, documents
+from dataprep.text.read import Document, documents
 
 ZSTD = zstandard.ZstdCompressor()
 ROW = {"text": "é one", "url": "http://a", "metadata": {"WARC-Record-ID": "<urn:1>", "x": None}}
