@@ -32,6 +32,19 @@ def test_a_second_is_refused_until_the_first_ends(tmp_path: Path) -> None:
         pass
 
 
+def test_a_directory_is_locked_and_left_as_it_is(tmp_path: Path) -> None:
+    with exclusive(tmp_path, "demo"), pytest.raises(InputError, match="another demo runs"), exclusive(tmp_path, "demo"):
+        pass
+    with exclusive(tmp_path, "demo"):
+        assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be locked"), exclusive(tmp_path / "file/.lock", "demo"):
+        pass
+
+
 def test_one_that_waits_gets_it_after_the_first(tmp_path: Path) -> None:
     lock, order = tmp_path / ".lock", []
 
