@@ -20,7 +20,6 @@ import zstandard
 
 from dataprep.mds.index import ShardEntry, shard_basename
 from dataprep.mds.layout import HASH, Layout
-from dataprep.storage.disk_writer import WriteBehind
 
 MAX_BYTES = (1 << 32) - 1
 """Offsets are uint32."""
@@ -126,7 +125,7 @@ def _stream(
     head = _head(layout, sizes)
     raw, stored, digest = xxhash.xxh64(head), xxhash.xxh64(), xxhash.xxh3_64()
     held, length = bytearray(head if layout.compression else b""), 0
-    with WriteBehind(path) as file:
+    with path.open("xb") as file:
 
         def store(data: Any) -> None:
             nonlocal length
