@@ -24,20 +24,35 @@ def exclusive(place: Path, doing: str, *, wait: bool = False) -> Iterator[None]:
         InputError: another process holds it, and this one is not to `wait`; or `place` cannot be opened.
     """
     folder = place if place.is_dir() else place.parent
-    flags = os.O_RDONLY if place.is_dir() else os.O_RDWR | os.O_CREAT
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # O_CLOEXEC: programs started meanwhile must not inherit the lock, or an orphan would hold it for ever.
-        handle = os.open(place, flags | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise InputError(f"cannot be locked ({error.strerror})", file=place, remedy="check its permissions") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        handle = take(place, wait=wait)
     except BlockingIOError:
-        os.close(handle)
         remedy = "wait for it, or name another folder"
         raise InputError(f"another {doing} runs in this folder", file=folder, remedy=remedy) from None
+    except OSError as error:
+        raise InputError(f"cannot be locked ({error.strerror})", file=place, remedy="check its permissions") from None
     try:
         yield
     finally:
         os.close(handle)
+
+
+def take(place: Path, *, wait: bool = False) -> int:
+    """Lock a directory, or a file that is made if need be; returns the descriptor whose end is the lock's.
+
+    Raises:
+        BlockingIOError: another process holds it, and this one is not to `wait`.
+        OSError: it cannot be opened, or its file system has no locks.
+    """
+    flags = os.O_RDONLY
+    if not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT
+    # O_CLOEXEC: programs started meanwhile must not inherit the lock, or an orphan would hold it for ever.
+    handle = os.open(place, flags | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(handle)
+        raise
+    return handle

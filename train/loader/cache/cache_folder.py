@@ -8,7 +8,6 @@ finds the folder free, with the shards in it still good. Nothing is shared, noth
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -16,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 from common.errors import InputError
+from common.file_lock import take
 from train.loader.cache.download import PART
 
 TABLE = "shards.npy"
@@ -60,19 +60,16 @@ class Slot:
 def _claim(cache: Path) -> tuple[Path, int]:
     for number in count():
         path = cache / str(number)
-        path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return path, handle
+            return path, take(path / _LOCK)
+        except BlockingIOError:
+            continue
         except OSError as error:
-            os.close(handle)
-            if error.errno in _UNSUPPORTED:  # no locks on this file system: a name that nobody else will pick
-                own = cache / secrets.token_hex(6)
-                own.mkdir()
-                return own, os.open(own / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
+            if error.errno not in _UNSUPPORTED:
                 raise
+            own = cache / secrets.token_hex(6)  # no locks on this file system: a name that nobody else will pick
+            own.mkdir()
+            return own, os.open(own / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     raise AssertionError
 
 
