@@ -171,6 +171,11 @@ class Manifest(Strict):
     removals: list[Removal] = []
     """Takedowns in order. Samples keep their numbers, so schedules stay valid: `plan` names them as before."""
 
+    @model_serializer(mode="wrap")
+    def _without_absent_format(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves `conversation` out where there is none, so that manifests of other kinds keep their bytes."""
+        return {name: value for name, value in serialise(self).items() if (name, value) != ("conversation", None)}
+
     @property
     def conversation_format(self) -> ConversationFormat | None:
         """How conversations are written; None for other kinds."""

@@ -38,11 +38,13 @@ def test_loads(tmp_path: Path) -> None:
 
 def test_conversations_have_the_first_format_unless_they_name_another(tmp_path: Path) -> None:
     assert load(tmp_path).conversation_format is None
+    assert "conversation" not in load(tmp_path).model_dump()  # manifests of other kinds keep their bytes
     assert load(tmp_path, kind="conversations").conversation_format == VERSION_1
     turns = {"version": 2, "end_of_turn": "<end_of_turn>", "end_of_turn_id": 10}
     named = load(tmp_path, kind="conversations", conversation=turns).conversation_format
     assert named is not None
     assert named.model_dump() == turns
+    assert load(tmp_path, kind="conversations", conversation=turns).model_dump()["conversation"] == turns
     with pytest.raises(InputError, match="version 2 names the token that ends a turn"):
         load(tmp_path, kind="conversations", conversation={"version": 2})
 
