@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common import atomic_files
 from common.errors import InputError
+from train.checkpoint.names import is_checkpoint
 from train.checkpoint.state import read
 
 FOLDER = "checkpoints"
@@ -13,12 +14,14 @@ FOLDER = "checkpoints"
 
 def complete(folder: Path) -> list[Path]:
     """Checkpoints in `folder`, oldest first."""
-    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if is_checkpoint(path.name) and path.is_dir())
 
 
 def outdated(folder: Path, keep: int) -> list[Path]:
     """Interval checkpoints in `folder` but for the newest `keep`."""
-    return [path for path in complete(folder) if not read(path).lasting][:-keep]
+    return [path for path in complete(folder) if not _stays(path)][:-keep]
 
 
 def prune(folder: Path, keep: int, spare: str | None = None) -> None:
@@ -26,6 +29,14 @@ def prune(folder: Path, keep: int, spare: str | None = None) -> None:
     for path in outdated(folder, keep):
         if path.name != spare:
             atomic_files.remove_directory(path)
+
+
+def _stays(path: Path) -> bool:
+    """Whether pruning must leave a checkpoint; one that cannot be understood is left."""
+    try:
+        return read(path).lasting
+    except InputError:
+        return True
 
 
 def find(path: Path) -> Path:

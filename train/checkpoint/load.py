@@ -17,7 +17,7 @@ from train.models.sharding import like
 
 
 def load_weights(path: Path, model: nn.Module, *, decoder_only: bool = False) -> None:
-    """Set every parameter of `model`, or those of its decoder, from a checkpoint.
+    """Set every parameter of `model`, or those of its decoder, from a checkpoint whose digests have been checked.
 
     Raises:
         InputError: the file is damaged, or holds another model's tensors.
@@ -41,12 +41,20 @@ def load_weights(path: Path, model: nn.Module, *, decoder_only: bool = False) ->
 
 
 def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
-    """Set the optimizer's state from a checkpoint; parameters that it never stepped get none."""
+    """Set the optimizer's state from a checkpoint; parameters that it never stepped get none.
+
+    Raises:
+        InputError: the file is damaged, or holds another model's state.
+    """
     parameters = dict(model.named_parameters())
     optimizer.state.clear()
     for key, value in read_tensors(path / "optimizer.safetensors").items():
         name, _, part = key.rpartition("/")
-        parameter = parameters[name]  # whatever has moments was trained, and so was loaded
+        parameter = parameters.get(name)
+        if parameter is None or (part != "step" and value.shape != parameter.shape):
+            raise InputError(
+                f"'{key}' does not fit the model", file=path / "optimizer.safetensors", remedy="use another checkpoint"
+            )
         # Step counts stay on the CPU unless the kernel is fused, as torch's own loading has it.
         on_device = part != "step" or bool(optimizer.defaults.get("fused"))
         optimizer.state[parameter][part] = like(value, parameter) if on_device else value

@@ -21,9 +21,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common import atomic_files
 from common.errors import InputError
+from train.checkpoint import digests
+from train.checkpoint.digests import STATE
+from train.checkpoint.names import PATTERN
 
-STATE = "state.json"
-FILES = ("model.safetensors", "optimizer.safetensors", "schedule.json", STATE)
+FILES = (*digests.CONTENT, STATE)
 """Of a checkpoint, in the order of upload: the last one makes it one."""
 LOGS = ("metrics.jsonl", "held_out.jsonl", "faults.jsonl", "microbatch.json")
 """What a run that goes on elsewhere needs besides: uploaded before every checkpoint, over the older ones."""
@@ -65,7 +67,7 @@ class RemoteStore:
         Raises:
             RemoteError: the storage does not answer.
         """
-        pattern = re.compile(re.escape(self._prefix) + r"(\d+)/" + re.escape(STATE))
+        pattern = re.compile(re.escape(self._prefix) + rf"({PATTERN})/" + re.escape(STATE))
         try:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._prefix)
             keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
@@ -104,9 +106,10 @@ class RemoteStore:
             raise RemoteError(self.uri, error) from error
 
     def get(self, name: str, folder: Path) -> Path:
-        """Download checkpoint `name` into `folder`, whole or not at all.
+        """Download checkpoint `name` into `folder`, whole and verified or not at all.
 
         Raises:
+            DamagedError: what arrived is not what was saved.
             RemoteError: the storage does not answer, or the disk does not take it.
         """
         try:
@@ -114,6 +117,7 @@ class RemoteStore:
             with atomic_files.new_directory(folder / name, shared=True) as partial:
                 for file in FILES:
                     self._client.download_file(self.bucket, self._key(f"{name}/{file}"), str(partial / file))
+                digests.check(partial, f"{self.uri}/{name}")
         except _FAILURES as error:
             raise RemoteError(self.uri, error) from error
         return folder / name
@@ -132,6 +136,17 @@ class RemoteStore:
                 if not isinstance(error, ClientError) or error.response["Error"]["Code"] not in _ABSENT:
                     raise RemoteError(self.uri, error) from error
                 (out / name).unlink(missing_ok=True)
+
+    def withdraw(self, name: str) -> None:
+        """Make checkpoint `name` none: delete its `state.json` alone. The next upload of that position completes it.
+
+        Raises:
+            RemoteError: the storage does not answer.
+        """
+        try:
+            self._delete(f"{name}/{STATE}")
+        except _FAILURES as error:
+            raise RemoteError(self.uri, error) from error
 
     def remove(self, name: str) -> None:
         """Delete checkpoint `name`, its `state.json` first.

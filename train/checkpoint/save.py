@@ -2,8 +2,9 @@
 
 Composer's own checkpoints are pickles, and loading a pickle runs whatever code is in it. These hold tensors and JSON
 alone: `model.safetensors`, `optimizer.safetensors` (state by parameter name, so that it survives a regrouping) and
-`state.json` (position, the hash of the past that led there, the run's config) and `schedule.json`. They are written
-beside their place, flushed to disk and renamed, so a directory that has its name is whole, whenever the machine died.
+`state.json` (position, hash of the past that led there, the run's config, digests of the files) and `schedule.json`.
+They are written beside their place, flushed to disk and renamed, so a directory that has its name is whole, whenever
+the machine died.
 There is no "latest" link that could point at nothing: the latest is the one with the highest position.
 """
 
@@ -22,7 +23,9 @@ from torch.optim import Optimizer
 
 from common import atomic_files
 from schemas.schedule import Schedule
+from train.checkpoint import digests
 from train.checkpoint.folder import FOLDER, prune
+from train.checkpoint.names import name_of
 from train.checkpoint.state import SCHEDULE, Saved
 from train.config.run_config import RunConfig
 from train.models.sharding import whole
@@ -68,7 +71,7 @@ class CheckpointStore:
             conversation=self._schedule.conversation,
             towers=self._model.shapes,
         )
-        target = self.folder / f"{position:015d}"
+        target = self.folder / name_of(position)
         if not writes:
             return target
         try:
@@ -76,8 +79,10 @@ class CheckpointStore:
             with atomic_files.new_directory(target, replace=True) as partial:
                 save_file(weights, partial / "model.safetensors")
                 save_file(moments, partial / "optimizer.safetensors")
-                (partial / "state.json").write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8")
                 self._schedule.save(partial / SCHEDULE)
+                whole = saved.model_copy(update={"digests": digests.of_files(partial)})
+                text = digests.sealed(whole.model_dump_json(exclude={"seal"}))
+                (partial / digests.STATE).write_text(text, encoding="utf-8")
         except (OSError, SafetensorError) as error:
             raise NotSavedError(" ".join(str(error).split())) from error
         return target

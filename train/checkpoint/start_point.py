@@ -6,7 +6,9 @@ is fetched once a node.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +18,12 @@ from composer.utils import dist
 from common.errors import InputError
 from common.uri import is_remote
 from schemas.schedule import Schedule
+from train.checkpoint import digests, state
 from train.checkpoint import folder as checkpoint_folder
-from train.checkpoint import state
+from train.checkpoint.digests import STATE, DamagedError
 from train.checkpoint.history_check import check_past
-from train.checkpoint.remote_store import STATE, RemoteError, RemoteStore
+from train.checkpoint.names import is_checkpoint
+from train.checkpoint.remote_store import RemoteError, RemoteStore
 from train.checkpoint.state import Saved
 from train.config.run_config import RunConfig
 
@@ -42,7 +46,27 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
     Raises:
         InputError: the schedule's past is not the checkpoint's, there is none to branch from, or some node has no
             access to it.
+        DamagedError: it is not what was saved, and the run is not to go back to the one before it.
     """
+    while True:
+        choice = _chosen(run, schedule)
+        if choice is None:
+            return None
+        damage = _on_every_node(choice, run)
+        if damage is None:
+            break
+        if run.checkpoint.damaged == "stop" or choice.path.parent != run.out / checkpoint_folder.FOLDER:
+            raise damage
+        _set_aside(choice, damage)
+    saved = state.read(choice.path)
+    if is_checkpoint(choice.path.name) and int(choice.path.name) != saved.position:
+        raise digests.damaged(f"it holds position {saved.position:,}, which is not its name's", choice.path)
+    check_past(schedule, saved.position, saved.past, state.schedule_of(choice.path))
+    return choice.path, saved
+
+
+def _chosen(run: RunConfig, schedule: Schedule) -> Choice | None:
+    """What rank 0 chooses, on all ranks."""
     told: list[Choice | InputError | None] = [None]
     if dist.get_global_rank() == 0:
         try:
@@ -53,12 +77,7 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
     choice = told[0]
     if isinstance(choice, InputError):
         raise choice
-    if choice is None:
-        return None
-    _on_every_node(choice, run)
-    saved = state.read(choice.path)
-    check_past(schedule, saved.position, saved.past, state.schedule_of(choice.path))
-    return choice.path, saved
+    return choice
 
 
 def drop_trunk(run: RunConfig) -> None:
@@ -96,7 +115,7 @@ def _branch(run: RunConfig, schedule: Schedule) -> Choice | None:
         return Choice(shared or _none(place, len(found)), None)
     try:
         parent, _, name = place.rstrip("/").rpartition("/")
-        if name.isdigit() and name in RemoteStore(parent, "branch_from").complete():
+        if is_checkpoint(name) and name in RemoteStore(parent, "branch_from").complete():
             return Choice(run.out / TRUNK / name, parent)
         store = RemoteStore(place, "branch_from")
         names = store.complete()
@@ -120,17 +139,44 @@ def _none(place: str, looked_at: int) -> Path:
     raise InputError(problem, file=place, field="branch_from", remedy=remedy)
 
 
-def _on_every_node(choice: Choice, run: RunConfig) -> None:
-    """Fetch what is not on this node's disk; all ranks learn whether all nodes have it."""
+def _set_aside(choice: Choice, damage: DamagedError) -> None:
+    """Take a damaged checkpoint's name away: on every disk that has it, else in the remote that it came from."""
+    aside = choice.path.with_name(f"{choice.path.name}.damaged")
+    if dist.get_local_rank() == 0 and choice.path.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another node with the same disk was first
+            choice.path.rename(aside)
+    elif dist.get_global_rank() == 0 and choice.remote is not None:
+        RemoteStore(choice.remote).withdraw(choice.path.name)
+    if dist.get_global_rank() == 0:
+        print(f"warning: {damage.problem} ({choice.path}): going back to the one before it", file=sys.stderr)
+    if dist.get_world_size() > 1:
+        dist.barrier()
+
+
+def _on_every_node(choice: Choice, run: RunConfig) -> DamagedError | None:
+    """Fetch what is not on this node's disk and verify it; all ranks learn whether all nodes have it.
+
+    Returns:
+        How it is damaged, if it is on any node.
+    """
     problem, (path, remote) = "it is not there", choice
-    if remote is not None and dist.get_local_rank() == 0 and not path.exists():
+    damage: DamagedError | None = None
+    if path.exists() and dist.get_local_rank() == 0:
+        damage = _damage(path)
+    elif remote is not None and dist.get_local_rank() == 0:
         try:
             store = RemoteStore(remote)
             store.get(path.name, path.parent)
             if path.parent == run.out / checkpoint_folder.FOLDER:
                 store.get_logs(run.out)
+        except DamagedError as error:
+            damage = error
         except RemoteError as error:
             problem = str(error)
+    told = dist.all_gather_object(damage)
+    if (found := next(filter(None, told), None)) is not None:
+        return found
     missing = torch.zeros(1, dtype=torch.int64)
     if dist.get_world_size() > 1:
         missing = missing.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -145,3 +191,12 @@ def _on_every_node(choice: Choice, run: RunConfig) -> None:
             file=path.parent,
             remedy="put `out` on storage that all nodes share, or set checkpoint.remote; then start again",
         )
+    return None
+
+
+def _damage(path: Path) -> DamagedError | None:
+    try:
+        digests.check(path)
+    except DamagedError as error:
+        return error
+    return None

@@ -13,6 +13,7 @@ from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.schedule import Schedule
 from schemas.strict_model import Strict
+from train.checkpoint.digests import check_seal
 from train.config.run_config import RunConfig
 
 SCHEDULE = "schedule.json"
@@ -21,7 +22,8 @@ SCHEDULE = "schedule.json"
 class Saved(Strict):
     """`state.json`: where a checkpoint stands, and what it takes to rebuild its model."""
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
+    """2: with `digests` and `seal`. Version 1 is read too, without being verified."""
     position: int
     """Samples trained on."""
     step: int
@@ -44,6 +46,10 @@ class Saved(Strict):
     """How the schedule's conversations are written; None without any, and for version 1."""
     towers: dict[str, dict[str, Any]] = {}
     """Shapes of pre-trained image towers, so that their directories are not needed again; empty in older runs'."""
+    digests: dict[str, str] = {}
+    """Of the other files (`train.checkpoint.digests`)."""
+    seal: str = ""
+    """Digest of everything else in this file."""
 
     @property
     def conversation_format(self) -> ConversationFormat:
@@ -100,6 +106,7 @@ def parse(state: bytes, place: Path | str) -> Saved:
     Raises:
         InputError: it is damaged.
     """
+    check_seal(state, place)
     try:
         return Saved.model_validate_json(state)
     except ValidationError as error:

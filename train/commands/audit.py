@@ -69,8 +69,9 @@ def _checkpoint(path: Path, *, required: bool) -> Path | None:
 
 
 def _audit_checkpoint(path: Path, schedule: Schedule) -> int:
-    from train.checkpoint import state
+    from train.checkpoint import digests, state
 
+    digests.check(path)
     saved = state.read(path)
     progress = _progress(saved.position)
     return _report(

@@ -38,6 +38,9 @@ class CheckpointConfig(Strict):
     """Interval checkpoints to keep; those at switch points and the end always stay."""
     failures: int = Field(default=3, gt=0)
     """Interval checkpoints in a row that may fail (disk full) before the run stops; one at a switch point may not."""
+    damaged: Literal["stop", "go_back"] = "stop"
+    """What to do if the newest checkpoint is not what was saved. `go_back`: rename it to `NAME.damaged` (in `remote`:
+    delete its state.json) and go on from the one before it."""
     remote: str | None = None
     """Object storage (`s3://bucket/path`) that every checkpoint is copied to while training goes on, and that a run on
     an empty disk goes on from. Endpoint and credentials are the usual environment's."""

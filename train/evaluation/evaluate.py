@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from common import atomic_files
 from schemas.manifest import STRETCH
 from schemas.run_log import Answer, Scores, Tally
-from train.checkpoint import folder, load, state
+from train.checkpoint import digests, folder, load, state
 from train.evaluation.likelihood import score
 from train.evaluation.prompts import PromptEncoder
 from train.evaluation.questions import Question, load_questions
@@ -32,6 +32,7 @@ def evaluate(
         InputError: checkpoint, tokenizer, questions or an image cannot be used.
     """
     found = folder.find(path)
+    digests.check(found)
     saved = state.read(found)
     file = tokenizer_of(tokenizer, saved.run.tokenizer, saved.tokenizer)
     model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)

@@ -15,7 +15,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from train.checkpoint import folder, state
+from train.checkpoint import digests, folder, state
 from train.checkpoint import load as checkpoint_load
 from train.checkpoint.state import Saved
 from train.export.hugging_face_configs import model_config, text_config
@@ -41,6 +41,7 @@ def load(path: Path) -> Loaded:
         InputError: there is none, it is damaged, or it holds another model's tensors.
     """
     found = folder.find(path)
+    digests.check(found)
     saved = state.read(found)
     model = VisionLanguageModel.of(saved.run.model, saved.tokenizer, saved.geometry, saved.towers)
     checkpoint_load.load_weights(found, model)

@@ -15,6 +15,7 @@ from common.errors import InputError
 from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
 from tests.test_architecture import imports
 from train.__main__ import main
+from train.checkpoint.digests import sealed
 from train.export import modeling_switchpoint
 from train.export.export_folder import described, export
 from train.export.hugging_face_model import load
@@ -116,12 +117,15 @@ def test_bad_checkpoints_leave_nothing(tmp_path):
     weights, state = folder / "model.safetensors", folder / "state.json"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="damaged or missing tensors"):
+    with pytest.raises(InputError, match=r"damaged: model.safetensors is not the file that was saved"):
         export(out, tmp_path / "hf")
     weights.write_bytes(whole)
     said = json.loads(state.read_text())
     said["run"]["model"]["decoder"]["layers"] = 1
     state.write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"damaged: state.json does not say what was saved"):
+        export(out, tmp_path / "hf")
+    state.write_text(sealed(json.dumps(said)))
     with pytest.raises(InputError, match="do not fit the model"):
         export(out, tmp_path / "hf")
     with pytest.raises(InputError, match="no checkpoint here"):
