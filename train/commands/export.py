@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from common.errors import InputError
+from schemas.results import Results
+
 HELP = "write a checkpoint as a Hugging Face directory (safetensors, config, tokenizer, processor)"
 EXAMPLE = """\
 Text models become LlamaForCausalLM or Qwen3ForCausalLM, models with a SigLIP tower LlavaForConditionalGeneration: both
@@ -13,6 +16,7 @@ load with plain transformers. Other encoders bring their own module (trust_remot
 example:
   python -m train export runs/curriculum exported
   python -m train export runs/curriculum exported-text --decoder-only      # for text tasks, vLLM, llama.cpp
+  python -m train export runs/curriculum exported --scores scores --licence apache-2.0 --push owner/name
 """
 
 
@@ -23,12 +27,46 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json; default: the one that the run names")
     parser.add_argument("--decoder-only", action="store_true", help="leave the image side out")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the written tensors")
+    parser.add_argument("--scores", type=Path, metavar="FOLDER", help="results of `evaluate`, for the model card")
+    parser.add_argument("--licence", metavar="ID", help="of the weights, for the model card, as the hub spells it")
+    parser.add_argument("--push", metavar="OWNER/NAME", help="upload to this repository of the hub (HF_TOKEN)")
+    parser.add_argument("--private", action="store_true", help="make that repository a private one, if it is new")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and say as what."""
+    """Export, upload if asked, and say as what."""
+    if args.private and not args.push:
+        raise InputError("has no effect without --push", field="--private")
     from train.export.export_folder import export
 
-    told = export(args.checkpoint, args.out, tokenizer=args.tokenizer, decoder_only=args.decoder_only, dtype=args.dtype)
+    scores = scores_of(args.scores, args.checkpoint) if args.scores else None
+    if args.push:
+        from train.export.hub import open_repository
+
+        open_repository(args.push, private=args.private)
+    told = export(
+        args.checkpoint, args.out, tokenizer=args.tokenizer, decoder_only=args.decoder_only, dtype=args.dtype,
+        scores=scores, licence=args.licence,
+    )  # fmt: skip
     print(f"{args.out}: {told.architecture}, {told.dtype}, at sample {told.position:,}")
+    if args.push:
+        from train.export.hub import upload
+
+        print(upload(args.out, args.push, f"Sample {told.position:,} of schedule {told.schedule[:12]}"))
     return 0
+
+
+def scores_of(folder: Path, checkpoint: Path) -> Results:
+    """The results in `folder`, which must be the checkpoint's.
+
+    Raises:
+        InputError: there are none, or another model's.
+    """
+    from train.checkpoint.folder import find
+    from train.evaluation.scored_model import weights_digest
+
+    results = Results.load(folder)
+    if results.model.digest != weights_digest(find(checkpoint), "model"):
+        remedy = "evaluate this checkpoint itself (an export of it has equal scores, but other files)"
+        raise InputError("these are scores of another model", file=folder, field="--scores", remedy=remedy)
+    return results

@@ -14,10 +14,13 @@ from common import atomic_files
 from common.errors import InputError
 from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
+from schemas.results import Results
 from schemas.strict_model import Strict
+from train.checkpoint.state import schedule_of
 from train.export import modeling_switchpoint
 from train.export.hugging_face_configs import REMOTE_MODULE
 from train.export.hugging_face_model import hugging_face, load, sequence_length
+from train.export.model_card import model_card
 from train.export.processor import hf_tokenizer, processor
 from train.tokenizer_check import tokenizer_of
 
@@ -48,9 +51,20 @@ class Exported(Strict):
 
 
 def export(
-    path: Path, out: Path, *, tokenizer: Path | None = None, decoder_only: bool = False, dtype: str = "float32"
+    path: Path,
+    out: Path,
+    *,
+    tokenizer: Path | None = None,
+    decoder_only: bool = False,
+    dtype: str = "float32",
+    scores: Results | None = None,
+    licence: str | None = None,
 ) -> Exported:
     """Write the checkpoint at `path` as a Hugging Face directory at `out`.
+
+    Args:
+        scores: results for the model card, of this checkpoint.
+        licence: of the weights, for the model card.
 
     Raises:
         InputError: the checkpoint or tokenizer cannot be used, or `out` is taken; nothing is written then.
@@ -77,6 +91,15 @@ def export(
     text = hf_tokenizer(
         file, saved.tokenizer, saved.conversation_format, sequence_length(loaded), images=geometry is not None
     )
+    card = model_card(
+        saved,
+        schedule_of(loaded.path),
+        told.architecture,
+        images=geometry is not None,
+        module=f"{REMOTE_MODULE}.py" if is_remote else None,
+        scores=scores,
+        licence=licence,
+    )
     with atomic_files.new_directory(out) as partial:
         if is_remote:  # or transformers 4 writes Llava's old names, which version 5 maps back for Llava alone
             model._checkpoint_conversion_mapping = {}
@@ -85,28 +108,8 @@ def export(
         if is_remote:
             shutil.copyfile(str(modeling_switchpoint.__file__), partial / f"{REMOTE_MODULE}.py")
         (partial / PROVENANCE).write_text(told.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        (partial / "README.md").write_text(_readme(told, is_remote), encoding="utf-8")
+        (partial / "README.md").write_text(card, encoding="utf-8")
     return told
-
-
-def _readme(told: Exported, is_remote: bool) -> str:
-    loader = "AutoModelForCausalLM" if told.geometry is None else "AutoModelForImageTextToText"
-    reader = "AutoTokenizer" if told.geometry is None else "AutoProcessor"
-    trust = ", trust_remote_code=True" if is_remote else ""
-    remark = (
-        f"Its image encoder is not part of transformers: `{REMOTE_MODULE}.py` beside this file defines it, and loading "
-        "runs that file.\n"
-        if is_remote
-        else "Loading needs nothing but transformers.\n"
-    )
-    prompt = "<image>USER: What is this?\\nASSISTANT:" if told.geometry else "USER: Hello\\nASSISTANT:"
-    return (
-        f"# {told.architecture}\n\nExported by Switchpoint at sample {told.position:,}. {remark}\n"
-        f"```python\nfrom transformers import {loader}, {reader}\n\n"
-        f'model = {loader}.from_pretrained("."{trust})\nread = {reader}.from_pretrained(".")\n'
-        f'inputs = read(text="{prompt}"{", images=image" if told.geometry else ""}, return_tensors="pt")\n'
-        "print(read.decode(model.generate(**inputs, max_new_tokens=16)[0]))\n```\n"
-    )
 
 
 def described(path: Path) -> Exported:
