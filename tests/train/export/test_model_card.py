@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from common.errors import InputError
 from schemas.manifest import Manifest
 from schemas.schedule import Schedule
 from tests.helpers.checkpoints import PATCH, TURNS, checkpoint
@@ -66,13 +65,13 @@ def test_the_card_is_made_from_the_run(tmp_path: Path) -> None:
     assert str(tmp_path) not in card, "where it was made is nobody's business"
 
 
-def test_scores_of_another_model_are_refused(tmp_path: Path) -> None:
+def test_scores_of_another_model_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, tied in (("one", False), ("other", True)):
         (tmp_path / name).mkdir()
         checkpoint(tmp_path / name, encoder=PATCH, decoder={"tied": tied})
     scores = scored(tmp_path / "one/out", tmp_path)
-    with pytest.raises(InputError, match=r"scores: --scores: these are scores of another model"):
-        main(["export", str(tmp_path / "other/out"), str(tmp_path / "hf"), "--scores", str(scores)])
+    assert main(["export", str(tmp_path / "other/out"), str(tmp_path / "hf"), "--scores", str(scores)]) == 2
+    assert "scores: --scores: these are scores of another model; evaluate this" in capsys.readouterr().err
     assert not (tmp_path / "hf").exists()
 
 
