@@ -1,1 +1,3 @@
-"""Raw releases in, MDS datasets with a manifest out: Spark jobs that are exact, resumable and byte-reproducible."""
+"""Turns raw releases into MDS datasets with a manifest, by Spark jobs that are exact, resumable and
+byte-reproducible.
+"""

@@ -1,4 +1,4 @@
-"""Check a finished dataset against its manifest: every byte by hash, every id by count.
+"""Checks a finished dataset against its manifest: every byte by hash, every id by count.
 
 Hashes show that files are as written. Counts show that what was written is what was read: pad and placeholder ids are
 ids that text never produces, so counting them proves the manifest's token counts, and each document, pair or

@@ -1,1 +1,1 @@
-"""The Composer trainer: reads a schedule, trains, resumes, evaluates."""
+"""Trains by Composer: reads a schedule, trains, resumes, evaluates."""

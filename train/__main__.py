@@ -1,4 +1,4 @@
-"""`python -m train COMMAND`: what is done with checkpoints; every command has a file in `train.commands`.
+"""Runs `python -m train COMMAND`, which works on checkpoints; every command has a file in `train.commands`.
 
 Training itself is `composer -n N train/main.py RUN.yaml`.
 """

@@ -1,4 +1,4 @@
-"""`composer -n N train/main.py RUN.yaml`: train, or go on training, a run.
+"""Trains, or goes on training, a run: `composer -n N train/main.py RUN.yaml`.
 
 Started as a file, because that is what the `composer` launcher does; the repository's root then takes this folder's
 place on the import path.
@@ -15,7 +15,7 @@ if __package__ in (None, ""):
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         prog="composer -n N train/main.py",
         description="Train the run that RUN.yaml describes. If its output directory holds checkpoints, go on from the "

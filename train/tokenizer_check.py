@@ -1,4 +1,4 @@
-"""The tokenizer, by digest: ids mean nothing under another one."""
+"""Checks the tokenizer by digest: ids mean nothing under another one."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class _Reader:
             raise UnsolvedError("the expression is too long", "work out parts of it in parameters of their own")
 
     def error(self, problem: str) -> UnsolvedError:
-        """What is wrong with the expression's form."""
+        """Builds the error that says what is wrong with the expression's form."""
         return UnsolvedError(
             f"cannot work out '{self.text.strip()}': {problem}",
             "use names of parameters, amounts such as 28B or 10%, + - * / and parentheses",

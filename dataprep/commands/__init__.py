@@ -1,1 +1,1 @@
-"""The commands of `python -m dataprep`, one a file."""
+"""Holds the commands of `python -m dataprep`, one a file."""

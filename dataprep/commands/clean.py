@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Remove and count."""
+    """Removes what lies beside the dataset and prints the count."""
     from dataprep.engine import commit
     from dataprep.engine.dataset import load_manifest
     from dataprep.storage import files

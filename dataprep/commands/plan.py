@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the estimate."""
+    """Prints the estimate of a job."""
     keys, _ = yaml_file.compose(options.job)
     if not isinstance(keys, dict):
         keys = {}

@@ -1,1 +1,1 @@
-"""The conversations job: LLaVA's instruction JSON and images in, packed windows with a loss mask (MDS) out."""
+"""Turns LLaVA's instruction JSON and images into packed windows with a loss mask (MDS): the conversations job."""

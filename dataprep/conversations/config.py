@@ -1,4 +1,4 @@
-"""Settings of the conversations job."""
+"""Defines the settings of the conversations job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.strict_model import OneOrMany
 
 
 class ConversationsJob(MultimodalJob):
-    """`spark-submit dataprep/jobs/conversations.py JOB.yaml`: instruction data in LLaVA's form to packed windows."""
+    """Packs instruction data in LLaVA's form into windows: `spark-submit dataprep/jobs/conversations.py JOB.yaml`."""
 
     inputs: OneOrMany = Field(min_length=1)
     """JSON files (paths or globs), each one array of rows: id, image (optional), conversations."""

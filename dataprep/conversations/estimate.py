@@ -1,4 +1,4 @@
-"""What a conversations job would make and cost, from a few runs of its rows and their images; without Spark."""
+"""Estimates the output and cost of a conversations job from a few runs of its rows and their images, without Spark."""
 
 from __future__ import annotations
 

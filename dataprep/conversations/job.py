@@ -1,4 +1,4 @@
-"""The conversations job, driver side: cut the files into ranges of rows, one task each, then the manifest."""
+"""Drives the conversations job: cuts the files into ranges of rows, runs one task for each, writes the manifest."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _spans(paths: list[str], rows: int) -> Iterator[tuple[str, Span]]:
 
 
 def describe(job: ConversationsJob) -> str:
-    """What a run would do. Raises InputError for missing or damaged inputs, or an unusable tokenizer."""
+    """Estimates what a run would do. Raises InputError for missing or damaged inputs, or an unusable tokenizer."""
     paths = globs.expand(job.inputs)
     spec = task_spec(job)
     tasks = sum(1 for _ in _spans(paths, job.rows_per_task))
@@ -60,5 +60,5 @@ def describe(job: ConversationsJob) -> str:
 
 
 def main(spark: SparkSession, job: ConversationsJob, progress: Progress) -> str:
-    """Run and summarise."""
+    """Runs the job and prints a summary."""
     return summary(run(spark, job, progress), job.out)

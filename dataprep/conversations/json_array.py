@@ -1,4 +1,4 @@
-"""Split a JSON array of any size into rows without parsing it: tasks then get byte ranges, and parse their own.
+"""Splits a JSON array of any size into rows without parsing it: tasks then get byte ranges, and parse their own.
 
 LLaVA's mix665k is one array in one file of a gigabyte, which as Python objects takes several. Finding where each
 element begins and ends needs only strings and brackets, which a regular expression finds at some 100 MB/s in constant

@@ -1,4 +1,4 @@
-"""One task of the conversations job: a byte range of one JSON file to its shards."""
+"""Runs one task of the conversations job: a byte range of one JSON file becomes its shards."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The download job: DataComp's URLs and DataComp-DR's captions in, accounted webdataset tars of images out."""
+"""Turns DataComp's URLs and DataComp-DR's captions into accounted webdataset tars of images: the download job."""

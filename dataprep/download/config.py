@@ -1,4 +1,4 @@
-"""Settings of the download job."""
+"""Defines the settings of the download job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _NOT_IDENTITY = {
 
 
 class DownloadJob(Strict):
-    """`spark-submit dataprep/jobs/download.py JOB.yaml`: the images behind DataComp's URLs, as webdataset tars."""
+    """Fetches the images behind DataComp's URLs into webdataset tars: `spark-submit dataprep/jobs/download.py
+    JOB.yaml`.
+    """
 
     metadata: OneOrMany = []
     """DataComp Parquet files (paths or globs): uid, url, text, sha256 and scores."""

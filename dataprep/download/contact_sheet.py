@@ -1,4 +1,4 @@
-"""A few pictures, small, for a person to look at: what came out of all this, and does it fit its caption?
+"""Makes a sheet of a few small pictures with their captions, for a person to check a download by eye.
 
 Up to `TARS` tars, evenly spaced, give their first pictures. Uids are dealt out by hash and a tar is in uid order, so
 these are a random sample, and the same one every time. The pictures are strangers': they are judged and decoded on an
@@ -30,7 +30,7 @@ _DECODERS = ("JPEG", "PNG", "WEBP", "GIF")
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One small picture."""
+    """Holds one small picture."""
 
     data_uri: str
     caption: str

@@ -1,4 +1,4 @@
-"""What a shard's lines add up to, and what shards add up to: for receipts, the report, and the page."""
+"""Adds up a shard's lines, and the sums of shards: for receipts, the report, and the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First stage of a download: every input file, Parquet or tar, to one form (uid, URL, captions, hash).
+"""Converts every input file, Parquet or tar, to one form (uid, URL, captions, hash): the first stage of a download.
 
 DataComp's Parquet files and DataComp-DR's tars say different things about the same uids. Each is brought to the same
 Arrow schema by one task per file, so that a damaged input is a message with its name, and the join that follows reads

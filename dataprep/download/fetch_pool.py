@@ -1,4 +1,4 @@
-"""img2dataset's downloader, with our fetcher under it and our writer behind it.
+"""Runs img2dataset's downloader with our fetcher under it and our writer behind it.
 
 img2dataset does what it is good at: a pool of threads, a bounded queue, samples as they come, hashes. Its resizer and
 its writers are arguments of its constructor, and here they are ours: pictures are kept as they came, judged by their
@@ -82,7 +82,7 @@ class Spool:
         return os.pread(self._file.fileno(), picture.size, picture.offset)
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file of the spool."""
         self._file.close()
 
 
@@ -121,7 +121,7 @@ class _Round:
         self.write = spool.write
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Does nothing: the spool outlives the round."""
 
 
 def _as_they_are(stream: io.BytesIO, boxes: None) -> tuple[bytes, None, None, None, None, None]:

@@ -1,4 +1,4 @@
-"""The download job, driver side: extract, join, fetch, then the report that commits the result.
+"""Drives the download job: extract, join, fetch, then the report that commits the result.
 
     metadata.parquet, dr.tar --(a task per file)--> rows --(Spark join)--> rows by shard --(a task per shard)--> tars
 
@@ -161,7 +161,7 @@ def make_report(
 
 
 def describe(job: DownloadJob) -> str:
-    """What a run would do. Raises InputError for inputs that are missing or no Parquet."""
+    """Estimates what a run would do. Raises InputError for inputs that are missing or no Parquet."""
     metadata_files, tars = _expand(job.metadata), _expand(job.dr)
     with ThreadPoolExecutor(16) as pool:
         rows = sum(pool.map(extract.count_rows, metadata_files))
@@ -180,7 +180,7 @@ def describe(job: DownloadJob) -> str:
 
 
 def main(spark: SparkSession, job: DownloadJob, progress: Progress) -> str:
-    """Run and summarise."""
+    """Runs the job and prints a summary."""
     report = run(spark, job, progress)
     uids = report["uids"]
     failed = ", ".join(f"{reason} {count:,}" for reason, count in uids["failed"].items()) or "none"

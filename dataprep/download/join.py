@@ -1,4 +1,4 @@
-"""Second stage: join metadata and DataComp-DR on uid, and deal the rows out to shards.
+"""Joins metadata and DataComp-DR on uid and deals the rows out to shards: the second stage of a download.
 
 A uid's shard is a hash of the uid modulo the number of shards: the same on any cluster, without a global sort, and
 with a host's URLs spread over shards, so that no task hammers one server. Within a shard rows are in uid order, which
@@ -50,7 +50,7 @@ class Dealing:
 
     @classmethod
     def of(cls, rows: Sequence[int], rows_per_shard: int) -> Dealing:
-        """For inputs with `rows` rows each; the smaller one bounds what the join can yield."""
+        """Makes the dealing for inputs with `rows` rows each; the smaller one bounds what the join can yield."""
         shards = max(1, -(-min(rows) // rows_per_shard))
         return cls(shards, max(1, min(shards, -(-sum(rows) // ROWS_PER_TASK))))
 

@@ -1,4 +1,4 @@
-"""`download.html`: what came of the URLs, for a person: reasons, hosts, hashes, sizes, and a contact sheet.
+"""Writes `download.html`, which shows a person what came of the URLs: reasons, hosts, hashes, sizes, a contact sheet.
 
 One file, nothing fetched: it is opened from a cluster's storage, next to the tars. All that strangers chose (hosts,
 captions) is escaped by `common.html`.

@@ -1,4 +1,4 @@
-"""Third stage: one shard's URLs to one tar, and, in later rounds, those of its failures that may pass to another.
+"""Fetches one shard's URLs into one tar, and in later rounds retries those that may pass in another: the third stage.
 
 The rows that come back from img2dataset (`engine`) are compared with those that went in: missing ones go round once
 more, and what is missing then has the reason `dropped`. A tar is written in uid order, with keys that follow from the

@@ -1,4 +1,4 @@
-"""Finish a dataset: `index.json`, then `manifest.json`, then the staging area goes.
+"""Finishes a dataset: writes `index.json`, then `manifest.json`, then removes the staging area.
 
 The manifest is the commit. Before it, a reader finds no manifest and refuses; after it, everything that it names is in
 place. Sweeping comes last and may be repeated: a run that finds the dataset finished sweeps what a killed driver left.

@@ -21,7 +21,7 @@ from schemas.manifest import (
 
 
 class Settings(Protocol):
-    """What every job says of its dataset."""
+    """Offers what every job says of its dataset."""
 
     @property
     def seq_len(self) -> int: ...

@@ -1,4 +1,4 @@
-"""The command line that the image jobs share: `JOB.yaml`, `--dry-run`, errors as one line.
+"""Builds the command line that the image jobs share: `JOB.yaml`, `--dry-run`, errors as one line.
 
 A dry run reads the settings, the inputs' names and the tokenizer, prints what would be done, and starts neither Spark
 nor work: what can be wrong is found in a second instead of after a queue.

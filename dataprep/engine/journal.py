@@ -1,4 +1,4 @@
-"""Change several files of a finished dataset as one, so that a kill at any moment leaves the old state or the new one.
+"""Changes several files of a finished dataset as one: a kill at any moment leaves the old state or the new one.
 
 A redo log. New contents are staged under `.switchpoint/redo/`; then a journal that names them appears, atomically: from
 that moment on the change has happened, and whoever comes next finishes it. Each file then moves to its place (a rename,

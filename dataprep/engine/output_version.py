@@ -1,4 +1,4 @@
-"""Name what decides a job's bytes beside its inputs and settings: the output version, and the packages that make them.
+"""Names what decides a job's bytes beside its inputs and settings: the output version, and the packages that make them.
 
 `OUTPUT_VERSION` is raised by whoever changes the bytes that a job makes of equal inputs. Every other change of the
 source (a docstring, a colour of the report, a faster loop) leaves it alone, and datasets that are begun go on.

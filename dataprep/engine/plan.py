@@ -1,4 +1,4 @@
-"""A plan names a run: equal plans give byte-identical datasets, so work done under one plan is never redone.
+"""Describes a run by its plan: equal plans give byte-identical datasets, so work done under one plan is never redone.
 
 The plan holds everything that decides the output's bytes and nothing else (no paths of outputs, no cluster sizes).
 It is written to `OUT/.switchpoint/plan.json` before any work. A later run compares: the same plan goes on where the
@@ -114,7 +114,7 @@ def read(path: str) -> Plan:
 
 
 def _remedy(earlier: Plan, now: Plan, finished: bool) -> str:
-    """What to do about a plan that differs."""
+    """Says what to do about a plan that differs."""
     anew = "use another `out`, or remove this one"
     if finished:
         return anew

@@ -19,7 +19,7 @@ from pyspark.accumulators import AccumulatorParam
 
 @dataclass(frozen=True)
 class Tally:
-    """What tasks have reported so far; sums of the receipts' `rows` and `tokens`."""
+    """Adds up what tasks have reported so far: sums of the receipts' `rows` and `tokens`."""
 
     tasks: int = 0
     rows: int = 0

@@ -42,7 +42,7 @@ class Scratch:
         return Published(name, length)
 
     def publish_intermediate(self, local: Path, name: str, digest: str) -> Published:
-        """As `publish`, for a file that only a later stage reads, without waiting for the disk.
+        """Publishes a file that only a later stage reads: like `publish`, without waiting for the disk.
 
         Args:
             digest: of the file, as `files.digest` gives it.

@@ -1,1 +1,1 @@
-"""What the pairs and conversations jobs share."""
+"""Holds what the pairs and conversations jobs share."""

@@ -1,4 +1,4 @@
-"""What must not get in: lists of uids and URLs, and hosts.
+"""Refuses pairs that must not get in, by lists of uids and URLs, and by hosts.
 
 In a worker, a list is its lines' 64-bit hashes, sorted: ten million lines take 80 MB.
 
@@ -35,7 +35,7 @@ class Banned(Strict):
 
 @dataclass(frozen=True)
 class Ban:
-    """What a task needs to refuse pairs: where the lists are, and which hosts are out."""
+    """Holds what a task needs to refuse pairs: where the lists are, and which hosts are out."""
 
     lists: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     """(reason code, ((path, digest), ...)); the digest makes a changed file another key of the cache."""
@@ -43,7 +43,7 @@ class Ban:
 
     @classmethod
     def of(cls, lists: dict[str, list[InputFile]], hosts: list[str]) -> Ban:
-        """From the lists as the plan knows them."""
+        """Makes a ban from the lists as the plan knows them."""
         named = ((reason, tuple((one.path, one.digest) for one in found)) for reason, found in lists.items() if found)
         return cls(tuple(named), frozenset(host.lower().strip(".") for host in hosts))
 

@@ -1,4 +1,4 @@
-"""What an image job would make, from a sample of its rows: windows, padding, rejects, shards, core-hours."""
+"""Estimates the output of an image job from a sample of its rows: windows, padding, rejects, shards, core-hours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pack whole items into windows of a fixed capacity, leaving as little padding as a bounded buffer allows.
+"""Packs whole items into windows of a fixed capacity, leaving as little padding as a bounded buffer allows.
 
 An image-text pair may not be cut, so a window of 2,048 positions holds nine pairs or ten, and what is left over is
 padding. Fitting items one at a time (first fit, best fit) wastes 3-8 % on caption lengths as they occur, because a

@@ -1,4 +1,4 @@
-"""How much of a window will be padding, told before any work is done, and what to change where that is too much.
+"""Tells before any work is done how much of a window will be padding, and what to change where that is too much.
 
 A pair is not cut, so what matters is how well image tokens plus a caption divide a window. 196 tokens at 2,048 do
 (nine or ten pairs, captions fill the gaps); 729 do not: two pairs fit, and more than a quarter of the window stays

@@ -1,4 +1,4 @@
-"""`report.html` of an image dataset: what went in, what did not and why, and how windows came out.
+"""Writes `report.html` of an image dataset: what went in, what did not and why, and how full the windows are.
 
 Made from the receipts alone, so it is as reproducible as the shards. It shows no picture and no caption: a takedown
 need not look for copies here.
@@ -23,7 +23,7 @@ _SHOWN = 20
 
 
 def report(manifest: Manifest, receipts: Sequence[Receipt]) -> str:
-    """The page."""
+    """Builds the page of an image dataset."""
     rows, tokens = manifest.rows, manifest.tokens
     lengths, windows, captions = (_sum(receipts, name) for name in ("lengths", "items_in_window", "captions"))
     share = tokens.pad / max(1, tokens.total)

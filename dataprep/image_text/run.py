@@ -1,4 +1,4 @@
-"""The frame of the pairs and conversations jobs: plan, tasks, manifest.
+"""Runs the pairs and conversations jobs through their common steps: plan, tasks, manifest.
 
 Both turn rows with images into packed windows, task by task; they differ in how a task reads its rows. What is common
 stands here: claiming the output under a plan, running what has no receipt, adding receipts up into a manifest

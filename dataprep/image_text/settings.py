@@ -44,7 +44,7 @@ class Geometry(Strict):
         return without_default(serialise(self))
 
     def resolved(self) -> ImageGeometry:
-        """With `tokens` filled in."""
+        """Returns a copy with `tokens` filled in."""
         tokens = self.tokens or max(1, self.size // self.patch) ** 2
         return ImageGeometry(size=self.size, patch=self.patch, tokens=tokens, fit=self.fit)
 
@@ -88,7 +88,7 @@ class MultimodalJob(Strict):
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What every task of a run needs, shipped with the function."""
+    """Holds what every task of a run needs, shipped with the function."""
 
     job: Any
     """The job's own settings."""

@@ -1,4 +1,4 @@
-"""From packed items to MDS shards: what pairs and conversations share once their rows are tokens.
+"""Writes packed items as MDS shards, for pairs and conversations alike.
 
 An item is one pair or one conversation: ids with image placeholders, an optional loss mask, and references to its
 images. Images are read when their window is written, so a task holds one window of image bytes and never its whole
@@ -30,7 +30,7 @@ class StoredImage(Protocol):
 
     @property
     def size(self) -> int:
-        """Encoded bytes."""
+        """Returns the size in encoded bytes."""
 
 
 ImageRef = TypeVar("ImageRef", bound=StoredImage)
@@ -56,7 +56,7 @@ class Item(Generic[ImageRef]):
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """What all windows of a dataset share."""
+    """Holds what all windows of a dataset share."""
 
     seq_len: int
     tokenizer: TokenizerIdentity
@@ -123,7 +123,7 @@ def write(
 
 
 def _strings(counts: Counter[int]) -> dict[str, int]:
-    """As a receipt holds them: keys of JSON objects are strings."""
+    """Turns keys into strings, as a receipt holds them: keys of JSON objects are strings."""
     return {str(key): count for key, count in counts.items()}
 
 

@@ -1,4 +1,4 @@
-"""Look at an untrusted image before anything is spent on it: type from its first bytes, size from its header.
+"""Inspects an untrusted image before anything is spent on it: type from its first bytes, size from its header.
 
 Decoders are the largest attack surface in an image pipeline, and a 40 kB file may ask for a gigabyte of pixels. So the
 order is fixed: magic bytes decide which single decoder may see the data; its header gives the size, which is
@@ -48,7 +48,7 @@ class ImageError(RejectError):
 
 
 class ImageLimits(Strict):
-    """What an image may be; all of it is known before anything is decoded."""
+    """Limits what an image may be; all of it is known before anything is decoded."""
 
     max_bytes: int = Field(default=20_000_000, gt=0)
     """Encoded bytes."""
@@ -62,7 +62,7 @@ class ImageLimits(Strict):
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What the header says."""
+    """Holds what an image's header says."""
 
     kind: str
     """jpg, png, webp or gif: the extension that the file should carry."""

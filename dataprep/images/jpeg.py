@@ -1,4 +1,4 @@
-"""What only JPEGs need: a quick reading of plain headers, and proof that the pixels are there.
+"""Reads plain JPEG headers quickly, and proves that a JPEG's pixels are there.
 
 Nearly every picture of the web is a JPEG, so what is done to each is counted in microseconds. Pillow's header parser
 makes an object with tables, profiles and an application dictionary; `header` walks the segments for the size alone and

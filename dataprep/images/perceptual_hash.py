@@ -1,4 +1,4 @@
-"""A perceptual hash: pictures that look the same have hashes that differ in few bits, whatever their size or encoding.
+"""Computes a perceptual hash: pictures that look the same differ in few bits, whatever their size or encoding.
 
 It is the difference hash: the picture in grey, 9 x 8 cells; each bit says whether a cell is darker than its right
 neighbour. Pictures without structure (a plain colour, a blank scan) would all be equal by that measure, so they have

@@ -1,4 +1,6 @@
-"""`spark-submit dataprep/jobs/conversations.py JOB.yaml`: LLaVA's JSON to packed windows (`dataprep.conversations`)."""
+"""Packs LLaVA's JSON into windows (`dataprep.conversations`): `spark-submit dataprep/jobs/conversations.py
+JOB.yaml`.
+"""
 
 from __future__ import annotations
 

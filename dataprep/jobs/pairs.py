@@ -1,4 +1,4 @@
-"""`spark-submit dataprep/jobs/pairs.py JOB.yaml`: webdataset tars to packed image-text windows (`dataprep.pairs`)."""
+"""Packs webdataset tars into image-text windows (`dataprep.pairs`): `spark-submit dataprep/jobs/pairs.py JOB.yaml`."""
 
 from __future__ import annotations
 

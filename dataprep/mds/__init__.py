@@ -1,1 +1,3 @@
-"""MDS, the shard format of MosaicML Streaming, written without importing it (that costs seconds in every worker)."""
+"""Writes MDS, the shard format of MosaicML Streaming, without importing Streaming (that costs seconds in every
+worker).
+"""

@@ -1,4 +1,4 @@
-"""`index.json`: what Streaming reads first. Assembled from shard entries that tasks put into their receipts."""
+"""Assembles `index.json`, which Streaming reads first, from shard entries that tasks put into their receipts."""
 
 from __future__ import annotations
 

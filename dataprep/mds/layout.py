@@ -1,4 +1,4 @@
-"""How all samples of an MDS dataset are laid out: columns, compression, and the bytes of one sample.
+"""Encodes samples of an MDS dataset: columns, compression, and the bytes of one sample.
 
 A sample is the u32 sizes of its variable columns, then all values in the order of the sorted column names.
 """
@@ -20,7 +20,7 @@ HASH = "xxh64"
 
 @dataclass(frozen=True)
 class Layout:
-    """What all shards of a dataset share."""
+    """Holds what all shards of a dataset share."""
 
     columns: Mapping[str, str]
     """Encoding by column name."""

@@ -1,4 +1,4 @@
-"""Read an MDS shard's samples, for checks: numpy views, no `streaming`, nothing that runs code from the file."""
+"""Reads an MDS shard's samples, for checks: numpy views, no `streaming`, nothing that runs code from the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One MDS shard: samples in, the file's bytes and its `index.json` entry out.
+"""Makes one MDS shard from samples: the file's bytes and its `index.json` entry.
 
 A shard is: u32 sample count, u32 offsets[count + 1] from the file's start, a JSON block with the columns, the samples.
 The offsets come first, so whoever knows the samples' sizes beforehand writes a shard as its samples come, hashed and

@@ -1,1 +1,1 @@
-"""The pairs job: webdataset tars of images and captions in, packed image-text windows (MDS) out."""
+"""Turns webdataset tars of images and captions into packed image-text windows (MDS): the pairs job."""

@@ -1,4 +1,4 @@
-"""Which caption goes with an image: the web's own, a synthetic one, or either with given probabilities.
+"""Chooses an image's caption: the web's own, a synthetic one, or either with given probabilities.
 
 The draw depends on the seed and the uid alone (a keyed hash), not on row order, tar or attempt, so the same pair gets
 the same caption wherever it is processed, and two seeds give independent choices.
@@ -42,7 +42,7 @@ class CaptionPolicy(Strict):
 
 @dataclass(frozen=True)
 class Caption:
-    """A chosen caption."""
+    """Holds a chosen caption and its kind."""
 
     text: str
     source: Source

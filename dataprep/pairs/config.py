@@ -1,4 +1,4 @@
-"""Settings of the pairs job."""
+"""Defines the settings of the pairs job."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NearDuplicates(Strict):
 
 
 class PairsJob(MultimodalJob):
-    """`spark-submit dataprep/jobs/pairs.py JOB.yaml`."""
+    """Packs webdataset tars into image-text windows: `spark-submit dataprep/jobs/pairs.py JOB.yaml`."""
 
     inputs: OneOrMany = Field(min_length=1)
     """Uncompressed webdataset tars (paths or globs): jpg, png or webp beside txt and/or json."""

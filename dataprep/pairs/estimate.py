@@ -1,4 +1,4 @@
-"""What a pairs job would make and cost, from the first rows of a few of its tars; without Spark."""
+"""Estimates the output and cost of a pairs job from the first rows of a few of its tars, without Spark."""
 
 from __future__ import annotations
 

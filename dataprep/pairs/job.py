@@ -1,4 +1,4 @@
-"""The pairs job, driver side: one task per tar, then the manifest."""
+"""Drives the pairs job: one task per tar, then the manifest."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _repeats(spark: SparkSession, parts: int, out: str) -> list[str]:
 
 
 def describe(job: PairsJob) -> str:
-    """What a run would do. Raises InputError for missing inputs or lists, or an unusable tokenizer."""
+    """Estimates what a run would do. Raises InputError for missing inputs or lists, or an unusable tokenizer."""
     paths = globs.expand(job.inputs)
     for listed in job.lists.values():
         globs.expand(listed)
@@ -69,5 +69,5 @@ def describe(job: PairsJob) -> str:
 
 
 def main(spark: SparkSession, job: PairsJob, progress: Progress) -> str:
-    """Run and summarise."""
+    """Runs the job and prints a summary."""
     return summary(run(spark, job, progress), job.out)

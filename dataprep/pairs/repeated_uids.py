@@ -1,4 +1,4 @@
-"""Do uids repeat across tars? Asked of every job that does not deduplicate: repeated pairs must not pass in silence.
+"""Finds uids that repeat across tars, for every job that does not deduplicate: repeats must not pass unnoticed.
 
 The provenance parts have the uids; their 64-bit hashes go to buckets, a few large arrays for each, and are counted.
 """

@@ -1,4 +1,4 @@
-"""One task of the pairs job: one tar to its shards.
+"""Runs one task of the pairs job: one tar becomes its shards.
 
 Rows are taken in uid order, so that two tars with the same samples in any order give the same bytes. Captions are
 encoded in batches; images are judged one at a time and read again when their window is written.
@@ -33,7 +33,7 @@ Payload = tuple[int, str]
 
 
 def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
-    """Pack a tar."""
+    """Packs a tar into its shards."""
     number, path = payload
     refused = Rejects()
     out_of_it = left_out.dropped(scratch.out, number) if spec.job.selects else {}

@@ -1,4 +1,4 @@
-"""Which row is behind which position of an image dataset: a Parquet sidecar, one part per task, one row per item.
+"""Records which row is at which position of an image dataset: a Parquet sidecar, one part per task, one row per item.
 
 A takedown request names a URL, an odd gradient names a sample; both lead here. `sample` counts within the task's
 shards, `start` is the item's first position in that window.
@@ -22,19 +22,19 @@ SHARDS_PER_TASK = 1000
 
 
 class Traceable(Protocol):
-    """What a row of the sidecar is made from; `dataprep.image_text.write_windows.Item` is one."""
+    """Offers what a row of the sidecar is made from; `dataprep.image_text.write_windows.Item` is one."""
 
     @property
     def name(self) -> str:
-        """The input row."""
+        """Names the input row."""
 
     @property
     def ids(self) -> Any:
-        """Its ids."""
+        """Returns the ids of the row."""
 
     @property
     def images(self) -> Sequence[Any]:
-        """Its images."""
+        """Returns the images of the row."""
 
     @property
     def origin(self) -> Mapping[str, str | None]:

@@ -1,4 +1,4 @@
-"""Which document is behind which token: a Parquet sidecar, one part per input file, one row per document.
+"""Records which document each token is from: a Parquet sidecar, one part per input file, one row per document.
 
 A document's place in the token stream follows from the lengths, so a row is small: its line, its ids (end-of-text
 included), and the configured fields. `index.json` beside the parts says how many documents and tokens each part has.
@@ -68,7 +68,7 @@ def index_file(split: str) -> str:
 
 
 class Part(Strict):
-    """What one input file gave to a split."""
+    """Counts what one input file gave to a split."""
 
     input: str
     part: str

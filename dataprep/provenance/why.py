@@ -1,4 +1,4 @@
-"""Which documents are behind a sample of a text dataset: the shuffle and the packing, run backwards.
+"""Finds the documents behind a sample of a text dataset: it runs the shuffle and the packing backwards.
 
 The provenance index has all it takes: the permutation's key says which window stands at the sample, the parts' token
 counts say which inputs the window spans, and the part's document lengths say which documents.

@@ -1,4 +1,4 @@
-"""A file of a server as a stream: buffered, because each request costs more than a few hundred kilobytes do."""
+"""Reads a file of a server as a stream, buffered, because each request costs more than a few hundred kilobytes do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDFS through `hdfs-native`: a client in Rust that needs no Java, no libhdfs and no class path on the executors.
+"""Reads and writes HDFS through `hdfs-native`: a client in Rust that needs no Java, libhdfs or class path on executors.
 
 `Hdfs` has the methods of `pyarrow.fs.FileSystem` that `dataprep.storage.files` calls, and one that publishes. Two
 layers that
@@ -114,7 +114,7 @@ class Hdfs:
             _in_time(lambda: self._client.delete(path, True))
 
     def delete_file(self, path: str) -> None:
-        """Remove a file."""
+        """Removes a file from HDFS."""
         with self._asking(path):
             _in_time(lambda: self._client.delete(path))
 

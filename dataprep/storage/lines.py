@@ -54,7 +54,9 @@ def _blocks(uri: str, codec: str | None) -> Iterator[bytes]:
 
 
 def _salvage(uri: str, codec: str | None, position: int) -> bytes:
-    """What a broken stream still gives after `position`: its last read failed as a whole, so smaller ones are tried."""
+    """Reads what a broken stream still gives after `position`: its last read failed as a whole, so smaller ones are
+    tried.
+    """
     rest = bytearray()
     for step in (1 << 12, 1):
         with contextlib.suppress(*BROKEN), _open(uri, codec) as stream:

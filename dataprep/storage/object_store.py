@@ -1,4 +1,5 @@
-"""S3 and Google Cloud Storage: `pyarrow.fs`, whose failures are told from what a file is.
+"""Reads and writes S3 and Google Cloud Storage by `pyarrow.fs`, and tells failing storage from a damaged or absent
+file.
 
 A server that does not answer raises the same OSError as a compressed stream that breaks off. Taken for damage, it would
 turn good rows into rejects; taken for a missing file, good pictures. So every call here ends in one of three ways, as
@@ -62,7 +63,7 @@ class Store:
                 self._filesystem.delete_dir(path)
 
     def delete_file(self, path: str) -> None:
-        """Remove a file."""
+        """Removes a file from the store."""
         with self._asking(path):
             self._filesystem.delete_file(path)
 

@@ -1,1 +1,1 @@
-"""Takedown: rows leave a finished dataset, and every sample keeps its number."""
+"""Removes rows of a finished dataset; every sample keeps its number (a takedown)."""

@@ -1,4 +1,4 @@
-"""Take pairs or conversations out of a finished dataset without moving anything else.
+"""Takes pairs or conversations out of a finished dataset without moving anything else.
 
 A schedule names a sample by its number, and numbers follow from how many samples each shard holds. So a takedown keeps
 both: a removed row's ids leave its window, the rows behind it move up, and the window is filled with padding. Whole
@@ -34,7 +34,7 @@ REASON = "removed"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a takedown did, or would do."""
+    """Counts what a takedown did, or would do."""
 
     manifest: Manifest
     """As it is afterwards."""
@@ -166,7 +166,7 @@ def _account(
 
 
 def _record(change: journal.Change, removal: Removal, request: Request, gone: list[Gone]) -> None:
-    """What was asked, and which rows left: for the audit, and as a list that a new dataset's `banned:` takes."""
+    """Records what was asked and which rows left: for the audit, and as a list that a new dataset's `banned:` takes."""
     uids = sorted({one.uid for one in gone})
     asked = {"uids": sorted(request.uids), "urls": sorted(request.urls), "hosts": sorted(request.hosts)}
     record = {"date": removal.date, "note": removal.note, "asked": asked, "removed": uids}

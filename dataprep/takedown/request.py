@@ -1,4 +1,4 @@
-"""Which rows of a dataset a takedown is about: by uid, by URL, or by host, found in the provenance sidecar."""
+"""Finds the rows that a takedown is about in the provenance sidecar: by uid, by URL, or by host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _THREADS = 8
 
 @dataclass(frozen=True)
 class Request:
-    """What is to go; a row goes when any of these names it."""
+    """Names what is to go; a row goes when any of these names it."""
 
     uids: frozenset[str] = frozenset()
     """Uids of pairs, or ids of conversations."""

@@ -1,4 +1,4 @@
-"""A shard without some of its rows: those behind them in a window move up; other samples keep their bytes."""
+"""Rewrites a shard without some of its rows: those behind them in a window move up; other samples keep their bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read and write webdataset tars without trusting them: members are located, never extracted.
+"""Reads webdataset tars without trusting them: members are located, never extracted.
 
 A webdataset sample is a run of members that share a name up to the first dot of the last path component: `0001.jpg`,
 `0001.json`. Reading is an index pass (names, offsets, sizes: 512 bytes a member) followed by reads of what is wanted,

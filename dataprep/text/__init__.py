@@ -1,1 +1,1 @@
-"""The text job: documents in, fixed windows of tokens out, nothing lost, nothing twice."""
+"""Turns documents into fixed windows of tokens, nothing lost, nothing twice: the text job."""

@@ -1,4 +1,4 @@
-"""The text job's YAML."""
+"""Defines the settings of the text job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class NearDuplicates(Strict):
 
     @property
     def threshold(self) -> float:
-        """About the similarity (Jaccard, of n-grams) at which a pair is more likely found than not."""
+        """Estimates the similarity (Jaccard, of n-grams) from which a pair is more likely found than not."""
         return float((1 / self.bands) ** (1 / self.rows))
 
 
@@ -63,7 +63,7 @@ class Decontamination(Strict):
 
 
 class TextJob(Strict):
-    """What `dataprep/jobs/text.py` reads."""
+    """Turns documents into windows of tokens: `spark-submit dataprep/jobs/text.py JOB.yaml`."""
 
     inputs: OneOrMany = []
     """Files, directories or globs (`**` spans directories); local paths, s3://, gs://, hdfs://."""

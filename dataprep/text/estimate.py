@@ -1,4 +1,4 @@
-"""What a text job would cost, from a sample of its inputs: a thousandth of the bytes, spread over the files."""
+"""Estimates the cost of a text job from a sample of its inputs: a thousandth of the bytes, spread over the files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The input files of a job, as the settings name them, and one task for each.
+"""Lists the input files of a job, as the settings name them, and makes one task for each.
 
 Inputs are in the order of their paths, each once, however they were named: the order of documents is that of the plan,
 and a plan must not depend on how a glob or a list happened to be written.
@@ -20,7 +20,7 @@ _THREADS = 32
 
 @dataclass(frozen=True)
 class Input:
-    """A task's payload."""
+    """Holds the payload of one task."""
 
     number: int
     """Position in the plan; names the task's files."""

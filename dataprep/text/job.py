@@ -1,4 +1,4 @@
-"""The text job from configuration to finished dataset: plan, tokenize, write shards, commit.
+"""Runs the text job from configuration to finished dataset: plan, tokenize, write shards, commit.
 
     inputs --(a task per file)--> token files --(a task per shard)--> MDS shards --> report, index.json, manifest.json
 
@@ -135,7 +135,7 @@ def _manifest(
     tokenized: list[Receipt],
     written: list[Receipt],
 ) -> Manifest:
-    """Of the dataset, rows that went to another split count as rejected under that split's name."""
+    """Builds the manifest of the dataset; rows that went to another split count as rejected under that split's name."""
     rejected: Counter[str] = Counter()
     if shards.split == "train":
         for receipt in tokenized:

@@ -1,4 +1,4 @@
-"""How long documents are: counts in half-octave bins, small enough for a receipt and exact to add up."""
+"""Counts documents by length in half-octave bins, small enough for a receipt and exact to add up."""
 
 from __future__ import annotations
 

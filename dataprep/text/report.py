@@ -1,4 +1,4 @@
-"""`report.html` beside the manifest: what a person wants to see of a text dataset before training on it.
+"""Writes `report.html` beside the manifest: what a person wants to see of a text dataset before training on it.
 
 Where every row went, how long documents are, what was left out and for what, and windows as a model will read them,
 each with the documents it is made of. The page is a function of the dataset: no dates and no run times, so that it is

@@ -1,4 +1,4 @@
-"""Second stage: one task per shard gathers its windows from the token files and writes the shard.
+"""Gathers each shard's windows from the token files and writes the shard, one task per shard: the second stage.
 
 A shard's bytes depend on the plan and the token counts alone. Three ways to get at its windows give the same bytes:
 in stream order they are one range; shuffled, from local token files, each is read from its place; shuffled, from

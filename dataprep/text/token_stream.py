@@ -1,4 +1,4 @@
-"""The token stream and its windows.
+"""Cuts the token stream into windows.
 
 The stream is all token files end to end, in plan order. Window w is its tokens [w L, (w + 1) L), L = seq_len, across
 file boundaries; only the last window can be short, and is padded. Which window stands at which sample is a keyed

@@ -1,4 +1,4 @@
-"""First stage: one task per input file turns its documents into a flat file of ids.
+"""Turns the documents of one input file into a flat file of ids, one task per file: the first stage.
 
 Every document is followed by the end-of-text id. The task also leaves the provenance of each document (Parquet) and its
 rejects (JSON lines); what it counted goes into its receipt. Documents are encoded in batches of a few megabytes, so a

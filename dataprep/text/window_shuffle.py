@@ -1,4 +1,4 @@
-"""Bring shuffled windows to their shards through Spark's shuffle, where token files cannot be read at random.
+"""Brings shuffled windows to their shards through Spark's shuffle, where token files cannot be read at random.
 
 A map task reads one token file from front to back and sends its windows on as blocks, one for each group of shards; a
 reduce task holds one group (a few shards, a bounded number of bytes), puts each window in its row, and hands over

@@ -1,1 +1,1 @@
-"""Tokenizers and encoding."""
+"""Loads tokenizers and encodes texts."""

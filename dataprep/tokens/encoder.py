@@ -87,7 +87,7 @@ class Encoder:
         return np.asarray(layout.content.data)[offsets[0] : offsets[-1]], np.diff(offsets)
 
     def encode_reference(self, texts: Sequence[str]) -> tuple[Ids, Lengths]:
-        """As `encode_batch`, by `tokenizers`."""
+        """Encodes like `encode_batch`, by `tokenizers`."""
         ids = [one.ids for one in self.reference.encode_batch_fast(list(texts), add_special_tokens=False)]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         return np.fromiter((i for one in ids for i in one), np.uint32, int(lengths.sum())), lengths

@@ -1,4 +1,4 @@
-"""Text to ids at the speed of gigatoken, with the ids of Hugging Face `tokenizers`.
+"""Encodes text at the speed of gigatoken, with the ids of Hugging Face `tokenizers`.
 
 gigatoken is exact for the tokenizers it supports, but "supports" is for each task to show: a sample of its documents
 is encoded by both, and where they disagree, or gigatoken cannot load the tokenizer, `tokenizers` does the work and a

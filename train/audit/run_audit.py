@@ -1,4 +1,4 @@
-"""What did a run see? Read from what it left, and compared with what its schedule says.
+"""Finds out what a run saw from the files that it left, and compares it with what its schedule says.
 
 A checkpoint carries its schedule, the samples of each source as they were counted, and the digest of which samples they
 were, as they were read (`train.audit.sample_digest`). A log carries the same for every step. The digest that the
@@ -19,7 +19,7 @@ from train.audit import sample_digest
 
 @dataclass(frozen=True)
 class Finding:
-    """What an audit found of a run's samples before `position`."""
+    """Holds what an audit found of a run's samples before `position`."""
 
     position: int
     samples: dict[str, int]

@@ -1,4 +1,4 @@
-"""What was drawn, as one number that any batch size, cluster or resume leaves the same.
+"""Sums up the drawn samples as one number that is the same for any batch size, cluster or resume.
 
 Every row that a rank trains on has a 64-bit digest of (position, source, sample); a stretch of the run is the sum of
 its rows' digests, modulo 2^64. Sums do not mind who adds them or in which order, so ranks add theirs in the step's
@@ -41,7 +41,7 @@ def total(digests: Words) -> int:
 
 
 def due(schedule: Schedule, start: int, stop: int, tell: Callable[[int], None] | None = None) -> int:
-    """What the schedule says that positions [start, stop) add up to; `tell` hears how far it has come."""
+    """Computes the digest that the schedule gives for positions [start, stop); `tell` hears how far it has come."""
     keys, found = source_keys(schedule), 0
     for low in range(start, stop, _CHUNK):
         high = min(low + _CHUNK, stop)
@@ -53,5 +53,5 @@ def due(schedule: Schedule, start: int, stop: int, tell: Callable[[int], None] |
 
 
 def text(value: int) -> str:
-    """16 hex digits."""
+    """Formats a digest as 16 hex digits."""
     return f"{value:016x}"

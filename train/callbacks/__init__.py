@@ -1,1 +1,1 @@
-"""What happens around a step, one concern a file; `record` gathers the facts, the others act on them."""
+"""Acts before and after each step, one concern a file; `step_facts` gathers the facts, the others act on them."""

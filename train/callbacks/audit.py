@@ -1,4 +1,4 @@
-"""Did the step draw what the schedule says? Compared at every step; a difference stops the run.
+"""Compares at every step the drawn samples with the schedule; a difference stops the run.
 
 Compared are the samples of each source and the digest of which samples they were, at which positions. They are those of
 the step, not of the run: if every step from a checkpoint on is right, the whole is, and nothing has to be carried

@@ -1,4 +1,4 @@
-"""When to save: every so many steps, at every switch point and where the schedule asks, at the end, when asked to go.
+"""Saves checkpoints every so many steps, at switch points, where the schedule asks, at the end, and when told to stop.
 
 Checkpoints at switch points stay: they are what branches start from. Of the interval's, the newest few are kept. Copies
 to a remote are made meanwhile (`train.checkpoint.upload_queue`); only the run's end waits for them, and only for a

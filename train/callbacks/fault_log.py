@@ -1,4 +1,4 @@
-"""What to do about a step that went wrong, and the record of steps that were given up.
+"""Records the steps that were given up, and what was done about each.
 
 A step is faulty if its loss or gradient is not finite, or if a source's loss stands out from that source's own recent
 past (so a switch to another source is no spike). A fault can stop the run, be skipped (the step is drawn and counted,

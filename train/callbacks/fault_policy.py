@@ -87,7 +87,7 @@ class Faults(Callback):
             raise InputError(problem, field="faults.limit", remedy=remedy)
 
     def _withhold(self, state: State) -> None:
-        """Without gradients the optimizer leaves weights and moments as they are."""
+        """Drops the gradients, without which the optimizer leaves weights and moments as they are."""
         self.metrics.withheld = True
         for optimizer in state.optimizers:
             optimizer.zero_grad(set_to_none=True)

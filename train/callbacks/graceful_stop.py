@@ -1,4 +1,5 @@
-"""Asked to leave (SIGTERM from a scheduler that wants the node, SIGUSR1 from Slurm's `--signal`): save, then go.
+"""Saves and stops when a signal asks for it (SIGTERM from a scheduler that wants the node, SIGUSR1 from Slurm's
+`--signal`).
 
 A signal reaches ranks at different moments, and some not at all; if each saved when it heard, they would save different
 steps. So a signal only raises a hand: the step's all-reduce (`record`) carries it to all ranks, and the step in which

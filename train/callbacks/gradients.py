@@ -1,4 +1,4 @@
-"""What reaches the optimizer: gradients of the parts that this step trains, clipped.
+"""Decides which gradients reach the optimizer: those of the parts that this step trains, clipped.
 
 A frozen part keeps computing gradients (so that DDP's graph is the same in every phase, and a phase switch needs no
 restart) and loses them here. So does the image side in a step that saw no image: its gradients are exact zeros, and an
@@ -38,7 +38,9 @@ class Gradients(Callback):
         self._reset_between(state, position - 1, position)
 
     def batch_end(self, state: State, logger: Logger) -> None:
-        """Before the checkpoint, so that what is saved at a switch point is what the next phase starts from."""
+        """Resets the optimizer before the checkpoint, so that what is saved at a switch point is what the next phase
+        starts from.
+        """
         self._reset_between(state, self.record.start, self.record.stop)
 
     def _reset_between(self, state: State, after: int, until: int) -> None:

@@ -1,4 +1,4 @@
-"""The learning rate of each step is the schedule's at the position of the step's first sample.
+"""Sets the learning rate of each step to the schedule's at the position of the step's first sample.
 
 It is set before the step, not by a Composer scheduler: those are stepped before the timestamp moves on, so the rate
 they set is one step late, and on resume it comes from the checkpoint rather than from the position.

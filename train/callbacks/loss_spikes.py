@@ -30,7 +30,7 @@ class Judge:
             self._recent.setdefault(source, deque(maxlen=self.config.window)).append(loss)
 
     def verdict(self, loss_by_source: Mapping[str, float], gradient_norm: float) -> tuple[str, Action] | None:
-        """What is wrong with a step, and what to do; None if nothing is, or it is to be ignored."""
+        """Says what is wrong with a step, and what to do; None if nothing is, or it is to be ignored."""
         if not all(map(math.isfinite, (*loss_by_source.values(), gradient_norm))):
             return "loss or gradient is not finite", self.config.non_finite
         if self.config.spike == "ignore":

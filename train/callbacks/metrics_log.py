@@ -1,4 +1,4 @@
-"""`OUT/metrics.jsonl`: one line a step, complete and in order however often the run was killed.
+"""Writes `OUT/metrics.jsonl`: one line a step, complete and in order however often the run was killed.
 
 A line is written whole and flushed before the step's checkpoint, so a checkpoint at position p has every line up to p
 behind it. On resume, lines past the checkpoint (of steps that will be trained again) and a torn last line are cut off.

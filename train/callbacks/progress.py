@@ -1,4 +1,6 @@
-"""The progress line: where the run stands, how fast, on which mix, with which loss, and for how long yet."""
+"""Prints the progress line: where the run stands, how fast, on which mix, with which loss, and how long it still
+takes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of a step, agreed by all ranks: loss, tokens and samples by source, images, and which samples they were.
+"""Gathers the facts of a step over all ranks: loss, tokens and samples by source, images, and a digest of the samples.
 
 Everything that is logged or audited, and whether the encoder was used at all, comes from one vector, summed over ranks
 in a single all-reduce a step, before the optimizer acts. Sums are kept in float64: counts stay exact. The digest of the

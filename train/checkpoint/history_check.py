@@ -1,4 +1,4 @@
-"""May this schedule go on from that position? Its past must be the one that led there; its future is free.
+"""Checks that a schedule may go on from a position: the past must be the one that led there; the future is free.
 
 The hash of the past decides. Why it differs, and from which position on, is found by comparing the schedule with the
 one that the checkpoint carries.

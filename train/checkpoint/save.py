@@ -88,7 +88,7 @@ class CheckpointStore:
         return target
 
     def prune(self, keep: int, spare: str | None = None) -> None:
-        """As the function; what killed writers left goes too."""
+        """Prunes the folder like the function `prune`; what killed writers left goes too."""
         prune(self.folder, keep, spare)
         for leftover in atomic_files.leftovers(self.folder):
             shutil.rmtree(leftover, ignore_errors=True)

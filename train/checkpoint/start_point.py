@@ -1,4 +1,4 @@
-"""Where a run goes on: its own latest checkpoint, on disk or remote, else the one that it branches from.
+"""Chooses where a run goes on: its own latest checkpoint, on disk or remote, else the one that it branches from.
 
 Rank 0 chooses, and the others follow: disks of different nodes may hold different things. What is chosen from a remote
 is fetched once a node.
@@ -32,7 +32,7 @@ TRUNK = "trunk"
 
 
 class Choice(NamedTuple):
-    """A checkpoint."""
+    """Names the checkpoint that a run starts from."""
 
     path: Path
     """Where it is on disk, or will be."""

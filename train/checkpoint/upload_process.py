@@ -1,4 +1,4 @@
-"""`python -m train.checkpoint.upload_process URI CHECKPOINT OUT`: upload one checkpoint and its run's logs.
+"""Uploads one checkpoint and its run's logs: `python -m train.checkpoint.upload_process URI CHECKPOINT OUT`.
 `train.checkpoint.upload_queue` starts it.
 
 A process of its own, because the threads of an upload would take turns with the training loop in one interpreter, and

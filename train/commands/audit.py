@@ -1,4 +1,4 @@
-"""`audit`: prove what a run saw, from what it left."""
+"""`audit`: proves what a run saw, from what it left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cost`: what a model costs to train, by arithmetic, before anything is started."""
+"""`cost`: computes what a model costs to train, by arithmetic, before anything is started."""
 
 from __future__ import annotations
 

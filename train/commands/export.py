@@ -1,4 +1,4 @@
-"""`export`: a checkpoint as a Hugging Face directory."""
+"""`export`: writes a checkpoint as a Hugging Face directory."""
 
 from __future__ import annotations
 

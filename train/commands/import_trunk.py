@@ -1,4 +1,4 @@
-"""`import`: a Hugging Face Llama or Qwen3 as the start of a run."""
+"""`import`: makes a Hugging Face Llama or Qwen3 the start of a run."""
 
 from __future__ import annotations
 

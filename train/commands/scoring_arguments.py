@@ -1,4 +1,4 @@
-"""Arguments that say how models are scored, the same in `evaluate` and `sweep`, and what they come to."""
+"""Defines the arguments that say how models are scored, the same in `evaluate` and `sweep`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_scoring_arguments(parser: argparse.ArgumentParser, tasks: str) -> None:
 
 @dataclass(frozen=True)
 class ScoringChoice:
-    """What the arguments come to."""
+    """Holds what the arguments come to."""
 
     tasks: tuple[tuple[str, Path], ...]
     text: tuple[str, ...]

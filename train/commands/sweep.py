@@ -1,4 +1,4 @@
-"""`sweep`: train and score a whole sweep on this machine."""
+"""`sweep`: trains and scores a whole sweep on this machine."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The model of RUN.yaml; imports no torch."""
+"""Defines RUN.yaml; imports no torch."""

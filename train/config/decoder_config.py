@@ -1,4 +1,4 @@
-"""Decoder shapes: the paper's five sizes and a demo that learns on two CPU cores.
+"""Defines decoder shapes: the paper's five sizes and a demo that learns on two CPU cores.
 
 The paper's models follow OpenLM's public configurations (154M, of heads 72 wide, by open_lm_154m_v2): untied
 embeddings, head width 128, and a SwiGLU whose width is 8/3 of the model's, rounded up to a multiple of 256. The

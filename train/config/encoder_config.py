@@ -1,4 +1,4 @@
-"""The encoder section of a run's config."""
+"""Defines the encoder section of a run's config."""
 
 from __future__ import annotations
 
@@ -39,5 +39,7 @@ class EncoderConfig(Strict):
 
     @property
     def identity(self) -> dict[str, object]:
-        """What two runs must share to go on with each other's image weights: all but whether they are trained."""
+        """Returns the settings that two runs must share to go on with each other's image weights: all but whether they
+        are trained.
+        """
         return self.model_dump(exclude={"frozen"})

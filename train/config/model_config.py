@@ -1,4 +1,4 @@
-"""The model section of a run's config: which decoder, which encoder, and what the loss adds."""
+"""Defines the model section of a run's config: which decoder, which encoder, and what the loss adds."""
 
 from __future__ import annotations
 

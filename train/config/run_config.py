@@ -1,4 +1,6 @@
-"""`RUN.yaml`: what the trainer adds to a schedule. Data, order and learning rate are the schedule's; none is here."""
+"""Defines `RUN.yaml`: what the trainer adds to a schedule. Data, order and learning rate are the schedule's; none is
+here.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,7 @@ class EvaluationConfig(Strict):
 
 
 class RunConfig(Strict):
-    """One training run."""
+    """Holds the settings of one training run."""
 
     schedule: Path
     """Compiled schedule (JSON)."""

@@ -1,1 +1,1 @@
-"""Multiple-choice questions about images, answered by likelihood."""
+"""Scores models on benchmarks, questions about images and held-out data."""

@@ -1,4 +1,4 @@
-"""`python -m train evaluate`: how many questions a checkpoint answers, beside what guessing would."""
+"""Counts how many questions a checkpoint answers, beside what guessing would: `python -m train evaluate`."""
 
 from __future__ import annotations
 

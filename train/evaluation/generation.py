@@ -1,4 +1,4 @@
-"""Greedy answers in batches that never change them.
+"""Generates greedy answers in batches; an answer never depends on its batch.
 
 A batch holds prompts of one length only, so there is no padding: a row is computed as it would be alone, and what it
 says depends on no neighbour. Nor does it on how many there are: BLAS takes other kernels, with other roundings, for a
@@ -61,7 +61,7 @@ def continued(
     *,
     stripped: bool = False,
 ) -> list[str]:
-    """What the model goes on with, up to an id that ends an answer or the first of the texts `stops`.
+    """Returns what the model goes on with, up to an id that ends an answer or the first of the texts `stops`.
 
     With `stripped`, blanks at the start do not count as stops.
     """

@@ -1,4 +1,4 @@
-"""Held-out loss of a source: mean cross-entropy over the loss-bearing tokens of an MDS dataset, as training counts it.
+"""Computes the held-out loss of a source: mean cross-entropy over the loss-bearing tokens, as training counts it.
 
 Rows, masks and losses are training's own (`train.loader.held_out`, the checkpoint's model), so the figure continues the
 training curves. It needs a checkpoint: an export does not know about packed documents.

@@ -1,4 +1,4 @@
-"""The log-probability of every choice under the model; the likeliest one is the model's answer.
+"""Computes the log-probability of every choice under the model; the likeliest one is the model's answer.
 
 Prompts are sorted by length and padded on the right, where causal attention never looks, so neither the batch size nor
 the company a prompt keeps has a say in its score.
@@ -18,7 +18,7 @@ from train.evaluation.prompts import Prompt
 
 
 class Model(Protocol):
-    """What is scored: ids [B, L] and uint8 pixels of the images in them to scores [B, L, vocabulary] in fp32."""
+    """Scores ids [B, L] and the uint8 pixels of their images as [B, L, vocabulary] in fp32."""
 
     def logits(self, input_ids_BL: Tensor, pixels_NCHW: Tensor, /) -> Tensor: ...
 
@@ -28,7 +28,7 @@ Pixels = Callable[[int], NDArray[np.uint8]]
 
 
 class Likelihood(NamedTuple):
-    """Of one choice."""
+    """Holds the likelihood of one choice."""
 
     log_probability: float
     """Sum over the choice's ids, in nats."""

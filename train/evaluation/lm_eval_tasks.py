@@ -1,4 +1,4 @@
-"""Text tasks through lm-eval's own harness: its prompts, its metrics, our model as its `LM`.
+"""Runs text tasks through lm-eval's own harness: its prompts, its metrics, our model as its `LM`.
 
 Scores of multiple-choice questions are sums of log-probabilities, free answers are greedy: both by the code that scores
 the vision tasks. Task files of one's own go in with `--text-include`; tasks that fetch data need it in the local cache.

@@ -1,4 +1,4 @@
-"""Finding and reading official files: every mistake in them is one line that names the file and the item."""
+"""Finds and reads official files: every mistake in them is one line that names the file and the item."""
 
 from __future__ import annotations
 

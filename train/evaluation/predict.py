@@ -1,4 +1,4 @@
-"""What a model says to items, by generation or by the likelihood of each choice: one line of JSON an item.
+"""Predicts the answers to items, by generation or by the likelihood of each choice: one line of JSON an item.
 
 Lines are appended and flushed after every batch, so a killed evaluation goes on where it stopped; what is no whole line
 is dropped, and its item is asked again. Each process writes a file of its own.
@@ -110,7 +110,7 @@ def _choose(
 
 
 def read_predictions(files: Sequence[Path]) -> dict[int, str]:
-    """What is there so far, by item number."""
+    """Reads the predictions that are there so far, by item number."""
     found: dict[int, str] = {}
     for file in files:
         lines = file.read_bytes().split(b"\n")

@@ -1,4 +1,4 @@
-"""The question file: a JSON list of multiple-choice questions, each about one image that lies beside the file."""
+"""Reads the question file: a JSON list of multiple-choice questions, each about one image that lies beside the file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Question(BaseModel):
 
     @property
     def chance(self) -> float:
-        """Accuracy of guessing."""
+        """Computes the accuracy of guessing."""
         return 1 / len(self.choices)
 
 

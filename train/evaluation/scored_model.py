@@ -1,4 +1,4 @@
-"""The model that is scored: a checkpoint, or an export, as one thing that turns prompts into logits.
+"""Loads the model that is scored, a checkpoint or an export, as one thing that turns prompts into logits.
 
 A checkpoint is scored as the Hugging Face model that `export` would write, so a score belongs to both.
 """

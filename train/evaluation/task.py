@@ -18,7 +18,7 @@ RULES = (OFFICIAL, "vlm-evaluation", "normalised", "letter")
 
 @dataclass(frozen=True)
 class Item:
-    """One question."""
+    """Holds one question to a model."""
 
     id: str
     question: str
@@ -85,7 +85,7 @@ class Task(ABC):
         return self.rules[self.rule](item, prediction)
 
     def metrics(self, items: Sequence[Item], predictions: Sequence[str]) -> dict[str, float]:
-        """What is reported beside the score: here, the scores by the task's other rules."""
+        """Returns what is reported beside the score: here, the scores by the task's other rules."""
         return {
             f"rule/{name}": sum(rule(item, said) for item, said in zip(items, predictions, strict=True)) / len(items)
             for name, rule in self.rules.items()

@@ -1,4 +1,5 @@
-"""`python -m train evaluate MODEL --tasks ...`: from official files to `results.json`, again and again without waste.
+"""Runs tasks from official files to `results.json`, and reuses what is there: `python -m train evaluate MODEL --tasks
+...`.
 
 A task's result is known by its identity: the hash of model, official files and settings. One that is there is kept; one
 that was interrupted goes on from the predictions that were written; a folder with other results is refused. Locks keep
@@ -93,7 +94,7 @@ def summary_of(result: TaskResult) -> TaskSummary:
 
 
 def standard_error(scores: Sequence[float]) -> float:
-    """Of the mean."""
+    """Computes the standard error of the mean."""
     return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0
 
 

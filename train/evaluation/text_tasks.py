@@ -1,4 +1,4 @@
-"""How text tasks are named on the command line."""
+"""Parses the names of text tasks on the command line."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Between this trainer's checkpoints and Hugging Face directories, in both directions."""
+"""Converts this trainer's checkpoints to Hugging Face directories and back."""

@@ -1,4 +1,4 @@
-"""`python -m train export CHECKPOINT DIR`: a Hugging Face directory, whole or absent."""
+"""Writes a Hugging Face directory, whole or absent: `python -m train export CHECKPOINT DIR`."""
 
 from __future__ import annotations
 

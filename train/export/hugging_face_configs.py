@@ -1,4 +1,5 @@
-"""Hugging Face configs that say what a checkpoint's own config says; where it can be, loading needs no code of ours.
+"""Makes Hugging Face configs that say what a checkpoint's own config says; where it can be, loading needs no code of
+ours.
 
 A text model is `llama` or `qwen3`. With a SigLIP tower it is `llava`, read at the last block
 (`vision_feature_layer=-1`) and without a class token to skip (`full`). Any other encoder is unknown to transformers:
@@ -86,7 +87,7 @@ def model_config(
 
 
 def remote_vision(encoder: Any, geometry: ImageGeometry) -> dict[str, Any]:
-    """What the remote module needs to rebuild a patch encoder."""
+    """Returns what the remote module needs to rebuild a patch encoder."""
     return {
         "hidden_size": encoder.width,
         "layers": len(encoder.blocks),
@@ -97,7 +98,7 @@ def remote_vision(encoder: Any, geometry: ImageGeometry) -> dict[str, Any]:
 
 
 def fused_vision(encoder: Any, geometry: ImageGeometry) -> dict[str, Any]:
-    """What the remote module needs to rebuild SigLIP and DINOv2 side by side."""
+    """Returns what the remote module needs to rebuild SigLIP and DINOv2 side by side."""
     return {
         "hidden_size": encoder.width,
         "image_size": geometry.size,

@@ -1,4 +1,4 @@
-"""A checkpoint as a Hugging Face model in memory: what `export` writes and `evaluate` scores."""
+"""Builds a checkpoint as a Hugging Face model in memory: what `export` writes and `evaluate` scores."""
 
 from __future__ import annotations
 

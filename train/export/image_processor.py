@@ -1,4 +1,4 @@
-"""Image processor of an export: the pixels that training saw, by transformers' own classes."""
+"""Makes the image processor of an export: the pixels that training saw, by transformers' own classes."""
 
 from __future__ import annotations
 

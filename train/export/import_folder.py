@@ -1,4 +1,4 @@
-"""`python -m train import HF_DIR RUN.yaml`: a Hugging Face Llama or Qwen3 becomes where a run starts.
+"""Imports a Hugging Face Llama or Qwen3 as the start of a run: `python -m train import HF_DIR RUN.yaml`.
 
 It becomes the run's checkpoint at position 0, so nothing in the trainer knows of imports: the run "goes on" from there,
 and a sweep's runs branch from there. The image side, which such a model lacks, keeps its initial weights.

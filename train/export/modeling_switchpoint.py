@@ -1,4 +1,4 @@
-"""Switchpoint models whose image encoder transformers does not know: load with `trust_remote_code=True`.
+"""Defines Switchpoint models whose image encoder transformers does not know: load with `trust_remote_code=True`.
 
 This file lies in every such export as `modeling_switchpoint.py`. It is a Llava in all but its vision tower, so
 generation, processors and chat templates are Llava's. It imports nothing but torch and transformers.

@@ -1,4 +1,4 @@
-"""Tokenizer and processor of an export: a prompt and an image become the ids and pixels that training saw.
+"""Makes the tokenizer and processor of an export: a prompt and an image become the ids and pixels that training saw.
 
 The tokenizer is the data's own file. Added to it is `<image>` at the placeholder's id, the first one after the
 vocabulary, and `<end_of_turn>` after that where the data has it. The processor writes `<image>` as often as the encoder

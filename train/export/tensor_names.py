@@ -1,4 +1,4 @@
-"""Tensor names of a checkpoint and of its Hugging Face model: export is a renaming, nothing is computed."""
+"""Maps tensor names of a checkpoint to those of its Hugging Face model: export is a renaming, nothing is computed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a schedule and MDS shards to batches."""
+"""Reads batches from a schedule and MDS shards."""

@@ -1,4 +1,4 @@
-"""torch's DataLoader over a `ScheduleDataset`, which lets bad data end the run as one clear error."""
+"""Runs torch's DataLoader over a `ScheduleDataset`; bad data ends the run as one clear error."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class _Recorded(ForkContext):
 
 
 def _end_with(rank: int) -> Callable[[int], None]:
-    """For a worker's start: its process ends when the rank's does, however that ends."""
+    """Ties a worker to its rank when it starts: its process ends when the rank's does, however that ends."""
 
     return lambda worker: end_with_parent(signal.SIGKILL, rank)
 

@@ -85,7 +85,7 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
         self.cache = ShardCache(streams, ledger, cache_limit)
 
     def _claim(self, cache: Path, limit: int | None) -> tuple[list[Site], str]:
-        """For a node's first rank: check the sources, claim a folder of the cache, note what it holds."""
+        """Prepares a node on its first rank: checks the sources, claims a folder of the cache, notes what it holds."""
         self._slot = Slot(cache)
         sites = survey(self.schedule, self._slot, self._patience)
         streams = open_streams(self.schedule, sites, self._patience)

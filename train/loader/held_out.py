@@ -1,4 +1,4 @@
-"""Held-out rows and their losses: the same in training, at the schedule's points, and in `evaluate`, afterwards.
+"""Reads held-out rows and computes their losses, the same in training and in `evaluate`.
 
 Rows are read as training reads them (the loader's table of shards, verified against the manifest, compressed or not),
 in the dataset's order from its first on, so that the figure of a point of one run is that of another's.

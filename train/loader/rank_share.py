@@ -72,7 +72,7 @@ class Share:
         return (self.batches - 1) * self.batch_size + end - first
 
     def rows(self, lookup: Lookup) -> Iterator[Drawn]:
-        """What the worker reads, in order: one lookup over several batches where it pays, else one over each."""
+        """Yields what the worker reads, in order: one lookup over several batches where it pays, else one over each."""
         in_turn = max(1, SPAN // (self._step * self.workers))
         for first in range(0, self.batches, in_turn):
             bounds = [self.batch(b) for b in range(first, min(first + in_turn, self.batches))]

@@ -1,1 +1,1 @@
-"""The vision-language model: decoder, image encoders, projector, and their loss."""
+"""Defines the vision-language model: decoder, image encoders, projector, and their loss."""

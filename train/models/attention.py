@@ -1,4 +1,4 @@
-"""Causal attention that never crosses a document boundary: one switch between two implementations.
+"""Computes causal attention that never crosses a document boundary: one switch between two implementations.
 
 On CUDA, FlexAttention skips whole blocks of the mask, so many short documents cost less than one long one. It is
 compiled for each shape, which suits windows (all of one length) and not prompts (of any): for these, SDPA takes an

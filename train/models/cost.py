@@ -1,4 +1,4 @@
-"""What training costs, by arithmetic: operations of a token, and bytes on a GPU.
+"""Computes what training costs, by arithmetic: operations of a token, and bytes on a GPU.
 
 Multiplications and additions of matrix products are counted, once each, and causal attention at half of the square
 that it would be without a mask (attention counted once). Backward costs twice forward. Packed documents make attention

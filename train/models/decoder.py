@@ -1,4 +1,4 @@
-"""A decoder whose modules and names are Hugging Face's `llama` and `qwen3`, so that export is a renaming.
+"""Defines a decoder whose modules and names are Hugging Face's `llama` and `qwen3`, so that export is a renaming.
 
 It is written out here, not imported, because training wants what those classes do not offer: masks for packed
 documents on every device, embeddings handed in with image features already in place, and hidden states handed to a

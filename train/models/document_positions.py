@@ -1,4 +1,4 @@
-"""Where documents begin and end inside a packed sequence.
+"""Finds where documents begin and end inside a packed sequence.
 
 Every document of the data contract ends in `end_of_text_id`, so boundaries need not be stored: they are counted.
 Positions restart with each document, so what a document sees does not depend on where packing happened to put it.

@@ -1,4 +1,4 @@
-"""Image encoders: pixels in, one feature vector for each image token out.
+"""Defines image encoders: pixels in, one feature vector for each image token out.
 
 Every encoder takes uint8 pixels and normalises them itself, on its own device: a batch of bytes is a quarter of the
 size of a batch of floats. `PatchEncoder` is the paper's "plain patch projection", optionally with transformer blocks
@@ -41,7 +41,7 @@ class PatchEncoder(nn.Module):
         return {}
 
     def layers(self) -> list[nn.Module]:
-        """The transformer blocks."""
+        """Returns the transformer blocks."""
         return list(self.blocks)
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:

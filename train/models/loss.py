@@ -56,7 +56,7 @@ def _compiled() -> Callable[..., _Chunk]:
 
 
 def _product_type(hidden_ND: Tensor) -> torch.dtype:
-    """What autocast would multiply in; it is told here so that the head is cast once, not for each chunk."""
+    """Returns the type that autocast would multiply in, so that the head is cast once, not for each chunk."""
     kind = hidden_ND.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
 

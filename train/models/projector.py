@@ -1,4 +1,4 @@
-"""The bridge from an encoder's features to the decoder's embedding space: a two-layer MLP, as in LLaVA-1.5."""
+"""Maps an encoder's features to the decoder's embedding space: a two-layer MLP, as in LLaVA-1.5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rotary positions in Hugging Face's half-split layout, so that weights move between the two without permutation."""
+"""Applies rotary positions in Hugging Face's half-split layout, so that weights move between the two without
+permutation.
+"""
 
 from __future__ import annotations
 

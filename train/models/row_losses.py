@@ -14,7 +14,8 @@ from train.models.vlm import VisionLanguageModel
 def row_losses(
     model: VisionLanguageModel, batches: Iterable[Batch], on_device: Callable[[Batch], Batch]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each batch [B], on the model's device: cross-entropy in nats summed over a row's tokens, and how many.
+    """Computes for each batch [B], on the model's device, cross-entropy in nats summed over a row's tokens, and their
+    number.
 
     The model is left in the mode that it was in.
     """

@@ -1,4 +1,4 @@
-"""How ranks share the work: DDP for models that fit a GPU with their optimizer, FSDP2 for the others.
+"""Spreads the model over ranks: DDP for models that fit a GPU with their optimizer, FSDP2 for the others.
 
 Composer wraps a model in DDP by itself, and leaves one alone that is sharded already. So sharding happens here, before
 Composer sees the model: every decoder and encoder block is a unit of its own, gathered just before it runs; what

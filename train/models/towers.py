@@ -1,4 +1,5 @@
-"""Pre-trained vision towers, Hugging Face's own modules: SigLIP, DINOv2, and both with their channels side by side.
+"""Wraps pre-trained vision towers, Hugging Face's own modules: SigLIP, DINOv2, and both with their channels side by
+side.
 
 A feature is what the last block puts out. SigLIP's final norm and pooling head are left out, as Hugging Face's Llava
 leaves them out, so that an exported model computes the same; DINOv2 keeps its final norm, which its patch features were
@@ -71,11 +72,11 @@ class SiglipEncoder(nn.Module):
 
     @property
     def shapes(self) -> dict[str, dict[str, Any]]:
-        """What rebuilds the tower, but for its weights."""
+        """Returns what rebuilds the tower, but for its weights."""
         return {"siglip": _described(self.tower.config)}
 
     def layers(self) -> list[nn.Module]:
-        """The transformer blocks."""
+        """Returns the transformer blocks."""
         return list(self.tower.vision_model.encoder.layers)
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
@@ -129,11 +130,11 @@ class DinoEncoder(nn.Module):
 
     @property
     def shapes(self) -> dict[str, dict[str, Any]]:
-        """What rebuilds the tower, but for its weights."""
+        """Returns what rebuilds the tower, but for its weights."""
         return {"dino": _described(self.tower.config)}
 
     def layers(self) -> list[nn.Module]:
-        """The transformer blocks."""
+        """Returns the transformer blocks."""
         return list(self.tower.encoder.layer)
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
@@ -155,7 +156,7 @@ class SiglipDinoEncoder(nn.Module):
 
     @property
     def shapes(self) -> dict[str, dict[str, Any]]:
-        """What rebuilds both towers, but for their weights."""
+        """Returns what rebuilds both towers, but for their weights."""
         return {**self.siglip.shapes, **self.dino.shapes}
 
     def layers(self) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""The vision-language model as Composer sees it: a micro-batch in, the loss of its tokens out.
+"""Defines the vision-language model as Composer sees it: a micro-batch in, the loss of its tokens out.
 
 Image features replace the embeddings of the placeholder ids, image after image in reading order. Where a micro-batch
 has no images, the image side does not run, but backward visits its parameters all the same, so that DDP waits for no
@@ -43,7 +43,7 @@ class _Idle(torch.autograd.Function):
 
 
 class Outputs(NamedTuple):
-    """What a training step knows about a micro-batch."""
+    """Holds what a training step knows about a micro-batch."""
 
     loss: Tensor
     """Mean over the loss-bearing tokens, z-loss included."""
@@ -102,7 +102,7 @@ class VisionLanguageModel(ComposerModel):
 
     @property
     def shapes(self) -> dict[str, dict[str, Any]]:
-        """Of pre-trained towers: what rebuilds them, but for their weights."""
+        """Returns what rebuilds pre-trained towers, but for their weights."""
         return self.encoder.shapes if self.encoder is not None else {}
 
     def blocks(self) -> list[nn.Module]:

@@ -25,7 +25,7 @@ STAND_BY = 10.0
 
 
 class LastWords:
-    """What this rank says at its end; `status` is its exit status, 0 as long as nothing was said."""
+    """Holds what this rank says at its end; `status` is its exit status, 0 as long as nothing was said."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -71,5 +71,5 @@ class LastWords:
 
     @staticmethod
     def _at_signal(status: int | None) -> None:
-        """What the launcher's signal does: it ends the rank with `status`, or without a word (None)."""
+        """Handles the launcher's signal: it ends the rank with `status`, or without a word (None)."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL if status is None else lambda *_: os._exit(status))

@@ -1,4 +1,4 @@
-"""One rank's life: build the trainer, fit; once more from the last checkpoint if a fault asks so."""
+"""Runs one rank: builds the trainer and fits; once more from the last checkpoint if a fault asks so."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def fit(
 
 
 def _meant(error: Exception, run: RunConfig) -> Exception:
-    """What the user can do about `error`; itself, if there is nothing."""
+    """Returns what the user can do about `error`; itself, if there is nothing."""
     if is_disk_full(error):
         problem, remedy = f"the disk is full ({error.strerror})", "free some space and start the same command again"
         return InputError(problem, file=error.filename or run.out, remedy=remedy)

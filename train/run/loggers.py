@@ -1,4 +1,4 @@
-"""Composer's loggers, made of a run's config; what is not asked for is not imported."""
+"""Makes Composer's loggers from a run's config; what is not asked for is not imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microbatch: auto`: the number of rows at a time that is fastest among those that fit.
+"""Finds the number of rows at a time that is fastest among those that fit: `microbatch: auto`.
 
 Tried before training, on rows as large as the run can have (every token a document's, as many images as fit), 1, 2, 4,
 ... at a time, each on all ranks at once: ranks are alike, so they run out of memory together and none waits for

@@ -1,4 +1,4 @@
-"""AdamW with decoupled weight decay on matrices alone.
+"""Builds AdamW with decoupled weight decay on matrices alone.
 
 Norms, biases and embeddings (of ids, positions and a tower's class token) are left out of the decay: a norm's scale
 and an embedding row that is seldom seen have nothing to be regularised by. Decay is proportional to the scheduled

@@ -1,4 +1,4 @@
-"""Out of memory: what to change, in the order in which it costs least."""
+"""Advises what to change when memory ran out, in the order in which it costs least."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a run's config to a Composer trainer, standing at the position where it should go on.
+"""Builds a Composer trainer from a run's config, at the position where the run should go on.
 
 Composer runs the loop, the ranks and the micro-batches. What it would decide by itself is decided here instead: the
 learning rate and the order of data belong to the schedule, checkpoints are ours, a run is one epoch of the schedule's

@@ -1,4 +1,4 @@
-"""All of a sweep on one machine: its stretches trained and its runs scored by a few workers, trunks before branches.
+"""Trains a sweep's stretches and scores its runs by a few workers on one machine, trunks before branches.
 
 Small runs are shorter than the start of a process, so workers stay: each trains one stretch after another in one
 process (one rank, its own GPU where there are several). A stretch is ready when its parent is done. Finished ones leave

@@ -1,4 +1,4 @@
-"""The address guard: which hosts may be dialled, decided for the very address that is then dialled.
+"""Decides which hosts may be dialled, for the very address that is then dialled.
 
 Lists of URLs come from strangers. `http://localhost:9200/`, a redirect to the cloud's metadata service, a DNS name
 that answers with 10.0.0.5 the second time: from inside a cluster each of them reaches what the stranger cannot.

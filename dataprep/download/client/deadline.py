@@ -1,4 +1,4 @@
-"""One deadline for a whole fetch: connecting, TLS, redirects, headers and body together.
+"""Sets one deadline for a whole fetch: connecting, TLS, redirects, headers and body together.
 
 A socket's own time-out starts again with every byte, so a server that sends one byte every nine seconds holds a thread
 with a ten-second time-out for ever. Here each wait gets the smaller of the per-wait time-out and what is left in total.
@@ -35,13 +35,13 @@ class Deadline:
         return min(self._each, remaining)
 
     def timed_out(self) -> FetchError:
-        """What a wait that has just timed out means: the last of the total went by, or nothing came."""
+        """Builds the error of a wait that has just timed out: the total time is used up, or nothing came."""
         spent = time.monotonic() >= self._end
         return FetchError(Reason.TIMEOUT, "total time used up" if spent else f"nothing for {self._each:g} s")
 
 
 class DeadlineSocket:
-    """What `http.client` needs of a socket, every wait under a `Deadline`."""
+    """Offers what `http.client` needs of a socket, every wait under a `Deadline`."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection, self._deadline = connection, deadline

@@ -1,4 +1,4 @@
-"""Fetch one image from a stranger's server within fixed limits: scheme, address, redirects, bytes, time, pace.
+"""Fetches one image from a stranger's server within fixed limits: scheme, address, redirects, bytes, time, pace.
 
 img2dataset calls `urllib.request.urlopen`, which opens `file://`, follows redirects anywhere, reads bodies without
 end and, on a redirect, reads even the body that it throws away. `Fetcher.open` has the signature of a urllib opener
@@ -76,7 +76,7 @@ class Fetcher:
         self._robots = RobotsCache(self._robots_txt, policy.agent) if policy.robots_txt else None
 
     def open(self, request: urllib.request.Request | str, data: None = None, timeout: Any = None) -> Fetched:
-        """What lies behind `request`, an image by its first bytes; urllib's `data` and `timeout` are not used.
+        """Fetches what lies behind `request`, an image by its first bytes; urllib's `data` and `timeout` are not used.
 
         Raises:
             FetchError: the reason after the last attempt.

@@ -1,4 +1,4 @@
-"""Limits of one fetch: what `config.DownloadJob` says, for the fetcher of one task."""
+"""Holds the limits of one fetch: what `config.DownloadJob` says, for the fetcher of one task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reason codes: every uid of a download ends as a success or with exactly one of these.
+"""Defines reason codes: every uid of a download ends as a success or with exactly one of these.
 
 img2dataset reports free text ("HTTP Error 404: Not Found", "<urlopen error timed out>", decoder messages), of which a
 server chooses a part: it can be neither counted nor trusted. Our fetcher therefore raises `FetchError`, whose text
@@ -114,7 +114,7 @@ def reason_of(error_message: str | None) -> str:
 
 
 def message_of(error_message: str | None) -> str:
-    """What `error_message` says beyond its reason."""
+    """Returns what `error_message` says beyond its reason."""
     return printable(_TAGGED.sub("", error_message or "", count=1))
 
 

@@ -1,4 +1,4 @@
-"""What a server's answer asks of us beyond its status: X-Robots-Tag (opt-out) and Retry-After.
+"""Reads the headers by which a server limits use of its answer: X-Robots-Tag (opt-out) and Retry-After.
 
 `X-Robots-Tag: noai, noimageai` speaks to everyone, `X-Robots-Tag: otherbot: noindex` to one agent. Some directives
 carry a value after a colon (`unavailable_after: 25 Jun 2030`), so not every colon names an agent.

@@ -1,4 +1,4 @@
-"""Choose pairs before they are packed: a Spark SQL predicate, equal uids across tars, pictures that look the same.
+"""Chooses pairs before they are packed: a Spark SQL predicate, equal uids across tars, pictures that look the same.
 
 A survey of the tars goes through Spark DataFrames, which decide what is dropped and why; each tar's share of the
 decision is brought to one task and published, and the packing stage rejects those pairs. The order is: `where` first,

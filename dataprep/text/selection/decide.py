@@ -1,4 +1,4 @@
-"""Which documents are left out, and for which other: a pure function of the survey, in Spark DataFrames.
+"""Decides which documents are left out, and for which other: a pure function of the survey, in Spark DataFrames.
 
 Order of the rules: `where`, evaluation sets, equal texts, near-duplicates. A document that an earlier rule leaves out
 never stands in for another, so that nothing is lost as the copy of something that is not there. Among alike documents

@@ -1,4 +1,4 @@
-"""Evaluation sets as the n-grams to search documents for: one sorted table for all sets, made once by the driver.
+"""Collects the n-grams of evaluation sets to search documents for: one sorted table, made once by the driver.
 
 The table (hash of a run of words, item) and the items (set, file, line) lie in the staging area under the digest of
 their content, so that every attempt of every run searches for the same; the sets' files are in the plan by digest, so
@@ -34,7 +34,7 @@ _CODECS = {".zst": "zstd", ".gz": "gzip"}
 
 @dataclass(frozen=True)
 class Search:
-    """What tasks search for."""
+    """Holds what tasks search for."""
 
     ngram: int
     """Words in a run."""

@@ -1,4 +1,4 @@
-"""MinHash signatures in bands: documents that share a band are near-duplicates of each other.
+"""Computes MinHash signatures in bands: documents that share a band are near-duplicates of each other.
 
 The least value of a random function over a document's n-grams is the same for two documents with the probability of
 their Jaccard similarity s. `bands * rows` such functions, compared in bands of `rows`, let a pair meet with probability

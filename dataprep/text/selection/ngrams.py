@@ -1,4 +1,4 @@
-"""Runs of n words of a document as 64-bit hashes: what near-duplicates and leaked evaluation items have in common.
+"""Hashes runs of n words of a document to 64 bits, for near-duplicates and leaked evaluation items alike.
 
 A word is a run of letters, digits and marks, without regard to case; everything else only separates. Scripts that are
 written without spaces (Han, kana) count each character as a word, or a Chinese page would be a handful of words.
@@ -116,7 +116,7 @@ def _powers(count: int) -> tuple[Hashes, Hashes]:
 
 @functools.cache
 def _kinds() -> npt.NDArray[np.uint8]:
-    """What each code point is to a word: nothing, a part, or a whole one."""
+    """Classifies each code point by what it is to a word: nothing, a part, or a whole one."""
     letters = (unicodedata.category(chr(code))[0] in "LNM" for code in range(0x110000))
     kinds = np.fromiter(letters, np.uint8, 0x110000)
     for low, high in _WITHOUT_SPACES:

@@ -1,4 +1,4 @@
-"""Choose documents before they are tokenized: a predicate, evaluation sets, duplicates, near-duplicates.
+"""Chooses documents before they are tokenized: a predicate, evaluation sets, duplicates, near-duplicates.
 
 A survey of the inputs (without texts) goes through Spark DataFrames, which decide what is left out and why (`decide`);
 each input's share of the decision is brought to one task, which publishes it as a list of rejects: line, reason, and

@@ -1,4 +1,4 @@
-"""What selection needs to know of every document, without its text: one Parquet part per input file.
+"""Collects what selection needs to know of every document, without its text: one Parquet part per input file.
 
 Columns: `line`, `characters`, `digest` (xxh3-128 of the text, for exact deduplication), `fields` (JSON of the columns
 that `where` may use), `bands` (of the MinHash signature) and `item` (an evaluation item that the text holds); the last

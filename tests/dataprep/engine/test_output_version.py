@@ -48,7 +48,7 @@ def edited_source(folder: Path) -> Path:
     for package in ("dataprep", "common", "schemas"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     changes = {
-        "dataprep/text/job.py": ('"""The text job', '"""An edited text job'),
+        "dataprep/text/job.py": ('"""Runs the text job', '"""Runs an edited text job'),
         "common/html/page.py": ("#448361", "#111111"),
     }
     for name, (old, new) in changes.items():
@@ -86,7 +86,7 @@ def test_an_edited_docstring_and_colour_leave_finished_and_begun_datasets_alone(
         command, cwd=source, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("An edited text job")
+    assert ran.stdout.startswith("Runs an edited text job")
 
     assert files_below(tmp_path / "finished") == before["finished"]
     after = files_below(tmp_path / "begun")

@@ -1,1 +1,1 @@
-"""Metrics of the official tasks, one a file."""
+"""Holds the metrics of the official tasks, one a file."""

@@ -1,4 +1,4 @@
-"""Normalisation of answers as VQA v2's official script does it, the common ground of three benchmarks.
+"""Normalises answers as VQA v2's official script does, the common ground of three benchmarks.
 
 Punctuation goes, number words become digits, articles go, and apostrophes that were left out come back.
 """

@@ -1,4 +1,4 @@
-"""Boxes that a model writes as text, and how well they meet the right one.
+"""Parses boxes that a model writes as text, and measures how well they meet the right one.
 
 A box is "[x1, y1, x2, y2]": corners as shares of width and height, of the image or of the square that it is padded to.
 What is not such a box counts as wrong.
@@ -30,7 +30,7 @@ class Box(NamedTuple):
         return max(0.0, self.x2 - self.x1) * max(0.0, self.y2 - self.y1)
 
     def written(self) -> str:
-        """As a model should say it: two decimals."""
+        """Formats the box as a model should say it: two decimals."""
         return f"[{self.x1:.2f}, {self.y1:.2f}, {self.x2:.2f}, {self.y2:.2f}]"
 
     def rounded(self) -> Box:

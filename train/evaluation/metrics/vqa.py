@@ -1,4 +1,4 @@
-"""Soft accuracy of open answers, by the rules of VQAv2, VizWiz and TextVQA.
+"""Scores open answers by the soft accuracy of VQAv2, VizWiz and TextVQA.
 
 Ten people answered. An answer is right to the degree min(1, n / 3) that n people gave it, averaged over the ten subsets
 that leave one person out. The benchmarks differ in what they compare: see each function. What each official scorer says

@@ -1,4 +1,6 @@
-"""The paper's tasks from their official files, one a file. To add one: a module with a `TASK`, and its line here."""
+"""Names the paper's tasks from their official files, one a file. To add one: a module with a `TASK`, and its line
+here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tasks share whose answer is a box: scoring by overlap, by two rules, in two frames.
+"""Scores tasks whose answer is a box: by overlap, by two rules, in two frames.
 
 The official rule takes the first box in the answer; `vlm-evaluation` wants the answer to be nothing but a list of four
 numbers, and rounds the right box to two decimals. Frame `image`: corners are shares of the image's width and height.
@@ -39,7 +39,7 @@ class BoxTask(Task):
 
     @property
     def terms(self) -> dict[str, Any]:
-        """Rule and frame."""
+        """Adds the frame to the terms of the score."""
         return {**super().terms, "frame": self.frame}
 
     def overlap(self, item: Item, prediction: str, *, rule: str | None = None, frame: str | None = None) -> float:

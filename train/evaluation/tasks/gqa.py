@@ -1,4 +1,4 @@
-"""GQA: compositional questions with one answer; exact match.
+"""Defines GQA: compositional questions with one answer; exact match.
 
 Folder: `*questions.json` ({qid: {question, imageId, answer}}, usually `testdev_balanced_questions.json`) and
 `images/IMAGEID.jpg`. GQA's own script compares to the letter what a submitter has written into its form. The official
@@ -24,7 +24,7 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True)
 class Gqa(Task):
-    """See the module."""
+    """Scores GQA as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""

@@ -1,4 +1,5 @@
-"""OCID-Ref: expressions for objects in cluttered scenes; the score is its paper's, IoU >= 0.25 (0.5 is reported too).
+"""Defines OCID-Ref: expressions for objects in cluttered scenes; the score is its paper's, IoU >= 0.25 (0.5 is reported
+too).
 
 Folder: `*expressions.json` ({id: {scene_path, sentence, bbox: "[x1, y1, x2, y2]" in pixels, take_id}}, usually
 `val_expressions.json`) and OCID's own tree of images (`ARID20/...`, as `scene_path` has it), here, under `images/` or
@@ -37,7 +38,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class OcidRef(BoxTask):
-    """See the module."""
+    """Scores OCID-Ref as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""

@@ -1,4 +1,4 @@
-"""Scoring rules of tasks whose items have the answers of ten people."""
+"""Defines scoring rules of tasks whose items have the answers of ten people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""POPE: is there such an object? Half of the right answers are no; the wrong objects get harder from split to split.
+"""Defines POPE: is there such an object? Half of the right answers are no; the wrong objects get harder from split to
+split.
 
 Folder: `*pope*_random.json`, `*pope*_popular.json`, `*pope*_adversarial.json` (JSON lines or a JSON list of
 {question_id, image, text, label}; any of the three may be absent) and images under `val2014/` (COCO's) or `images/`.
@@ -24,7 +25,7 @@ SPLITS = ("random", "popular", "adversarial")
 
 @dataclass(frozen=True)
 class Pope(Task):
-    """See the module."""
+    """Scores POPE as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items split by split, in the files' order."""

@@ -1,4 +1,4 @@
-"""Multiple-choice questions: `questions.json` ([{question_id, image, question, answer, choices, kind}]).
+"""Defines multiple-choice questions: `questions.json` ([{question_id, image, question, answer, choices, kind}]).
 
 Answered by likelihood, whatever `--by` says elsewhere: the choices are what there is to say. They are compared as the
 file spells them, so it should spell them as the training answers are spelt.
@@ -16,7 +16,7 @@ from train.evaluation.task import OFFICIAL, Item, Task
 
 @dataclass(frozen=True)
 class Questions(Task):
-    """See the module."""
+    """Scores multiple-choice questions as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""

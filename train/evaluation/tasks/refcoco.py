@@ -1,4 +1,4 @@
-"""RefCOCO, RefCOCO+ and RefCOCOg: which box does this expression describe? Right if the boxes overlap by half.
+"""Defines RefCOCO, RefCOCO+ and RefCOCOg: which box does this expression describe? Right if the boxes overlap by half.
 
 Folder, as the archives unpack: `refs(unc).p` (RefCOCOg: `refs(umd).p`; an official pickle, read without running it)
 and `instances.json` (COCO images and annotations), and images under `train2014/` or `images/`, here or beside the
@@ -26,7 +26,7 @@ _PICTURES = ("train2014", "images", "../train2014", "../images/mscoco/images/tra
 
 @dataclass(frozen=True)
 class RefCoco(BoxTask):
-    """See the module."""
+    """Scores RefCOCO as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """An item for each sentence of each reference, in the file's order."""

@@ -1,4 +1,4 @@
-"""TextVQA: questions whose answer is written in the picture.
+"""Defines TextVQA: questions whose answer is written in the picture.
 
 Folder: `TextVQA_0.5.1_val.json` ({"data": [{question_id, image_id, question, answers x 10}]}; the Rosetta OCR file that
 the release puts beside it is not read) and `train_images/ID.jpg` (the official archive has the validation images there
@@ -20,7 +20,7 @@ USUAL = ("TextVQA_0.5.1_val.json", "TextVQA_0.5_val.json")
 
 @dataclass(frozen=True)
 class TextVqa(Task):
-    """See the module."""
+    """Scores TextVQA as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order."""

@@ -1,4 +1,4 @@
-"""VizWiz: questions by blind people about their own photos; "unanswerable" is an answer.
+"""Defines VizWiz: questions by blind people about their own photos; "unanswerable" is an answer.
 
 Folder: `val.json` (a list of {image, question, answers: [{answer}] x 10, answerable}), also where the official archive
 unpacks it, in `Annotations/`, and the images, in a folder named as the file (`val/`) or in `images/`.
@@ -20,7 +20,7 @@ UNPACKED = "Annotations"
 
 @dataclass(frozen=True)
 class VizWiz(Task):
-    """See the module."""
+    """Scores VizWiz as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the file's order; the image's name is the id."""

@@ -1,4 +1,4 @@
-"""VQAv2: open questions on COCO images, ten answers each.
+"""Defines VQAv2: open questions on COCO images, ten answers each.
 
 Folder: `*questions.json` (usually of val2014; {"questions": [{question_id, image_id, question}]}), `*annotations.json`
 ({"annotations": [{question_id, image_id, answers: [{answer}] x 10, answer_type}]}), and images as COCO names them,
@@ -22,7 +22,7 @@ USUAL = f"v2_OpenEnded_mscoco_{SUBTYPE}_questions.json"
 
 @dataclass(frozen=True)
 class Vqav2(Task):
-    """See the module."""
+    """Scores VQAv2 as the module says."""
 
     def load(self, place: Path) -> tuple[list[Item], list[Path]]:
         """Items in the order of the questions file; the annotations lie beside it."""

@@ -1,4 +1,4 @@
-"""A folder of the cache that belongs to one loader at a time.
+"""Claims a folder of the cache, which belongs to one loader at a time.
 
 Two jobs, or the training and the evaluation loader of one job, may be given the same cache directory. Each claims a
 numbered folder in it by a file lock, which the kernel takes back when the process ends, however it ends: the next job

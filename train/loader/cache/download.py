@@ -1,4 +1,4 @@
-"""One file from a remote to a local path: retried with back-off, verified, and in place whole or not at all.
+"""Downloads one file to a local path: retried with back-off, verified, and in place whole or not at all.
 
 Streaming's downloaders speak to the remotes; this decides what their failures mean. A remote that fails is asked again
 for as long as `Patience` lasts; a file that is missing, denied or damaged a few times only; a full disk is final. Files
@@ -64,7 +64,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted, in the words of an error message."""
+    """Names what is wanted, in the words of an error message."""
 
     what: str
     """`shard 'shard.00003.mds' of source 'text'`."""

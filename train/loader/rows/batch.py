@@ -1,4 +1,4 @@
-"""A batch of packed rows with their images, and the three questions that Composer asks about it.
+"""Holds a batch of packed rows with their images, and answers the three questions that Composer asks about it.
 
 Composer's default split cuts every tensor by rows and would silently drop images: rows have different numbers of
 them. Here a row keeps its images through every split, and the indices of loss-bearing tokens are made on the

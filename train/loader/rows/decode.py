@@ -1,4 +1,4 @@
-"""From a row of an MDS shard to a row of a batch: ids, labels, decoded images.
+"""Decodes a row of an MDS shard into a row of a batch: ids, labels, decoded images.
 
 Images come from strangers, so a cap on pixels is checked from the header before anything is decoded, and only the
 formats that dataprep writes are opened. Pillow decodes and resizes, JPEGs at the lowest resolution that serves: its
@@ -33,7 +33,7 @@ class DamagedRowError(RuntimeError):
 
 
 class Row(NamedTuple):
-    """One packed sequence."""
+    """Holds one packed sequence."""
 
     tokens: NDArray[np.int64]
     """[L]."""

@@ -1,4 +1,4 @@
-"""A rank's rows of a step, cut into equally many micro-batches on every rank.
+"""Cuts a rank's rows of a step into equally many micro-batches on every rank.
 
 The run's last step may give ranks one row more or less. With sharded weights a rank that has finished would leave the
 others waiting for its part of a block, so it runs idle micro-batches instead: a row that bears no loss, hence weighs

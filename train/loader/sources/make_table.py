@@ -35,7 +35,7 @@ class _File(msgspec.Struct, gc=False):
 
 
 class _Entry(msgspec.Struct, gc=False):
-    """What `index.json` says of a shard; what all shards share stays JSON."""
+    """Holds what `index.json` says of a shard; what all shards share stays JSON."""
 
     version: Literal[2]
     format: Literal["mds"]
@@ -137,7 +137,7 @@ def _numbers(values: Iterable[int]) -> NDArray[np.int64]:
 
 
 def _layout(entries: list[_Entry]) -> Layout | None:
-    """What the shards share; None if they do not."""
+    """Returns what the shards share; None if they do not."""
     found = {}
     for field in Layout.__struct_fields__:
         texts = set(map(bytes, map(attrgetter(field), entries)))

@@ -1,4 +1,4 @@
-"""Are the datasets the ones that the schedule was compiled for? Asked once on each node, before anything is read.
+"""Checks once on each node, before anything is read, that the datasets are those that the schedule was compiled for.
 
 Manifest and index are read from where the dataset lies, local or remote, compared with each other and with the
 schedule, and left as one table of shards (`train.loader.sources.shard_table`) in the loader's cache slot.
@@ -34,7 +34,7 @@ INDEX_NAME = "index.json"
 
 
 class Site(NamedTuple):
-    """What the first rank of a node tells the others of a source."""
+    """Holds what the first rank of a node tells the others of a source."""
 
     folder: str
     """In the cache: the table, and shards that cannot be read in place."""

@@ -24,7 +24,7 @@ from common import atomic_files
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """What all shards of a dataset share."""
+    """Holds what all shards of a dataset share."""
 
     compression: str | None
     column_names: list[str]

@@ -1,4 +1,4 @@
-"""A dataset that changes while it is read: a takedown (`python -m dataprep remove`) moves new files into place.
+"""Waits until a takedown (`python -m dataprep remove`) has moved its new files into place.
 
 It does so one by one, the manifest last, and while it does a journal lies in the dataset. In between, a shard may be
 newer than the receipt that vouches for it. That is no damage: who meets it waits until the journal is gone, and reads
@@ -33,7 +33,7 @@ def when_settled(
     patience: Patience,
     closing: Callable[[], bool] = lambda: False,
 ) -> T | None:
-    """What `read` gives, asked again while a takedown of the dataset at `place` is under way.
+    """Returns what `read` gives, asked again while a takedown of the dataset at `place` is under way.
 
     Args:
         read: None, or an `InputError`, if it finds nothing that fits together.
