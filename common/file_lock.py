@@ -34,6 +34,7 @@ def exclusive(place: Path, doing: str, *, wait: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # a forked child may hold a copy of the handle
         os.close(handle)
 
 

@@ -1,7 +1,8 @@
 """Writes `OUT/metrics.jsonl`: one line a step, complete and in order however often the run was killed.
 
-A line is written whole and flushed before the step's checkpoint, so a checkpoint at position p has every line up to p
-behind it. On resume, lines past the checkpoint (of steps that will be trained again) and a torn last line are cut off.
+A line is written whole and is on disk before the step's checkpoint, so a checkpoint at position p has every line up to
+p behind it. On resume, lines past the checkpoint (of steps that will be trained again) are cut off, damaged or not; a
+log that does not reach its checkpoint, or lacks a step before it, is refused.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
+from common.errors import InputError
 from schemas.run_log import Step
 from schemas.schedule import Schedule
 from train.audit.sample_digest import text
@@ -24,14 +26,24 @@ from train.callbacks.learning_rate import ScheduledRate
 from train.callbacks.step_facts import StepRecord
 
 METRICS_NAME = "metrics.jsonl"
+REMEDY = "copy the log from checkpoint.remote, or go on in a new `out` with `branch_from` this run's checkpoint"
 
 
 class Metrics(Callback):
     """Writes the file on rank 0; `last` is the newest line, for the progress line."""
 
     def __init__(
-        self, schedule: Schedule, out: Path, record: StepRecord, rate: ScheduledRate, gradients: Gradients
+        self,
+        schedule: Schedule,
+        out: Path,
+        record: StepRecord,
+        rate: ScheduledRate,
+        gradients: Gradients,
+        *,
+        goes_on: bool = False,
     ) -> None:
+        self.goes_on = goes_on
+        """Whether the run starts from a checkpoint of its own, which its log has to reach."""
         self.schedule, self.path = schedule, out / METRICS_NAME
         self.record, self.rate, self.gradients = record, rate, gradients
         self.last: Step | None = None
@@ -50,7 +62,7 @@ class Metrics(Callback):
     def fit_start(self, state: State, logger: Logger) -> None:
         self._clock = time.perf_counter()
         if dist.get_global_rank() == 0:
-            truncate(self.path, int(state.timestamp.sample))
+            truncate(self.path, int(state.timestamp.sample), reaches=self.goes_on)
             self._file = self.path.open("a", encoding="utf-8")
 
     def batch_end(self, state: State, logger: Logger) -> None:
@@ -86,14 +98,48 @@ class Metrics(Callback):
             self._file.close()
 
 
-def truncate(path: Path, position: int) -> None:
-    """Keep the lines of steps that ended at or before `position` samples; the rest will be written again."""
-    if not path.exists():
-        return
-    kept = 0
-    with path.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n") or json.loads(line)["position"] > position:
-                break
-            kept += len(line)
-    os.truncate(path, kept)
+def truncate(path: Path, position: int, *, reaches: bool = False) -> None:
+    """Keep the lines of steps that ended at or before `position` samples; the rest will be written again.
+
+    Args:
+        path: the log.
+        position: where the checkpoint stands.
+        reaches: whether there must be a line for every step up to `position`.
+
+    Raises:
+        InputError: there is not, or a line before `position` is damaged.
+    """
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    kept, last = 0, None
+    for number, line in enumerate(lines, 1):
+        found = _place(line)
+        if found is None and number < len(lines) and (last is None or last.position < position):
+            raise InputError("damaged, and of a step before the checkpoint", file=path, line=number, remedy=REMEDY)
+        if found is None or found.position > position:
+            break
+        if reaches and last is not None and found.step != last.step + 1:
+            problem = f"step {found.step} follows step {last.step}"
+            raise InputError(problem, file=path, line=number, remedy=REMEDY)
+        kept, last = kept + len(line), found
+    reached = last.position if last else 0
+    if reaches and reached != position:
+        problem = f"the log ends at sample {reached:,}, the checkpoint stands at {position:,}"
+        raise InputError(problem, file=path, remedy=REMEDY)
+    if path.exists():
+        os.truncate(path, kept)
+
+
+class _Place(NamedTuple):
+    step: int
+    position: int
+
+
+def _place(line: bytes) -> _Place | None:
+    """Where a line's step ended; None if the line is torn or damaged."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        said = json.loads(line)
+        return _Place(int(said["step"]), int(said["position"]))
+    except (ValueError, KeyError, TypeError):
+        return None

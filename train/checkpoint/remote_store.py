@@ -21,14 +21,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common import atomic_files
 from common.errors import InputError
-from train.checkpoint import digests
+from train.checkpoint import digests, identity
 from train.checkpoint.digests import STATE
-from train.checkpoint.names import PATTERN
+from train.checkpoint.identity import Identity
+from train.checkpoint.names import LOGS, PATTERN
 
 FILES = (*digests.CONTENT, STATE)
 """Of a checkpoint, in the order of upload: the last one makes it one."""
-LOGS = ("metrics.jsonl", "held_out.jsonl", "faults.jsonl", "microbatch.json")
-"""What a run that goes on elsewhere needs besides: uploaded before every checkpoint, over the older ones."""
 _FAILURES = (Boto3Error, BotoCoreError, ClientError, OSError)
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 
@@ -88,6 +87,21 @@ class RemoteStore:
         except _FAILURES as error:
             raise RemoteError(self.uri, error) from error
         return content
+
+    def identity(self) -> Identity | None:
+        """Whose checkpoints these are; None if nobody has said so yet.
+
+        Raises:
+            RemoteError: the storage does not answer.
+            InputError: what it says is damaged.
+        """
+        try:
+            content = self._client.get_object(Bucket=self.bucket, Key=self._key(identity.NAME))["Body"].read()
+        except _FAILURES as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise RemoteError(self.uri, error) from error
+        return identity.parse(content, f"{self.uri}/{identity.NAME}")
 
     def put(self, path: Path, out: Path) -> None:
         """Upload the logs of the run in `out`, then its checkpoint at `path`, over what there is under its name.

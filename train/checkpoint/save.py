@@ -23,9 +23,9 @@ from torch.optim import Optimizer
 
 from common import atomic_files
 from schemas.schedule import Schedule
-from train.checkpoint import digests
+from train.checkpoint import digests, identity
 from train.checkpoint.folder import FOLDER, prune
-from train.checkpoint.names import name_of
+from train.checkpoint.names import LOGS, name_of
 from train.checkpoint.state import SCHEDULE, Saved
 from train.config.run_config import RunConfig
 from train.models.sharding import whole
@@ -40,7 +40,7 @@ class CheckpointStore:
     """The checkpoints of one run, in `out`/checkpoints."""
 
     def __init__(self, out: Path, model: VisionLanguageModel, run: RunConfig, schedule: Schedule) -> None:
-        self.folder = out / FOLDER
+        self.out, self.folder = out, out / FOLDER
         self._model, self._run, self._schedule = model, run, schedule
 
     def save(self, state: State, samples: dict[str, int], *, lasting: bool, drawn: str = "") -> Path:
@@ -75,12 +75,16 @@ class CheckpointStore:
         if not writes:
             return target
         try:
+            whose = identity.taken(self.out)
+            for log in LOGS:  # a checkpoint that outlives a power cut must not be ahead of them
+                if (self.out / log).exists():
+                    atomic_files.flush(self.out / log)
             # It replaces one of the same position after a resume from before it.
             with atomic_files.new_directory(target, replace=True) as partial:
                 save_file(weights, partial / "model.safetensors")
                 save_file(moments, partial / "optimizer.safetensors")
                 self._schedule.save(partial / SCHEDULE)
-                whole = saved.model_copy(update={"digests": digests.of_files(partial)})
+                whole = saved.model_copy(update={"digests": digests.of_files(partial), "identity": whose})
                 text = digests.sealed(whole.model_dump_json(exclude={"seal"}))
                 (partial / digests.STATE).write_text(text, encoding="utf-8")
         except (OSError, SafetensorError) as error:

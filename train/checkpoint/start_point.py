@@ -18,7 +18,7 @@ from composer.utils import dist
 from common.errors import InputError
 from common.uri import is_remote
 from schemas.schedule import Schedule
-from train.checkpoint import digests, state
+from train.checkpoint import config_changes, digests, identity, state
 from train.checkpoint import folder as checkpoint_folder
 from train.checkpoint.digests import STATE, DamagedError
 from train.checkpoint.history_check import check_past
@@ -61,6 +61,9 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
     saved = state.read(choice.path)
     if is_checkpoint(choice.path.name) and int(choice.path.name) != saved.position:
         raise digests.damaged(f"it holds position {saved.position:,}, which is not its name's", choice.path)
+    if choice.path.parent == run.out / checkpoint_folder.FOLDER:
+        _check_identity(run, saved, choice.path)
+    config_changes.check_function(saved, run, choice.path)
     check_past(schedule, saved.position, saved.past, state.schedule_of(choice.path))
     return choice.path, saved
 
@@ -70,7 +73,7 @@ def _chosen(run: RunConfig, schedule: Schedule) -> Choice | None:
     told: list[Choice | InputError | None] = [None]
     if dist.get_global_rank() == 0:
         try:
-            told = [_own(run) or _branch(run, schedule)]
+            told = [_own(run, schedule) or _branch(run, schedule)]
         except InputError as error:
             told = [error]
     dist.broadcast_object_list(told)
@@ -88,17 +91,50 @@ def drop_trunk(run: RunConfig) -> None:
         shutil.rmtree(run.out / TRUNK, ignore_errors=True)
 
 
-def _own(run: RunConfig) -> Choice | None:
+def _own(run: RunConfig, schedule: Schedule) -> Choice | None:
     """The run's own latest, whether on disk or remote."""
     folder, uri = run.out / checkpoint_folder.FOLDER, run.checkpoint.remote
     names = [path.name for path in checkpoint_folder.complete(folder)]
     if uri is not None:
         try:
-            names += RemoteStore(uri).complete()
+            store = RemoteStore(uri)
+            there = store.complete()
+            _check_remote(run, schedule, store, there)
+            names += there
         except RemoteError as error:
             remedy = "mend the remote; or go on from the disk alone, without checkpoint.remote"
             raise InputError(f"cannot ask for checkpoints ({error})", file=run.out, remedy=remedy) from None
     return Choice(folder / max(names), uri) if names else None
+
+
+def _check_remote(run: RunConfig, schedule: Schedule, store: RemoteStore, names: list[str]) -> None:
+    """Refuse another run's remote. A run without an identity (an empty disk) takes the remote's, if it is that run."""
+    ours, theirs = identity.own(run.out), store.identity()
+    if theirs is None:
+        return
+    if ours is not None:
+        identity.check(ours, theirs, store.uri)
+        return
+    if theirs.name != str(run.out):
+        saved = state.parse(store.state(names[-1]), f"{store.uri}/{names[-1]}") if names else None
+        if saved is None or saved.schedule != schedule.hash or _differs(saved.run, run):
+            raise identity.stranger(str(run.out), theirs, store.uri)
+    identity.adopt(run.out, theirs)
+
+
+def _differs(saved: RunConfig, run: RunConfig) -> bool:
+    """Whether two configs describe different experiments."""
+    defining = {"model", "optimizer", "seed", "precision", "global_batch"}
+    return any(key.partition(".")[0] in defining for key in config_changes.changed(saved, run))
+
+
+def _check_identity(run: RunConfig, saved: Saved, path: Path) -> None:
+    """Refuse another run's checkpoint among the run's own; a run that has lost its identity takes theirs."""
+    ours = identity.own(run.out)
+    if ours is not None:
+        identity.check(ours, saved.identity, path)
+    elif saved.identity is not None and dist.get_local_rank() == 0:
+        identity.adopt(run.out, saved.identity)
 
 
 def _branch(run: RunConfig, schedule: Schedule) -> Choice | None:

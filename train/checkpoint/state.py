@@ -14,6 +14,7 @@ from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.schedule import Schedule
 from schemas.strict_model import Strict
 from train.checkpoint.digests import check_seal
+from train.checkpoint.identity import Identity
 from train.config.run_config import RunConfig
 
 SCHEDULE = "schedule.json"
@@ -46,6 +47,8 @@ class Saved(Strict):
     """How the schedule's conversations are written; None without any, and for version 1."""
     towers: dict[str, dict[str, Any]] = {}
     """Shapes of pre-trained image towers, so that their directories are not needed again; empty in older runs'."""
+    identity: Identity | None = None
+    """The run that saved it; None in checkpoints of older runs."""
     digests: dict[str, str] = {}
     """Of the other files (`train.checkpoint.digests`)."""
     seal: str = ""

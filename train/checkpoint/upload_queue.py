@@ -20,7 +20,7 @@ from typing import Self
 from composer.utils import dist
 
 from common.errors import InputError
-from train.checkpoint import folder, state
+from train.checkpoint import folder, identity, state
 from train.checkpoint.folder import FOLDER, complete
 from train.checkpoint.remote_store import RemoteError, RemoteStore
 from train.config.run_config import RunConfig
@@ -121,6 +121,8 @@ class Uploads:
         return self._closing or self._hurry
 
     def _bring_up_to_date(self) -> None:
+        if (ours := identity.own(self.out)) is not None:
+            identity.check(ours, self.remote.identity(), self.remote.uri)
         if self._lasting is None:
             self._lasting = {name: self._stays(name) for name in self.remote.complete()}
         while (path := self._next()) is not None:

@@ -12,12 +12,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from common.errors import InputError
-from schemas.strict_model import Strict
+from train.config.finite import Finite
 
 Family = Literal["llama", "qwen3"]
 
 
-class DecoderConfig(Strict):
+class DecoderConfig(Finite):
     """Shape of a decoder; together with a vocabulary size it determines every tensor."""
 
     family: Family = "qwen3"

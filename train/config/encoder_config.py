@@ -6,10 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.strict_model import Strict
+from train.config.finite import Finite
 
 
-class EncoderConfig(Strict):
+class EncoderConfig(Finite):
     """Which image encoder, and its shape where nothing was saved that tells it."""
 
     kind: Literal["patch", "siglip", "siglip_dino"] = "patch"

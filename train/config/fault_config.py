@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.strict_model import Strict
+from train.config.finite import Finite
 
 LEAST = 20
 """Steps of a source before its loss is judged."""
@@ -15,7 +15,7 @@ LEAST = 20
 Action = Literal["stop", "skip", "roll_back"]
 
 
-class FaultConfig(Strict):
+class FaultConfig(Finite):
     """When a step counts as faulty, and what follows."""
 
     non_finite: Action = "stop"

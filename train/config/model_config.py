@@ -6,12 +6,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from schemas.strict_model import Strict
 from train.config.decoder_config import SIZES, DecoderConfig, decoder_of
 from train.config.encoder_config import EncoderConfig
+from train.config.finite import Finite
 
 
-class ModelConfig(Strict):
+class ModelConfig(Finite):
     """Which model; its vocabulary and image geometry come with the data."""
 
     size: str | None = None

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from common.errors import InputError
-from schemas.strict_model import Strict
+from train.config.finite import Finite
 
 
-class ParallelConfig(Strict):
+class ParallelConfig(Finite):
     """How ranks share the model."""
 
     strategy: Literal["ddp", "fsdp"] = "ddp"

@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, PositiveInt
 
 from common import yaml_file
 from schemas.schedule import Schedule
-from schemas.strict_model import Strict
 from train.config.fault_config import FaultConfig
+from train.config.finite import Finite
 from train.config.model_config import ModelConfig
 from train.config.parallel_config import ParallelConfig
 
@@ -20,10 +20,14 @@ Place = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(va
 """A path or a URL: as a `Path`, `s3://` would lose a slash."""
 
 
-class OptimizerConfig(Strict):
+Beta = Annotated[float, Field(ge=0, lt=1)]
+"""Share of a moving average that a step keeps."""
+
+
+class OptimizerConfig(Finite):
     """AdamW with decoupled weight decay; the learning rate is the schedule's."""
 
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.033, ge=0)
     """Decay a step is learning rate x this; none on norms, biases and embeddings."""
@@ -31,7 +35,7 @@ class OptimizerConfig(Strict):
     """Largest gradient norm; larger gradients are scaled down to it."""
 
 
-class CheckpointConfig(Strict):
+class CheckpointConfig(Finite):
     """When to save, besides at every switch point and at the end."""
 
     every: int = Field(default=1000, gt=0)
@@ -50,7 +54,7 @@ class CheckpointConfig(Strict):
     """Seconds to wait for copies that are under way, at the end and when asked to leave; the disk has them all."""
 
 
-class LoggersConfig(Strict):
+class LoggersConfig(Finite):
     """Where metrics go besides `metrics.jsonl`; each needs its own package, imported only if it is asked for."""
 
     tensorboard: Path | None = None
@@ -61,7 +65,7 @@ class LoggersConfig(Strict):
     """Arguments of Composer's MLFlowLogger (`experiment_name`, `tracking_uri`, ...); needs `mlflow`."""
 
 
-class EvaluationConfig(Strict):
+class EvaluationConfig(Finite):
     """Loss on held-out data, at the points that the schedule names (`evaluate_at`) and at the run's end."""
 
     sources: dict[str, Path] = Field(min_length=1)
@@ -70,7 +74,7 @@ class EvaluationConfig(Strict):
     """Rows of each to score, from its first on; all ranks share them."""
 
 
-class RunConfig(Strict):
+class RunConfig(Finite):
     """Holds the settings of one training run."""
 
     schedule: Path

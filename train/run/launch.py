@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import torch
@@ -13,6 +15,7 @@ from composer.devices import Device
 from composer.utils import dist
 
 from common.errors import InputError
+from common.file_lock import exclusive
 from common.process import end_with_parent
 from schemas.schedule import Schedule
 from train.callbacks.checkpointing import await_uploads
@@ -25,6 +28,11 @@ from train.loader.data_loader import ScheduleLoader
 from train.run.device import choose_device
 from train.run.out_of_memory import advice
 from train.run.trainer import build_trainer
+
+LOCK = "train.lock"
+"""File in `out` that a trainer's rank 0 holds."""
+GRACE = 20.0
+"""Seconds to wait for it: the ranks of a launcher that was killed save before they leave."""
 
 
 def launch(run: RunConfig, schedule: Schedule, say: Callable[[Exception], None] = lambda error: None) -> None:
@@ -61,6 +69,31 @@ def fit(
     Raises:
         InputError, AskedToLeave: see `launch`.
     """
+    with contextlib.ExitStack() as held:
+        _enter_alone(run, held)
+        _fit(run, schedule, device, say)
+
+
+def _enter_alone(run: RunConfig, held: contextlib.ExitStack) -> None:
+    """Lock `out` on rank 0; a second trainer there would cut the first one's log and replace its checkpoints."""
+    told: list[InputError | None] = [None]
+    if dist.get_global_rank() == 0:
+        until = time.monotonic() + GRACE
+        while True:
+            try:
+                held.enter_context(exclusive(run.out / LOCK, "trainer"))
+                break
+            except InputError as error:
+                if time.monotonic() >= until:
+                    told = [error]
+                    break
+                time.sleep(0.2)
+    dist.broadcast_object_list(told)
+    if told[0] is not None:
+        raise told[0]
+
+
+def _fit(run: RunConfig, schedule: Schedule, device: Device, say: Callable[[Exception], None]) -> None:
     while True:
         built = build_trainer(run, schedule, device)
         if built is None:

@@ -4,7 +4,7 @@ Tried before training, on rows as large as the run can have (every token a docum
 ... at a time, each on all ranks at once: ranks are alike, so they run out of memory together and none waits for
 another. Composer's own search retries inside a step instead, and a rank that retries alone leaves sharded ones waiting.
 How rows are cut moves losses in their last bits, so the answer is kept in `OUT/microbatch.json` and a run that is
-started again uses it.
+started again uses it, as long as GPU, model and all else that it depends on are the same.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import torch
+import xxhash
 from composer.core import Precision, get_precision_context
 from composer.devices import Device
 from composer.utils import dist
@@ -23,9 +24,8 @@ from schemas.schedule import Schedule
 from train.config.parallel_config import ParallelConfig
 from train.loader.rows.batch import Batch, make_batch
 from train.models.vlm import VisionLanguageModel
-from train.run.out_of_memory import ran_out
+from train.run.out_of_memory import REMEMBERED, ran_out
 
-REMEMBERED = "microbatch.json"
 MARGIN = 0.95
 """Share of a GPU's memory that a micro-batch may lead to; the rest is for fragmentation."""
 
@@ -66,6 +66,11 @@ def search(
         "ranks": dist.get_world_size(),
         "parallel": parallel.model_dump(),
         "precision": precision.value,
+        "device": _hardware(device),
+        "model": _tensors(model),
+        "length": schedule.seq_len,
+        "recompute": any(block.recompute for block in model.decoder.layers),
+        "compile": any(getattr(block, "_compiled_call_impl", None) is not None for block in model.blocks()),
     }
     told = [None]
     if dist.get_global_rank() == 0 and file.exists():
@@ -87,6 +92,20 @@ def search(
     if dist.get_global_rank() == 0:
         atomic_files.write_text(file, json.dumps({"microbatch": best, "for": key}) + "\n")
     return best
+
+
+def _hardware(device: Device) -> str:
+    """What a rank computes on."""
+    if device.name != "gpu":
+        return device.name
+    gpu = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return f"{gpu.name}, {gpu.total_memory:,} bytes"
+
+
+def _tensors(model: VisionLanguageModel) -> str:
+    """Digest of the model's parameters: names, shapes, and which are trained."""
+    told = [[name, list(p.shape), p.requires_grad] for name, p in model.named_parameters()]
+    return xxhash.xxh3_64_hexdigest(json.dumps(told))
 
 
 def _try(model: VisionLanguageModel, schedule: Schedule, size: int, device: Device, precision: Precision) -> float:

@@ -7,6 +7,9 @@ import torch
 from common.errors import InputError
 from train.config.run_config import RunConfig
 
+REMEMBERED = "microbatch.json"
+"""File in `out` with the answer of `microbatch: auto`."""
+
 
 def ran_out(error: BaseException) -> bool:
     """Whether `error` says that memory ran out: on a GPU (its libraries say so in their own way), or on the CPU."""
@@ -20,6 +23,8 @@ def advice(error: RuntimeError, run: RunConfig) -> InputError | None:
         return None
     on_gpu = "can't allocate memory" not in str(error)
     remedies = []
+    if run.microbatch == "auto":
+        remedies.append(f"delete {run.out / REMEMBERED}, so that the micro-batch is searched anew")
     if isinstance(run.microbatch, int) and run.microbatch > 1:
         remedies.append(f"set `microbatch: {run.microbatch // 2}` (losses stay the same)")
     if on_gpu and run.precision == "fp32":

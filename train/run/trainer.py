@@ -27,7 +27,8 @@ from train.callbacks.learning_rate import ScheduledRate
 from train.callbacks.metrics_log import Metrics
 from train.callbacks.progress import Progress
 from train.callbacks.step_facts import StepRecord
-from train.checkpoint import load
+from train.checkpoint import config_changes, load
+from train.checkpoint.folder import FOLDER
 from train.checkpoint.save import CheckpointStore
 from train.checkpoint.start_point import drop_trunk, starting_point
 from train.checkpoint.upload_queue import Uploads
@@ -103,10 +104,13 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         load.load_optimizer(begin[0], model, optimizer)
         drop_trunk(run)
 
+    if dist.get_global_rank() == 0:
+        config_changes.record(run.out, begin[1] if begin else None, run)
     record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
     rate = ScheduledRate(schedule)
     gradients = Gradients(model, schedule, record, run.optimizer.clip)
-    metrics = Metrics(schedule, run.out, record, rate, gradients)
+    own = begin is not None and begin[0].parent == run.out / FOLDER
+    metrics = Metrics(schedule, run.out, record, rate, gradients, goes_on=own)
     work = training_flops(model.decoder.config, model.decoder.embed_tokens.num_embeddings, schedule.seq_len)
     store = CheckpointStore(run.out, model, run, schedule)
     trainer = Trainer(

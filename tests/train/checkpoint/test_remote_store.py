@@ -12,7 +12,8 @@ from schemas.run_log import steps
 from tests.helpers import ranks, synthetic
 from train.checkpoint import folder, load
 from train.checkpoint import state as checkpoint_state
-from train.checkpoint.remote_store import LOGS, RemoteStore
+from train.checkpoint.names import LOGS
+from train.checkpoint.remote_store import RemoteStore
 from train.checkpoint.start_point import starting_point
 from train.config.run_config import RunConfig
 from train.run.launch import fit

@@ -2,14 +2,23 @@
 
 import gc
 import weakref
+from pathlib import Path
 
+import pytest
 from composer.devices import DeviceCPU
 
+from common.errors import InputError
+from common.file_lock import exclusive
 from tests.helpers import synthetic
 from train.config.run_config import RunConfig
 from train.run import launch
 
 DECODER = {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "mlp_width": 24}
+
+
+def config(out: Path) -> RunConfig:
+    model = {"decoder": DECODER, "encoder": {"width": 8}}
+    return RunConfig.model_validate({"schedule": "", "out": out, "microbatch": 4, "model": model})
 
 
 def test_a_run_that_ended_is_forgotten(tmp_path, monkeypatch):
@@ -22,13 +31,30 @@ def test_a_run_that_ended_is_forgotten(tmp_path, monkeypatch):
         return trainer, dataset
 
     monkeypatch.setattr(launch, "build_trainer", build)
-    schedule = synthetic.schedule(tmp_path).cut(16)
-    run = {
-        "schedule": "",
-        "out": tmp_path / "out",
-        "microbatch": 4,
-        "model": {"decoder": DECODER, "encoder": {"width": 8}},
-    }
-    launch.fit(RunConfig.model_validate(run), schedule, DeviceCPU())
+    launch.fit(config(tmp_path / "out"), synthetic.schedule(tmp_path).cut(16), DeviceCPU())
     gc.collect()
     assert [type(one()) for one in kept] == [type(None)] * 3
+
+
+def test_two_trainers_in_one_out_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "GRACE", 0.5)
+    schedule, run = synthetic.schedule(tmp_path).cut(16), config(tmp_path / "out")
+    with (
+        exclusive(run.out / "train.lock", "trainer"),
+        pytest.raises(InputError, match="out: another trainer runs in this folder; wait for it"),
+    ):
+        launch.fit(run, schedule, DeviceCPU())
+    assert not (run.out / "metrics.jsonl").exists()
+    seen: list[str] = []
+
+    def second(*arguments):
+        with pytest.raises(InputError, match="another trainer runs"), exclusive(run.out / "train.lock", "trainer"):
+            pass
+        seen.append("held")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "build_trainer", second)
+        launch.fit(run, schedule, DeviceCPU())
+    assert seen == ["held"], "while it trains"
+    launch.fit(run, schedule, DeviceCPU())
+    assert (run.out / "metrics.jsonl").exists()

@@ -12,6 +12,7 @@ from tests.helpers import ranks, synthetic
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
 from train.models.vlm import VisionLanguageModel
+from train.run import microbatch_search
 from train.run.launch import fit
 from train.run.microbatch_search import largest_batch, search
 
@@ -32,6 +33,35 @@ def test_a_run_searches_once(tmp_path):
     assert search(model, *arguments, ParallelConfig(strategy="fsdp"), run.out) != 3, (
         "for other ranks it is searched anew"
     )
+
+
+@pytest.mark.parametrize("what", ["gpu", "recompute", "encoder", "frozen", "length"])
+def test_an_answer_for_other_circumstances_is_not_taken(tmp_path, monkeypatch, what):
+    """What needs more memory, or another GPU, needs another answer."""
+    schedule = synthetic.schedule(tmp_path)
+    run = RunConfig.model_validate(ranks.settings("", tmp_path))
+    model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    arguments = (8, DeviceCPU(), Precision.FP32, ParallelConfig(), tmp_path)
+    search(model, schedule, *arguments)
+    tried: list[int] = []
+    monkeypatch.setattr(microbatch_search, "_try", lambda *given: tried.append(given[2]) or 1.0)
+    search(model, schedule, *arguments)
+    assert not tried, "remembered"
+    if what == "gpu":
+        monkeypatch.setattr(microbatch_search, "_hardware", lambda device: "NVIDIA B300, 1 byte")
+    elif what == "recompute":
+        for block in model.decoder.layers:
+            block.recompute = True
+    elif what == "encoder":
+        encoder = {**ranks.MODEL["encoder"], "width": 16}
+        other = RunConfig.model_validate(ranks.settings("", tmp_path, model={**ranks.MODEL, "encoder": encoder}))
+        model = VisionLanguageModel.of(other.model, schedule.tokenizer, schedule.geometry)
+    elif what == "frozen":
+        next(model.parameters()).requires_grad_(False)
+    else:
+        schedule = schedule.model_copy(update={"seq_len": 64})
+    search(model, schedule, *arguments)
+    assert tried == [1, 2, 4, 8]
 
 
 def test_what_does_not_fit_is_not_chosen(tmp_path, monkeypatch):

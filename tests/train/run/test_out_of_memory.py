@@ -21,6 +21,11 @@ def test_an_allocation_that_fails_names_the_remedies():
     assert "fsdp" in text
 
 
+def test_an_answer_of_the_search_that_no_longer_fits_is_named_by_its_file():
+    text = str(advice(torch.OutOfMemoryError("CUDA out of memory."), config(microbatch="auto")))
+    assert "; delete o/microbatch.json, so that the micro-batch is searched anew; or set" in text
+
+
 def test_on_a_gpu_precision_is_among_them():
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ...")
     text = str(advice(error, config(microbatch=1, parallel={"strategy": "fsdp", "replicas": 2})))

@@ -1,0 +1,112 @@
+"""A config may change when a run goes on: what changes the weights' function is refused, the rest is on record."""
+
+import json
+import shutil
+
+import pytest
+from composer.devices import DeviceCPU
+
+from common.errors import InputError
+from tests.helpers import ranks, synthetic
+from train.checkpoint import folder
+from train.checkpoint.config_changes import Change, read
+from train.config.run_config import RunConfig
+from train.run.launch import fit
+from train.run.trainer import build_trainer
+
+DECODER = ranks.MODEL["decoder"]
+FUNCTION = {
+    "model.decoder.rope_theta": {"decoder": {**DECODER, "rope_theta": 200.0}},
+    "model.decoder.norm_eps": {"decoder": {**DECODER, "norm_eps": 1e-3}},
+    "model.decoder.head_width": {"decoder": {**DECODER, "heads": 1, "kv_heads": 1, "head_width": 16}},
+    "model.decoder.family": {"decoder": {**DECODER, "family": "llama"}},
+    "model.decoder.tied": {"decoder": {**DECODER, "tied": True}},
+    "model.mask_documents": {"mask_documents": False},
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    root = tmp_path_factory.mktemp("whole")
+    schedule = synthetic.schedule(root, lengths=(16, 8, 8))
+    run = config(root / "out")
+    fit(run, schedule, DeviceCPU())
+    return run, schedule
+
+
+def config(out, **changes) -> RunConfig:
+    return RunConfig.model_validate(ranks.settings("", out, checkpoint={"every": 1, "keep": 9}, **changes))
+
+
+def stopped(whole, out, position: int) -> None:
+    shutil.copytree(whole[0].out, out)
+    for path in folder.complete(out / "checkpoints"):
+        if int(path.name) > position:
+            shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("key", FUNCTION)
+@pytest.mark.parametrize("how", ["resume", "branch"])
+def test_another_function_of_the_weights_is_refused(whole, tmp_path, key, how):
+    section = {**ranks.MODEL, **FUNCTION[key]}
+    if how == "resume":
+        stopped(whole, tmp_path / "out", 16)
+        run = config(tmp_path / "out", model=section)
+    else:
+        run = config(tmp_path / "out", model=section, branch_from=str(whole[0].out))
+    with pytest.raises(InputError, match=rf"/0{{13}}\d\d: {key}: .* now, but these weights were trained with .*; put"):
+        build_trainer(run, whole[1], DeviceCPU())
+    assert read(run.out) == []
+
+
+def test_the_same_shape_by_another_name_is_no_change(whole, tmp_path):
+    spelt = {**ranks.MODEL, "decoder": {**DECODER, "family": "qwen3", "rope_theta": 10_000}}
+    stopped(whole, tmp_path / "out", 16)
+    fit(config(tmp_path / "out", model=spelt), whole[1], DeviceCPU())
+    assert read(tmp_path / "out") == []
+
+
+def test_every_other_change_is_on_record(whole, tmp_path):
+    stopped(whole, tmp_path / "out", 16)
+    run = config(
+        tmp_path / "out",
+        optimizer={"betas": [0.8, 0.9], "clip": 0.5},
+        model={**ranks.MODEL, "z_loss": 0.0},
+        microbatch=4,
+    )
+    expected = [
+        Change(position=16, key="microbatch", before=2, after=4),
+        Change(position=16, key="model.z_loss", before=1e-4, after=0.0),
+        Change(position=16, key="optimizer.betas", before=[0.9, 0.95], after=[0.8, 0.9]),
+        Change(position=16, key="optimizer.clip", before=1.0, after=0.5),
+    ]
+    fit(run, whole[1], DeviceCPU())
+    assert read(run.out) == expected
+    for path in folder.complete(run.out / "checkpoints")[2:]:
+        shutil.rmtree(path)
+    fit(run, whole[1], DeviceCPU())
+    assert read(run.out) == expected, "the same steps again: once"
+    for path in folder.complete(run.out / "checkpoints")[3:]:
+        shutil.rmtree(path)
+    fit(config(run.out), whole[1], DeviceCPU())
+    assert [change.position for change in read(run.out)] == [16] * 4 + [24] * 4, "and back"
+    for path in folder.complete(run.out / "checkpoints")[1:]:
+        shutil.rmtree(path)
+    fit(config(run.out), whole[1], DeviceCPU())
+    assert not (run.out / "changes.jsonl").exists(), "changes of steps that were trained again are gone"
+
+
+def test_a_branch_has_its_changes_on_record(whole, tmp_path):
+    at = whole[0].out / "checkpoints" / f"{16:015d}"
+    run = config(tmp_path / "out", optimizer={"weight_decay": 0.1}, branch_from=str(at))
+    fit(run, whole[1], DeviceCPU())
+    assert read(run.out) == [Change(position=16, key="optimizer.weight_decay", before=0.033, after=0.1)]
+    fit(run, whole[1], DeviceCPU())
+    assert len(read(run.out)) == 1
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    good = json.dumps({"position": 8, "key": "seed", "before": 1, "after": 2})
+    (tmp_path / "changes.jsonl").write_text(f"{good}\n{good[:20]}\n")
+    with pytest.raises(InputError, match=r"changes.jsonl:2: not a change of the config; copy it"):
+        read(tmp_path)

@@ -1,0 +1,110 @@
+"""What a run's config may change when it goes on from a checkpoint: refuses what changes the function of the weights,
+and lists everything else in `OUT/changes.jsonl`.
+
+The list is part of what defines the run, as `faults.jsonl` is: a line says from which position on a key has which
+value. Lines at or past the checkpoint belong to steps that will be trained again, and are written anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from common import atomic_files
+from common.errors import InputError
+from schemas.strict_model import Strict
+from train.checkpoint.state import Saved
+from train.config.run_config import RunConfig
+
+CHANGES_NAME = "changes.jsonl"
+PLACES = ("schedule", "out", "branch_from")
+"""Keys that are not compared: where things lie (the schedule's content is compared by its hash)."""
+FUNCTION = ("model.decoder.", "model.mask_documents")
+"""Keys under which the same weights compute something else. The encoder's are `Saved.decoder_only`'s to judge: another
+one is welcome until the first image."""
+
+
+class Change(Strict):
+    """A line of `changes.jsonl`."""
+
+    position: int = Field(ge=0)
+    """Sample from which on the new value counts."""
+    key: str
+    before: Any
+    after: Any
+
+
+def changed(before: RunConfig, after: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Each key whose value differs, with both values."""
+    one, other = _flat(before), _flat(after)
+    keys = sorted(one.keys() | other.keys())
+    return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
+
+
+def check_function(saved: Saved, run: RunConfig, checkpoint: Path) -> None:
+    """Refuse a config under which the checkpoint's weights would compute something else.
+
+    Raises:
+        InputError: it is one.
+    """
+    for key, (before, after) in changed(saved.run, run).items():
+        if key.startswith(FUNCTION):
+            raise InputError(
+                f"{after!r} now, but these weights were trained with {before!r}",
+                file=checkpoint,
+                field=key,
+                remedy="put it back, or train another run in a new `out`",
+            )
+
+
+def record(out: Path, saved: Saved | None, run: RunConfig) -> None:
+    """Bring `out`/changes.jsonl up to date for a run that goes on from `saved`, or from its beginning.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    file = out / CHANGES_NAME
+    position = saved.position if saved else 0
+    lines = [change for change in read(out) if change.position < position]
+    if saved is not None:
+        differing = changed(saved.run, run).items()
+        lines += [Change(position=position, key=key, before=one, after=other) for key, (one, other) in differing]
+    if lines:
+        atomic_files.write_text(file, "".join(line.model_dump_json() + "\n" for line in lines))
+    else:
+        file.unlink(missing_ok=True)
+
+
+def read(out: Path) -> list[Change]:
+    """The changes that a run has seen, oldest first.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    file = out / CHANGES_NAME
+    if not file.exists():
+        return []
+    found = []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        try:
+            found.append(Change.model_validate_json(line))
+        except ValidationError:
+            remedy = "copy it from checkpoint.remote, or remove the line: the run's record then lacks this change"
+            raise InputError("not a change of the config", file=file, line=number, remedy=remedy) from None
+    return found
+
+
+def _flat(run: RunConfig) -> dict[str, Any]:
+    """The config's values by dotted key; a decoder that is named by its size is spelt out."""
+    whole = run.model_dump(mode="json", exclude=set(PLACES))
+    whole["model"] |= {"size": None, "decoder": run.model.shape.model_dump(mode="json")}
+    return dict(_leaves(whole, ""))
+
+
+def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        return [leaf for name, inner in value.items() for leaf in _leaves(inner, f"{key}.{name}" if key else name)]
+    return [(key, json.loads(json.dumps(value)))]
