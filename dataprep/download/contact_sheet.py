@@ -19,6 +19,7 @@ import orjson
 from PIL import Image
 from pyspark.sql import SparkSession
 
+from common.pictures import as_seen
 from dataprep.images.inspect import ImageError, ImageLimits, inspect
 from dataprep.storage import files
 from dataprep.storage.urls import host_of
@@ -72,7 +73,7 @@ def _small(data: bytes, limits: ImageLimits) -> bytes | None:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
                 image.draft("RGB", (2 * SIDE, 2 * SIDE))
-                shown = image.convert("RGB")
+                shown = as_seen(image)
         shown.thumbnail((SIDE, SIDE))
     except ImageError:
         return None

@@ -1,8 +1,8 @@
 """Computes a perceptual hash: pictures that look the same differ in few bits, whatever their size or encoding.
 
-It is the difference hash: the picture in grey, 9 x 8 cells; each bit says whether a cell is darker than its right
-neighbour. Pictures without structure (a plain colour, a blank scan) would all be equal by that measure, so they have
-no hash and are never taken for copies of each other.
+It is the difference hash: the picture as the model sees it, in grey, 9 x 8 cells; each bit says whether a cell is
+darker than its right neighbour. Pictures without structure (a plain colour, a blank scan) would all be equal by that
+measure, so they have no hash and are never taken for copies of each other.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from common.pictures import as_seen
 
 COLUMNS, ROWS = 9, 8
 MIN_RANGE = 16
@@ -26,8 +28,8 @@ def difference_hash(data: bytes) -> int | None:
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            image.draft("L", (8 * COLUMNS, 8 * ROWS))
-            cells = np.asarray(image.convert("L").resize((COLUMNS, ROWS), Image.Resampling.BOX), np.int16)
+            image.draft("RGB", (8 * COLUMNS, 8 * ROWS))
+            cells = np.asarray(as_seen(image).convert("L").resize((COLUMNS, ROWS), Image.Resampling.BOX), np.int16)
     except Exception:  # with `decode: false` nobody has looked at the pixels before
         return None
     if int(cells.max()) - int(cells.min()) < MIN_RANGE:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from common.pictures import as_seen
 from schemas.manifest import PAD, STRETCH, Fit, ImageGeometry, TokenizerIdentity
 from train.loader.rows.batch import IGNORED
 
@@ -103,7 +104,7 @@ def decode_image(encoded: bytes, size: int, fit: Fit = STRETCH) -> NDArray[np.ui
             if image.width * image.height > MAX_PIXELS:
                 raise DamagedRowError(f"an image of {image.width} x {image.height} pixels")
             image.draft("RGB", (size, size))  # JPEG only: skip resolution that the resize would throw away
-            square = image.convert("RGB")
+            square = as_seen(image)
             if fit == PAD:
                 square = _padded(square)
             if square.size != (size, size):
