@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, TURNS, checkpoint
 from tests.helpers.commands import ROOT
+from train.checkpoint import digests
 from train.evaluation.generation import Stem, answer
 from train.evaluation.scored_model import Subject, open_subject
 from train.export.export_folder import export
@@ -104,6 +105,9 @@ def _end_turns(out: Path, subject: Subject, stems: list[Stem], pixels: Any) -> N
     ((token, _),) = said.most_common(1)
     head[subject.conversation.end_of_turn_id] = 1.5 * head[token]
     save_file(tensors, weights)
+    state = weights.with_name(digests.STATE)
+    stated = {**json.loads(state.read_text()), "digests": digests.of_files(weights.parent)}
+    state.write_text(digests.sealed(json.dumps(stated)))
 
 
 def _png(pixels: Any) -> bytes:
