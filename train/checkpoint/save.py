@@ -50,7 +50,9 @@ class CheckpointStore:
 
         Raises:
             NotSavedError: on rank 0: the disk is full or broken.
+            RuntimeError: on every rank: the model's parameters are not those that the optimizer trains.
         """
+        _check_known(self._model, state.optimizers[0])
         writes = dist.get_global_rank() == 0
         weights = _gathered(dict(self._model.named_parameters()), keep=writes)
         moments = _gathered(_optimizer_tensors(self._model, state.optimizers[0]), keep=writes)
@@ -96,6 +98,17 @@ class CheckpointStore:
         prune(self.folder, keep, spare)
         for leftover in atomic_files.leftovers(self.folder):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _check_known(model: nn.Module, optimizer: Optimizer) -> None:
+    """Refuse what would be saved without its moments, and perhaps rounded: a gathered parameter of a sharded model."""
+    known = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    strange = [name for name, p in model.named_parameters() if p.requires_grad and p not in known]
+    if strange:
+        raise RuntimeError(
+            f"not saved: the optimizer does not know {len(strange)} trained parameters, '{strange[0]}' for one; "
+            "a pass without backward may have left them gathered (train.models.sharding.scatter_again)"
+        )
 
 
 def _optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:

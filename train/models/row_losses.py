@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from train.loader.rows.batch import Batch
+from train.models.sharding import scatter_again
 from train.models.vlm import VisionLanguageModel
 
 
@@ -17,7 +18,7 @@ def row_losses(
     """Computes for each batch [B], on the model's device, cross-entropy in nats summed over a row's tokens, and their
     number.
 
-    The model is left in the mode that it was in.
+    The model is left in the mode that it was in, and sharded if it was.
     """
     training = model.training
     model.eval()
@@ -30,4 +31,5 @@ def row_losses(
                 sums = nll.new_zeros(rows).index_add_(0, row_of, nll)
                 yield sums, torch.bincount(row_of, minlength=rows)
     finally:
+        scatter_again(model)
         model.train(training)

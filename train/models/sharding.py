@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from common.errors import InputError
@@ -50,6 +50,17 @@ def shard(
     for block in blocks:
         fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=config.reshard_after_forward)
     fully_shard(model, mesh=mesh, mp_policy=policy)
+
+
+def scatter_again(model: nn.Module) -> None:
+    """Give up what a pass without backward has left gathered of a sharded model; any other model stays as it is.
+
+    The root stays gathered after a forward pass, for the backward pass that scatters it again. Until then its
+    parameters are others, in the precision of the computation, and unknown to the optimizer.
+    """
+    for unit in model.modules():
+        if isinstance(unit, FSDPModule):
+            unit.reshard()
 
 
 def whole(tensor: Tensor) -> Tensor:
