@@ -14,6 +14,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from common.errors import InputError
 from schemas.conversation_format import VERSION_1, ConversationFormat
+from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
 
 MANIFEST_NAME = "manifest.json"
@@ -228,10 +229,22 @@ class Manifest(Strict):
             InputError: there is none, or it is damaged.
         """
         try:
-            return cls.model_validate_json(Path(path).read_bytes())
+            data = Path(path).read_bytes()
         except OSError as error:
             raise InputError(f"cannot read the manifest ({error.strerror})", file=path) from None
+        return cls.parse(data, path)
+
+    @classmethod
+    def parse(cls, data: bytes, path: str | Path) -> Manifest:
+        """The manifest in `data`; `path` is where it came from, for messages.
+
+        Raises:
+            InputError: it is damaged, or of a later schema.
+        """
+        try:
+            return cls.model_validate_json(data)
         except ValidationError as error:
+            refuse_later("manifest", data, path)
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or None
             raise InputError(

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from common.errors import InputError
 from schemas.manifest import TokenizerIdentity
+from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
 
 RESULTS_NAME = "results.json"
@@ -120,11 +121,14 @@ _Kind = TypeVar("_Kind", Results, TaskResult)
 
 def _load(kind: type[_Kind], path: Path) -> _Kind:
     try:
-        return kind.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         problem = f"cannot read the results ({error.strerror})"
         raise InputError(problem, file=path, remedy="run `python -m train evaluate`") from None
+    try:
+        return kind.model_validate_json(data)
     except ValidationError as error:
+        refuse_later("results", data, path)
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or None
         remedy = "remove it and evaluate again"

@@ -30,6 +30,7 @@ from schemas.order.mixing import SourceIds
 from schemas.order.pass_order import PassOrder, pass_order
 from schemas.order.timeline import Segment, Timeline
 from schemas.phases import Phase, Source
+from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
 
 _CHUNK = 1 << 16
@@ -84,11 +85,14 @@ class Schedule(Strict):
             InputError: the file is missing, damaged, or was edited so that its parts no longer fit.
         """
         try:
-            return cls.model_validate_json(Path(path).read_bytes())
+            data = Path(path).read_bytes()
         except OSError as error:
             remedy = "compile one: python -m curriculum compile CURRICULUM.yaml -o schedule.json"
             raise InputError(f"cannot read the schedule ({error.strerror})", file=path, remedy=remedy) from None
+        try:
+            return cls.model_validate_json(data)
         except ValidationError as error:
+            refuse_later("schedule", data, path)
             first = error.errors(include_url=False)[0]
             raise InputError(
                 f"not a schedule: {first['msg']}",

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from common import atomic_files
 from common.errors import InputError
+from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
 
 SWEEP_NAME = "sweep.json"
@@ -113,11 +114,14 @@ class SweepFile(Strict):
         """
         file = folder / SWEEP_NAME
         try:
-            return cls.model_validate_json(file.read_bytes())
+            data = file.read_bytes()
         except OSError as error:
             remedy = "write one with `python -m curriculum sweep SWEEP.yaml -o FOLDER`"
             raise InputError(f"no sweep here ({error.strerror})", file=file, remedy=remedy) from None
+        try:
+            return cls.model_validate_json(data)
         except ValidationError as error:
+            refuse_later("sweep", data, file)
             first = error.errors(include_url=False)[0]
             key = ".".join(map(str, first["loc"])) or None
             problem = f"damaged sweep ({first['msg']})"

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
 from common import atomic_files
 from common.errors import InputError
 from curriculum.compiler.compile_curriculum import Compiled
+from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
 
 
 class Lock(Strict):
     """Holds the digests of the files that a schedule was compiled from."""
 
-    version: int = 1
+    version: Literal[1] = 1
     schedule: str
     """Hash of the schedule."""
     files: dict[str, str]
@@ -57,10 +59,13 @@ def check_lock(compiled: Compiled, path: Path) -> None:
         InputError: there is no lock, or something read has changed; names it.
     """
     try:
-        locked = Lock.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
     except OSError:
         raise InputError("no lock file", file=path, remedy="compile once without --locked") from None
+    try:
+        locked = Lock.model_validate_json(data)
     except ValidationError:
+        refuse_later("lock", data, path)
         raise InputError("damaged lock file", file=path, remedy="compile once without --locked") from None
     now = _lock(compiled)
     for what in ("files", "manifests", "contents"):

@@ -84,7 +84,4 @@ def load_manifest(root: str) -> Manifest:
     uri = files.join(root, MANIFEST_NAME)
     if not files.exists(uri):
         raise InputError("no manifest.json, so this is not a finished dataset", file=root, remedy="run the job again")
-    try:
-        return Manifest.model_validate_json(files.read_bytes(uri))
-    except ValueError as error:
-        raise InputError(f"damaged manifest: {error}", file=uri) from None
+    return Manifest.parse(files.read_bytes(uri), uri)

@@ -20,6 +20,7 @@ from dataprep.engine.output_version import JobKind
 from dataprep.engine.paths import PLAN_NAME, STAGING
 from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, InputFile
+from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
 
 _UNNAMED = 0
@@ -97,19 +98,12 @@ def read(path: str) -> Plan:
         InputError: it is damaged, or of a later schema.
     """
     found = files.read_json(path)
-    schema = found.get("version", 1) if isinstance(found, dict) else None
-    if isinstance(schema, int) and schema > 2:
-        raise InputError(
-            f"a plan of schema {schema}; this release reads 1 and 2",
-            file=path,
-            field="version",
-            remedy="use the release that wrote it, or a later one",
-        )
-    if schema == 1 and isinstance(found.pop("code", None), str):
+    if isinstance(found, dict) and "version" not in found and isinstance(found.pop("code", None), str):
         found |= {"output_version": _UNNAMED, "packages": {}}
     try:
         return Plan.model_validate(found)
     except ValidationError as error:
+        refuse_later("plan", found, path)
         raise InputError(f"damaged plan ({error.error_count()} errors)", file=path, remedy="remove `out`") from None
 
 

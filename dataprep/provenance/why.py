@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from common.errors import InputError
 from dataprep.provenance.token_parts import FOLDER, Index
 from dataprep.storage import files
 from schemas.order.permutation import permute
+from schemas.schema_version import refuse_later
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,18 @@ def load_index(dataset: str) -> Index:
     """The provenance index of a text dataset, or of a split below one.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, it is damaged, or of a later schema.
     """
     parent, _, split = dataset.rpartition("/")
     for root, name in ((dataset, "train"), (parent, split)):
         uri = files.join(root, FOLDER, f"{name}.json")
         if files.exists(uri):
-            index = Index.model_validate(files.read_json(uri))
-            return index.below(root)
+            found = files.read_json(uri)
+            try:
+                return Index.model_validate(found).below(root)
+            except ValidationError as error:
+                refuse_later("provenance index", found, uri)
+                raise InputError(f"damaged provenance index ({error.error_count()} errors)", file=uri) from None
     raise InputError("no provenance index", file=dataset, remedy="name the directory of a text dataset")
 
 

@@ -42,7 +42,7 @@ def _change(told: dict[str, Any], *keys: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("version",), 2, "version: damaged sweep (Input should be 1)"),
+        (("version",), 0, "version: damaged sweep (Input should be 1)"),
         (("nodes",), [], "nodes: damaged sweep (List should have at least 1 item"),
         (("runs", 3, "node"), "nowhere", "ends at node 'nowhere', which is not there"),
         (("runs", 3, "node"), "../../x", "runs.3.node: damaged sweep (String should match pattern"),

@@ -15,6 +15,7 @@ from typing import Any
 import xxhash
 
 from common.errors import InputError
+from schemas.schema_version import refuse_later
 
 log = logging.getLogger(__name__)
 STATE = "state.json"
@@ -48,6 +49,7 @@ def check_seal(state: bytes, place: Path | str) -> dict[str, Any]:
 
     Raises:
         DamagedError: it is no JSON object, or does not say what was saved.
+        InputError: a later release wrote it, and may seal otherwise.
     """
     try:
         said = json.loads(state)
@@ -55,6 +57,7 @@ def check_seal(state: bytes, place: Path | str) -> dict[str, Any]:
         raise damaged(f"{STATE} is no JSON ({error})", place) from None
     if not isinstance(said, dict):
         raise damaged(f"{STATE} holds no object", place)
+    refuse_later("checkpoint", said, place)
     if (said.get("version") != 1 or "seal" in said) and said.get("seal") != _seal(said):
         raise damaged(f"{STATE} does not say what was saved", place)
     return said

@@ -15,6 +15,7 @@ from common.errors import InputError
 from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.results import Results
+from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
 from train.checkpoint.state import schedule_of
 from train.export import modeling_switchpoint
@@ -118,9 +119,12 @@ def described(path: Path) -> Exported:
     Raises:
         InputError: it is not an export of this trainer.
     """
+    data = b""
     try:
-        return Exported.model_validate_json((path / PROVENANCE).read_bytes())
+        data = (path / PROVENANCE).read_bytes()
+        return Exported.model_validate_json(data)
     except (OSError, ValueError):
+        refuse_later("export", data, path / PROVENANCE)
         raise InputError(
             f"not an export of this trainer (no sound {PROVENANCE})", file=path, remedy="run `python -m train export`"
         ) from None

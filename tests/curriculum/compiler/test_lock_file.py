@@ -38,6 +38,9 @@ def test_refuses_by_name_what_changed(base: Path, dataset: Callable[..., Path]) 
     base.write_text(base.read_text() + "\n")
     with pytest.raises(InputError, match=r"files differ from the lock: base\.yaml"):
         check_lock(compiled(base), lock)
+    lock.write_text(lock.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(InputError, match="lock of schema 2; this release reads 1"):
+        check_lock(compiled(base), lock)
     lock.write_text("{")
     with pytest.raises(InputError, match="damaged lock"):
         check_lock(compiled(base), lock)

@@ -185,7 +185,9 @@ def test_a_plan_of_neither_schema_is_damaged(begun: Path, written: dict[str, Any
 
 def test_a_plan_of_a_later_schema_is_told_from_a_damaged_one(begun: Path) -> None:
     put(begun, {**plan().model_dump(mode="json"), "version": 3, "hopes": []})
-    with pytest.raises(InputError, match=r"plan of schema 3; this release reads 1 and 2; use the release that wrote"):
+    with pytest.raises(
+        InputError, match=r"version: plan of schema 3; this release reads 1 and 2; use the release that wrote"
+    ):
         begin(str(begun), plan())
 
 

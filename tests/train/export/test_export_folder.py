@@ -104,6 +104,10 @@ def test_decoder_only_and_bfloat16(tmp_path):
     assert (told.architecture, told.geometry, told.dtype) == ("Qwen3ForCausalLM", None, "bfloat16")
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype="auto").dtype == torch.bfloat16
     assert described(tmp_path / "hf") == told
+    file = tmp_path / "hf/switchpoint.json"
+    file.write_text(file.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(InputError, match="export of schema 2; this release reads 1"):
+        described(tmp_path / "hf")
 
 
 def test_the_module_of_a_patch_export_needs_nothing_of_this_project():
