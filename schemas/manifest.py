@@ -22,6 +22,9 @@ JOURNAL_NAME = ".switchpoint/redo.json"
 """Below a dataset's root while files of it are being replaced (`dataprep.engine.journal`); readers wait until it is
 gone."""
 
+MAX_PIXELS = 64_000_000
+"""Pixels that an image may have at most: data jobs take no larger one, and the trainer decodes none."""
+
 
 class TokenizerIdentity(Strict):
     """Which tokenizer made the ids. Sources that disagree on it cannot be mixed."""

@@ -30,8 +30,8 @@ class Step(Strict):
     """Phase of the step's first sample."""
     lr: float
     """Learning rate of this step."""
-    loss: float
-    """Mean cross-entropy over the loss-bearing tokens of the global batch, in nats."""
+    loss: float | None
+    """Mean cross-entropy over the loss-bearing tokens of the global batch, in nats; None if there was none."""
     loss_by_source: dict[str, float]
     """The same for each source in the batch."""
     samples: dict[str, int]

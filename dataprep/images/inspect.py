@@ -19,6 +19,7 @@ from pydantic import Field
 
 from dataprep.engine.rejects import RejectError
 from dataprep.images import jpeg
+from schemas.manifest import MAX_PIXELS
 from schemas.strict_model import Strict
 
 ORIENTATION_TAG = 0x0112
@@ -52,7 +53,7 @@ class ImageLimits(Strict):
 
     max_bytes: int = Field(default=20_000_000, gt=0)
     """Encoded bytes."""
-    max_pixels: int = Field(default=50_000_000, gt=0)
+    max_pixels: int = Field(default=50_000_000, gt=0, le=MAX_PIXELS)
     """Width x height."""
     min_side: int = Field(default=1, gt=0)
     """Shorter side, in pixels."""

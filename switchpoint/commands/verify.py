@@ -30,4 +30,17 @@ def run(options: argparse.Namespace) -> int:
     if kind is Kind.DATASET:
         return dataprep.commands.verify.run(argparse.Namespace(dataset=options.what))
     folders = [Path(options.what)] if kind is Kind.RUN else runs_of(Path(options.what))
-    return max(train.commands.audit.run(argparse.Namespace(what=one, schedule=None)) for one in folders)
+    return max(_run(one) for one in folders)
+
+
+def _run(out: Path) -> int:
+    """Check a run's files and, where they are sound, what it saw."""
+    from train.run.soundness import problems
+
+    found = list(problems(out))
+    for line in found:
+        print(line)
+    if found:
+        return 1
+    print(f"{out}: checkpoints, logs and remote are what was written")
+    return train.commands.audit.run(argparse.Namespace(what=out, schedule=None))

@@ -5,6 +5,7 @@ All ranks judge the same numbers (`record` has summed them), so they agree witho
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -62,7 +63,7 @@ class Faults(Callback):
             stop=record.stop,
             step=step,
             reason=reason,
-            loss=record.loss,
+            loss=record.loss if record.loss is not None else math.nan,
             gradient_norm=norm,
             action="roll_back" if action == "roll_back" else "skip",
         )

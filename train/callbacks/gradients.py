@@ -2,7 +2,8 @@
 
 A frozen part keeps computing gradients (so that DDP's graph is the same in every phase, and a phase switch needs no
 restart) and loses them here. So does the image side in a step that saw no image: its gradients are exact zeros, and an
-optimizer that took them would let weight decay and stale momentum move an encoder that nothing teaches.
+optimizer that took them would let weight decay and stale momentum move an encoder that nothing teaches. So does
+everything in a step without a single target (a takedown may leave windows of padding): weights stay as they are.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Gradients(Callback):
 
     def after_train_batch(self, state: State, logger: Logger) -> None:
         dropped = set(self.schedule.phase(self.record.start).freeze)
+        if not any(self.record.loss_tokens):
+            dropped.update(self._parts)
         if not self.record.images:
             dropped.update(IMAGE_SIDE)
         for part in dropped:

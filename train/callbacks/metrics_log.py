@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -51,6 +52,7 @@ class Metrics(Callback):
         """Whether this step's update was withheld; `Faults` says so."""
         self._file: TextIO | None = None
         self._clock = 0.0
+        self._warned: set[str] = set()
 
     @property
     def loss_by_source(self) -> dict[str, float]:
@@ -86,12 +88,25 @@ class Metrics(Callback):
             seconds=round(seconds, 6),
             tokens_per_second=round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),
         )
-        facts = {"loss": self.last.loss, "lr": self.last.lr, "gradient_norm": self.last.gradient_norm}
-        facts |= {"tokens_per_second": self.last.tokens_per_second, "images": float(record.images)}
+        self._warn_of_idle_sources()
+        facts = {"lr": self.last.lr, "gradient_norm": self.last.gradient_norm, "images": float(record.images)}
+        facts |= {"tokens_per_second": self.last.tokens_per_second}
+        facts |= {} if self.last.loss is None else {"loss": self.last.loss}
         logger.log_metrics({f"step/{name}": value for name, value in facts.items()})
         if self._file is not None:
             self._file.write(self.last.model_dump_json() + "\n")
             self._file.flush()
+
+    def _warn_of_idle_sources(self) -> None:
+        """Say once of each source that it was drawn, and that nothing was to be learnt from what was drawn."""
+        counts = zip(self.schedule.sources, self.record.samples, self.record.loss_tokens, strict=True)
+        for source, samples, targets in counts:
+            if samples and not targets and source.name not in self._warned:
+                self._warned.add(source.name)
+                if dist.get_global_rank() == 0:
+                    said = f"source '{source.name}' had {samples:,} samples in the step up to sample"
+                    rest = f"{self.record.stop:,}, and not one token that bears loss"
+                    print(f"warning: {said} {rest}", file=sys.stderr, flush=True)
 
     def close(self, state: State, logger: Logger) -> None:
         if self._file is not None:
@@ -100,6 +115,17 @@ class Metrics(Callback):
 
 def truncate(path: Path, position: int, *, reaches: bool = False) -> None:
     """Keep the lines of steps that ended at or before `position` samples; the rest will be written again.
+
+    Raises:
+        InputError: see `sound_bytes`.
+    """
+    kept = sound_bytes(path, position, reaches=reaches)
+    if path.exists():
+        os.truncate(path, kept)
+
+
+def sound_bytes(path: Path, position: int, *, reaches: bool = False) -> int:
+    """The length of a log up to the last step that ended at or before `position` samples.
 
     Args:
         path: the log.
@@ -125,8 +151,7 @@ def truncate(path: Path, position: int, *, reaches: bool = False) -> None:
     if reaches and reached != position:
         problem = f"the log ends at sample {reached:,}, the checkpoint stands at {position:,}"
         raise InputError(problem, file=path, remedy=REMEDY)
-    if path.exists():
-        os.truncate(path, kept)
+    return kept
 
 
 class _Place(NamedTuple):

@@ -104,6 +104,7 @@ class StepRecord(Callback):
         return sum(self.tokens)
 
     @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats over all loss-bearing tokens of the step."""
-        return sum(self.loss_sums) / max(1, sum(self.loss_tokens))
+    def loss(self) -> float | None:
+        """Mean cross-entropy in nats over all loss-bearing tokens of the step; None if it had none."""
+        count = sum(self.loss_tokens)
+        return sum(self.loss_sums) / count if count else None

@@ -30,7 +30,7 @@ from train.loader.errors import Failure, SourceError, ended_by_another
 from train.loader.look_ahead import LookAhead
 from train.loader.node_agreement import on_each_node
 from train.loader.rank_share import Drawn, Share
-from train.loader.rows.decode import DamagedRowError, Row, decode_row
+from train.loader.rows.decode import DamagedImageError, DamagedRowError, Row, decode_row
 from train.loader.shard_cache import ShardCache
 from train.loader.sources.open_sources import Site, open_streams, survey
 
@@ -146,7 +146,7 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
             raise SourceError(
                 f"sample {drawn.sample:,} of source '{source.name}' holds {_what(damage)}",
                 file=source.path,
-                remedy="validate the dataset and write it again",
+                remedy=_remedy(damage, source.path, drawn.sample),
             ) from None
 
     def first_to_fail(self) -> bool:
@@ -165,6 +165,14 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
         self.cache.ledger.close()
         if self._slot is not None:
             self._slot.release()
+
+
+def _remedy(damage: Exception, path: str, sample: int) -> str:
+    """An image can be taken out of a dataset without making another dataset of it."""
+    if not isinstance(damage, DamagedImageError):
+        return "validate the dataset and write it again"
+    found = f"`python -m dataprep why {path} {sample}` names its uid"
+    return f"{found}, `python -m dataprep remove {path} --uid UID` takes it out; then start the same command again"
 
 
 def _what(damage: Exception) -> str:

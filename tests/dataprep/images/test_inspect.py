@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect, sniff
 from dataprep.images.orientation import upright
+from schemas.manifest import MAX_PIXELS
 from tests.helpers.pictures import huge_png, saved
 
 Picture = Callable[..., bytes]
@@ -188,3 +189,9 @@ def test_details_are_equal_for_equal_bytes(picture: Picture, kind: str) -> None:
 @given(st.binary(max_size=64))
 def test_sniffing_takes_any_bytes(data: bytes) -> None:
     assert sniff(data) in (None, "jpg", "png", "webp", "gif")
+
+
+def test_no_limit_lets_pictures_pass_that_the_trainer_refuses() -> None:
+    assert ImageLimits(max_pixels=MAX_PIXELS).max_pixels == 64_000_000
+    with pytest.raises(ValueError, match="max_pixels"):
+        ImageLimits(max_pixels=MAX_PIXELS + 1)

@@ -11,6 +11,7 @@ from common.errors import InputError
 from tests.helpers import synthetic
 from train.loader.dataset import ScheduleDataset
 from train.loader.rank_share import Drawn
+from train.loader.rows import decode
 from train.loader.rows.collate import collate
 
 
@@ -107,3 +108,17 @@ def test_another_dataset_under_the_same_path_is_refused(tmp_path):
     )
     with pytest.raises(InputError, match="not the dataset that the schedule was compiled for"):
         ScheduleDataset(changed, 8, cache=str(tmp_path / "cache"))
+
+
+def test_a_picture_that_cannot_be_used_is_told_with_how_to_take_it_out(root, monkeypatch):
+    schedule = synthetic.schedule(root)
+    dataset = ScheduleDataset(schedule, 8, cache=str(root / "cache"))
+    monkeypatch.setattr(decode, "MAX_PIXELS", 100)
+    path = schedule.sources[1].path
+    with pytest.raises(InputError, match=r"sample 0 of source 'pairs' holds an image of \d+ x \d+ pixels; ") as caught:
+        dataset.row(Drawn(0, 1, 0))
+    named = (
+        f"`python -m dataprep why {path} 0` names its uid, `python -m dataprep remove {path} --uid UID` takes it out"
+    )
+    assert named in str(caught.value)
+    assert dataset.row(Drawn(0, 0, 0)).real_tokens, "rows without pictures are no matter"

@@ -156,7 +156,7 @@ def test_another_global_batch_and_microbatch_go_on_from_the_same_position(whole,
     assert resumed[-1].samples == found[-1].samples
 
 
-def test_steps_without_a_target_pass(data, tmp_path, monkeypatch):
+def test_steps_without_a_target_move_nothing(data, tmp_path, monkeypatch, capfd):
     """A takedown may leave windows of padding alone; Composer would divide by their number of targets."""
     sample = synthetic.sample
 
@@ -165,11 +165,21 @@ def test_steps_without_a_target_pass(data, tmp_path, monkeypatch):
         return {**row, "loss_mask": np.zeros(synthetic.SEQ_LEN, np.uint8)} if kind == "conversations" else row
 
     monkeypatch.setattr(synthetic, "sample", emptied)
-    found = train(config(tmp_path, tmp_path / "run"), synthetic.schedule(tmp_path))
+    run = config(tmp_path, tmp_path / "run", optimizer={"weight_decay": 0.5})
+    found = train(run, synthetic.schedule(tmp_path))
     tuning = [step for step in found if step.phase == "tuning"]
     assert len(tuning) == 4
-    assert all(step.loss == 0 and not step.loss_by_source for step in tuning)
-    assert all(bool(tensor.isfinite().all()) for tensor in weights(folder.find(tmp_path / "run")).values())
+    assert all(step.loss is None and not step.loss_by_source for step in tuning)
+    assert all(step.loss is not None for step in found[:11])
+    said = "warning: source 'conversations' had 8 samples in the step up to sample 96, and not one token"
+    assert capfd.readouterr().err.count(said) == 1
+    for file in ("model", "optimizer"):
+        switch, end = (
+            load.read_tensors(run.out / "checkpoints" / f"{position:015d}" / f"{file}.safetensors")
+            for position in (88, 120)
+        )
+        assert switch.keys() == end.keys()
+        assert all(torch.equal(end[name], tensor) for name, tensor in switch.items()), file
 
 
 def test_frozen_parts_and_an_idle_encoder_do_not_move(data, tmp_path):

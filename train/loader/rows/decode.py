@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.pictures import as_seen
-from schemas.manifest import PAD, STRETCH, Fit, ImageGeometry, TokenizerIdentity
+from schemas.manifest import MAX_PIXELS, PAD, STRETCH, Fit, ImageGeometry, TokenizerIdentity
 from train.loader.rows.batch import IGNORED
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-MAX_PIXELS = 64_000_000
 MAX_SIDE = math.isqrt(MAX_PIXELS)
 GREY = (127, 127, 127)
 _NONE = np.empty(0, np.int64)
@@ -31,6 +30,10 @@ _NONE = np.empty(0, np.int64)
 
 class DamagedRowError(RuntimeError):
     """A row that breaks the data contract; the dataset adds which one it was."""
+
+
+class DamagedImageError(DamagedRowError):
+    """An image of the row cannot be used; the row is sound."""
 
 
 class Row(NamedTuple):
@@ -97,12 +100,12 @@ def decode_image(encoded: bytes, size: int, fit: Fit = STRETCH) -> NDArray[np.ui
     """RGB pixels [3, size, size] of an encoded image, resized to the encoder's square (`fit` says how).
 
     Raises:
-        DamagedRowError: not an image of a known format, or more than `MAX_PIXELS` pixels.
+        DamagedImageError: not an image of a known format, or more than `MAX_PIXELS` pixels.
     """
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise DamagedRowError(f"an image of {image.width} x {image.height} pixels")
+                raise DamagedImageError(f"an image of {image.width} x {image.height} pixels")
             image.draft("RGB", (size, size))  # JPEG only: skip resolution that the resize would throw away
             square = as_seen(image)
             if fit == PAD:
@@ -111,7 +114,7 @@ def decode_image(encoded: bytes, size: int, fit: Fit = STRETCH) -> NDArray[np.ui
                 square = square.resize((size, size), Image.Resampling.BICUBIC)
             return np.asarray(square, np.uint8).transpose(2, 0, 1)
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise DamagedRowError(f"an image that cannot be decoded ({error})") from None
+        raise DamagedImageError(f"an image that cannot be decoded ({error})") from None
 
 
 def _padded(picture: Image.Image) -> Image.Image:
