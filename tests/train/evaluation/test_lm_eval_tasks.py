@@ -1,14 +1,19 @@
 """lm-eval's harness on an exported model, with task files of our own: no network, no hub."""
 
 import json
+import os
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from common.errors import InputError
 from schemas.results import Results, load_task
-from tests.helpers.checkpoints import checkpoint
+from tests.helpers.checkpoints import TURNS, checkpoint
 from train.__main__ import main
 from train.evaluation.lm_eval_tasks import _result
 from train.evaluation.scored_model import open_subject
@@ -85,6 +90,32 @@ def test_the_number_of_examples_is_part_of_the_name(tmp_path, tasks):
         main([*argv, "--text", "local_choice:x"])
     with pytest.raises(InputError, match="no text task 'none'"):
         main([*argv, "--text", "none"])
+
+
+@pytest.mark.soak
+def test_lm_eval_itself_finds_the_same_in_an_export(tmp_path, tasks):
+    """Its command line with its own model class, every answer compared."""
+    pytest.importorskip("accelerate", reason="lm-eval's own class for models needs accelerate")
+    export(checkpoint(tmp_path, conversation=TURNS), tmp_path / "hf")
+    command = [
+        Path(sys.executable).with_name("lm_eval"), "run", "--model", "hf", "--device", "cpu", "--batch_size", "4",
+        "--model_args", f"pretrained={tmp_path / 'hf'},dtype=float32", "--tasks", "local_choice,local_free",
+        "--include_path", tasks, "--log_samples", "--output_path", tmp_path / "theirs",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_DATASETS_OFFLINE": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    argv = ["evaluate", str(tmp_path / "hf"), "--text", "local_choice", "local_free", "--text-include", str(tasks)]
+    assert main([*argv, "-o", str(tmp_path / "ours")]) == 0
+    for task in ("local_choice", "local_free"):
+        (file,) = (tmp_path / "theirs").glob(f"**/samples_{task}_*.jsonl")
+        rows = {str(row["doc_id"]): row for row in map(json.loads, file.read_text().splitlines())}
+        ours = load_task(tmp_path / "ours", f"lm-eval-{task}-0shot")
+        assert rows.keys() == {one.id for one in ours.predictions}
+        for one in ours.predictions:
+            said = rows[one.id]["filtered_resps"]
+            chosen = int(np.argmax([float(response[0]) for response in said])) if len(said) > 1 else said[0]
+            assert one.prediction == str(chosen)
+            assert one.score == rows[one.id][ours.metric]
 
 
 def _log_probability(subject, context: str, continuation: str) -> float:
