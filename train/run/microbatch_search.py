@@ -3,8 +3,10 @@
 Tried before training, on rows as large as the run can have (every token a document's, as many images as fit), 1, 2, 4,
 ... at a time, each on all ranks at once: ranks are alike, so they run out of memory together and none waits for
 another. Composer's own search retries inside a step instead, and a rank that retries alone leaves sharded ones waiting.
-How rows are cut moves losses in their last bits, so the answer is kept in `OUT/microbatch.json` and a run that is
-started again uses it, as long as GPU, model and all else that it depends on are the same.
+The model tried on has to be thrown away: one that ran out of memory in the middle of a pass may not run another (FSDP's
+units stay gathered, and believe that they still run). How rows are cut moves losses in their last bits, so the answer
+is kept in `OUT/microbatch.json` and a run that is started again uses it, as long as GPU, model and all else that it
+depends on are the same.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import xxhash
@@ -50,6 +53,14 @@ def largest_batch(schedule: Schedule, rows: int) -> Batch:
     )
 
 
+class Answer(NamedTuple):
+    """What a search has found."""
+
+    microbatch: int
+    used: bool
+    """Whether the model was tried on, not only looked at: build another one for training."""
+
+
 def search(
     model: VisionLanguageModel,
     schedule: Schedule,
@@ -58,8 +69,11 @@ def search(
     precision: Precision,
     parallel: ParallelConfig,
     out: Path,
-) -> int:
-    """The micro-batch of a rank that has `rows` rows in a step; the same on every rank."""
+) -> Answer:
+    """The micro-batch of a rank that has `rows` rows in a step; the same on every rank.
+
+    Where not even one row fits, it is one all the same, for training to say what ran out; that is not remembered.
+    """
     file = out / REMEMBERED
     key = {
         "rows": rows,
@@ -78,10 +92,11 @@ def search(
         told = [known["microbatch"] if known["for"] == key else None]
     dist.broadcast_object_list(told)
     if told[0] is not None:
-        return int(told[0])
+        return Answer(int(told[0]), used=False)
+    later = _allocated_later(model, parallel)
     best, least, size = 1, float("inf"), 1
     while size <= rows:
-        seconds = device.tensor_to_device(torch.tensor(_try(model, schedule, size, device, precision)))
+        seconds = device.tensor_to_device(torch.tensor(_try(model, schedule, size, device, precision, later)))
         if dist.get_world_size() > 1:
             dist.all_reduce(seconds, reduce_operation="MAX")
         if not torch.isfinite(seconds):
@@ -89,9 +104,9 @@ def search(
         if float(seconds) / size < least:
             best, least = size, float(seconds) / size
         size = rows if size < rows < 2 * size else 2 * size
-    if dist.get_global_rank() == 0:
+    if least < float("inf") and dist.get_global_rank() == 0:
         atomic_files.write_text(file, json.dumps({"microbatch": best, "for": key}) + "\n")
-    return best
+    return Answer(best, used=True)
 
 
 def _hardware(device: Device) -> str:
@@ -108,8 +123,23 @@ def _tensors(model: VisionLanguageModel) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(told))
 
 
-def _try(model: VisionLanguageModel, schedule: Schedule, size: int, device: Device, precision: Precision) -> float:
-    """Seconds of a forward and backward pass over `size` rows, the second of two; infinite if it does not fit."""
+def _allocated_later(model: VisionLanguageModel, parallel: ParallelConfig) -> int:
+    """Bytes of a rank that training will hold and the search does not: AdamW's two moments, and DDP's buckets.
+
+    DDP copies all gradients into buckets and keeps those: Composer does not ask it to let gradients be views of them.
+    """
+    trained = sum(_local(p).numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+    return trained * (3 if parallel.strategy == "ddp" and dist.get_world_size() > 1 else 2)
+
+
+def _try(
+    model: VisionLanguageModel, schedule: Schedule, size: int, device: Device, precision: Precision, later: int
+) -> float:
+    """Seconds of a forward and backward pass over `size` rows, the second of two; infinite if it does not fit.
+
+    Args:
+        later: bytes that have to stay free.
+    """
     on_gpu = device.name == "gpu"
     seconds = float("inf")
     try:
@@ -123,9 +153,7 @@ def _try(model: VisionLanguageModel, schedule: Schedule, size: int, device: Devi
             if on_gpu:
                 torch.cuda.synchronize()
             seconds = time.perf_counter() - began
-        # AdamW will want two moments of every trained parameter, which are not there yet.
-        moments = sum(8 * _local(p).numel() for p in model.parameters() if p.requires_grad)
-        if on_gpu and torch.cuda.max_memory_reserved() + moments > MARGIN * torch.cuda.mem_get_info()[1]:
+        if on_gpu and torch.cuda.max_memory_reserved() + later > MARGIN * torch.cuda.mem_get_info()[1]:
             seconds = float("inf")
     except RuntimeError as error:
         if not ran_out(error):

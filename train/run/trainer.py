@@ -7,6 +7,7 @@ samples, and gradients are weighted by loss-bearing tokens over all ranks.
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 
 from composer import Trainer
@@ -43,6 +44,7 @@ from train.models.build import build_model
 from train.models.cost import training_flops
 from train.models.decoder import Block
 from train.models.sharding import mesh_of, shard
+from train.models.towers import Shapes
 from train.models.vlm import VisionLanguageModel
 from train.run.loggers import build_loggers
 from train.run.microbatch_search import search
@@ -82,23 +84,17 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         patience=Patience(run.remote_patience),
     )
     decoder_only = begin is not None and begin[1].decoder_only(run, schedule)
-    model = build_model(run, schedule, begin[1].towers if begin and not decoder_only else None)
-    for block in model.decoder.layers:
-        block.recompute = run.recompute
-    if run.compile:
-        for block in model.blocks():  # in place: a wrapper around a block would hide FSDP's hooks
-            # Few numbers of rows occur, and attention is compiled for each; numbers of images are many.
-            block.compile(dynamic=False if isinstance(block, Block) else None)
-    if run.parallel.strategy == "fsdp":
-        mesh = mesh_of(run.parallel, ranks, "cuda" if device.name == "gpu" else device.name)
-        model.lockstep = True
-        shard(model, model.blocks(), run.parallel, mesh, run.precision)
-    optimizer = build_optimizer(device.module_to_device(model), run.optimizer)
-    microbatch = (
-        search(model, schedule, rows, device, precision, run.parallel, run.out)
-        if run.microbatch == "auto"
-        else min(run.microbatch, rows)
-    )
+    make = partial(_placed_model, run, schedule, begin[1].towers if begin and not decoder_only else None, device)
+    model = make()
+    if run.microbatch == "auto":
+        microbatch, used = search(model, schedule, rows, device, precision, run.parallel, run.out)
+        if used:
+            del model
+            gc.collect()  # a sharded model is full of cycles
+            model = make()
+    else:
+        microbatch = min(run.microbatch, rows)
+    optimizer = build_optimizer(model, run.optimizer)
     if begin:
         load.load_weights(begin[0], model, decoder_only=decoder_only)
         load.load_optimizer(begin[0], model, optimizer)
@@ -144,6 +140,22 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     if begin:
         trainer.state.timestamp = begin[1].timestamp
     return trainer, dataset
+
+
+def _placed_model(run: RunConfig, schedule: Schedule, towers: Shapes | None, device: Device) -> VisionLanguageModel:
+    """The run's model with its initial weights, on its device, compiled and sharded as the run asks."""
+    model = build_model(run, schedule, towers)
+    for block in model.decoder.layers:
+        block.recompute = run.recompute
+    if run.compile:
+        for block in model.blocks():  # in place: a wrapper around a block would hide FSDP's hooks
+            # Few numbers of rows occur, and attention is compiled for each; numbers of images are many.
+            block.compile(dynamic=False if isinstance(block, Block) else None)
+    if run.parallel.strategy == "fsdp":
+        mesh = mesh_of(run.parallel, dist.get_world_size(), "cuda" if device.name == "gpu" else device.name)
+        model.lockstep = True
+        shard(model, model.blocks(), run.parallel, mesh, run.precision)
+    return device.module_to_device(model)
 
 
 def _held_out(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+import torch.distributed
 from composer.core import Precision
 from composer.devices import DeviceCPU
 
@@ -11,6 +12,7 @@ from schemas.run_log import steps
 from tests.helpers import ranks, synthetic
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
+from train.models.decoder import Block
 from train.models.vlm import VisionLanguageModel
 from train.run import microbatch_search
 from train.run.launch import fit
@@ -29,8 +31,8 @@ def test_a_run_searches_once(tmp_path):
     known["microbatch"] = 3
     (run.out / "microbatch.json").write_text(json.dumps(known))
     arguments = (schedule, 8, DeviceCPU(), Precision.FP32)
-    assert search(model, *arguments, ParallelConfig(), run.out) == 3, "remembered"
-    assert search(model, *arguments, ParallelConfig(strategy="fsdp"), run.out) != 3, (
+    assert search(model, *arguments, ParallelConfig(), run.out) == (3, False), "remembered"
+    assert search(model, *arguments, ParallelConfig(strategy="fsdp"), run.out).used, (
         "for other ranks it is searched anew"
     )
 
@@ -78,9 +80,59 @@ def test_what_does_not_fit_is_not_chosen(tmp_path, monkeypatch):
         return sound(self, batch)
 
     monkeypatch.setattr(VisionLanguageModel, "forward", forward)
-    assert search(model, schedule, 7, DeviceCPU(), Precision.FP32, ParallelConfig(), tmp_path) in (1, 2)
+    found = search(model, schedule, 7, DeviceCPU(), Precision.FP32, ParallelConfig(), tmp_path)
+    assert found.microbatch in (1, 2)
+    assert found.used
     assert tried == [1, 1, 2, 2, 4]
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_where_nothing_fits_nothing_is_remembered(tmp_path, monkeypatch):
+    schedule = synthetic.schedule(tmp_path)
+    run = RunConfig.model_validate(ranks.settings("", tmp_path))
+    model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    monkeypatch.setattr(VisionLanguageModel, "forward", lambda self, batch: torch.empty(1 << 60))
+    found = search(model, schedule, 8, DeviceCPU(), Precision.FP32, ParallelConfig(), tmp_path)
+    assert found == (1, True)
+    assert not (tmp_path / "microbatch.json").exists()
+
+
+def test_ddp_needs_room_for_its_buckets(tmp_path, monkeypatch):
+    schedule = synthetic.schedule(tmp_path)
+    run = RunConfig.model_validate(ranks.settings("", tmp_path))
+    model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
+    model.decoder.embed_tokens.requires_grad_(False)
+    one = 4 * sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert microbatch_search._allocated_later(model, ParallelConfig()) == 2 * one, "a rank alone has no buckets"
+    monkeypatch.setattr(microbatch_search.dist, "get_world_size", lambda: 2)
+    assert microbatch_search._allocated_later(model, ParallelConfig()) == 3 * one
+    assert microbatch_search._allocated_later(model, ParallelConfig(strategy="fsdp")) == 2 * one
+
+
+def test_a_sharded_run_trains_on_after_a_size_that_does_not_fit(tmp_path, monkeypatch):
+    schedule = synthetic.schedule(tmp_path, lengths=(16, 8, 8))
+    run = RunConfig.model_validate(
+        ranks.settings("", tmp_path / "out", microbatch="auto", parallel={"strategy": "fsdp"})
+    )
+    run.out.mkdir()
+    sound = Block._forward
+
+    def forward(self, x, *rest):
+        if x.shape[0] > 2:
+            torch.empty(1 << 60)
+        return sound(self, x, *rest)
+
+    monkeypatch.setattr(Block, "_forward", forward)
+    alone = {"RANK": 0, "LOCAL_RANK": 0, "NODE_RANK": 0, "WORLD_SIZE": 1, "LOCAL_WORLD_SIZE": 1}
+    for name, value in alone.items():  # Composer asks for them wherever there is a process group
+        monkeypatch.setenv(name, str(value))
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        fit(run, schedule, DeviceCPU())
+    finally:
+        torch.distributed.destroy_process_group()
+    assert len(list(steps(run.out / "metrics.jsonl"))) == 4
+    assert json.loads((run.out / "microbatch.json").read_text())["microbatch"] in (1, 2)
 
 
 def test_the_largest_rows_are_full_of_images(tmp_path):
