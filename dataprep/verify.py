@@ -74,6 +74,8 @@ def verify(dataset: str) -> tuple[Manifest, list[str]]:
                 problems.append(found)
             else:
                 census += found
+    if not manifest.samples:
+        problems.append(f"{root}: no samples; rows rejected: {manifest.rows.rejected}")
     return manifest, problems or list(_balance(census, manifest))
 
 

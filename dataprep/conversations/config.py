@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from dataprep.image_text.banned import Banned
 from dataprep.image_text.settings import MultimodalJob
+from dataprep.storage.location import Location
 from schemas.strict_model import OneOrMany
 
 
@@ -16,7 +17,7 @@ class ConversationsJob(MultimodalJob):
 
     inputs: OneOrMany = Field(min_length=1)
     """JSON files (paths or globs), each one array of rows: id, image (optional), conversations."""
-    image_root: str
+    image_root: Location
     """Directory that the rows' image paths are relative to."""
     rows_per_task: int = Field(default=5000, ge=1)
     """Rows that a task packs."""

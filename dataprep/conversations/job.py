@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
+from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.end_of_turn import task_spec
 from dataprep.conversations.json_array import Span, spans
@@ -29,7 +30,7 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     Raises:
         InputError: an input is missing or damaged, the tokenizer does not fit, or `out` belongs to another plan.
     """
-    paths = globs.expand(job.inputs)
+    paths = _inputs(job)
     inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
     banned = describe_inputs(spark, globs.expand(job.banned.uids))
     spec = replace(task_spec(job), ban=Ban.of({"banned_uid": banned}, []))
@@ -37,6 +38,14 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     return run_job(
         spark, job, "conversations", [*inputs, *banned], spec, tasks, functools.partial(work, spec=spec), progress
     )
+
+
+def _inputs(job: ConversationsJob) -> list[str]:
+    """The input files. Raises InputError where one is missing, or the folder of the pictures is."""
+    if not files.exists(job.image_root):
+        remedy = "give the folder that the rows' `image` paths begin in"
+        raise InputError("no such folder", file=job.image_root, field="image_root", remedy=remedy)
+    return globs.expand(job.inputs)
 
 
 def _spans(paths: list[str], rows: int) -> Iterator[tuple[str, Span]]:
@@ -48,7 +57,7 @@ def _spans(paths: list[str], rows: int) -> Iterator[tuple[str, Span]]:
 
 def describe(job: ConversationsJob) -> str:
     """Estimates what a run would do. Raises InputError for missing or damaged inputs, or an unusable tokenizer."""
-    paths = globs.expand(job.inputs)
+    paths = _inputs(job)
     spec = task_spec(job)
     tasks = sum(1 for _ in _spans(paths, job.rows_per_task))
     return (

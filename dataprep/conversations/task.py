@@ -42,7 +42,7 @@ class Judged(NamedTuple):
 def work(payload: tuple[int, str, Span], scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Pack the rows `payload[2]` of the file `payload[1]`; the task's number is `payload[0]`."""
     number, path, span = payload
-    root, refused = files.absolute(spec.job.image_root), Rejects()
+    root, refused = spec.job.image_root, Rejects()
     items, warnings = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
     receipt = write(items, lambda image: files.read_bytes(files.join(root, image.path)), spec.windows, scratch, number)
     refused.publish(scratch, part_file(number))
@@ -51,7 +51,7 @@ def work(payload: tuple[int, str, Span], scratch: Scratch, spec: TaskSpec) -> Re
 
 def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[Judged]:
     """The good rows of `span`; the others go to `refused`."""
-    root, good = files.absolute(spec.job.image_root), []
+    root, good = spec.job.image_root, []
     with files.open_input(path) as stream:
         stream.seek(span.offset)
         data = b"[" + stream.read(span.length) + b"]"

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from dataprep.download.client.fetch_limits import FetchPolicy
 from dataprep.images.inspect import ImageLimits
+from dataprep.storage.location import Location
 from schemas.strict_model import OneOrMany, Strict
 
 _NOT_IDENTITY = {
@@ -28,7 +29,7 @@ class DownloadJob(Strict):
     dr: OneOrMany = []
     """DataComp-DR tars (paths or globs), for the synthetic captions; alone, their own URLs are used. Where both are
     given, a uid must be in both. Embeddings in the tars are never opened."""
-    out: str
+    out: Location
     """Directory of the result: a path, s3://, gs:// or hdfs://."""
     rows_per_shard: int = Field(default=10_000, ge=1, le=100_000)
     """URLs in a tar, about: uids are spread by hash."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from common.errors import InputError
 from dataprep.download import extract, join, shard
 from dataprep.download.client.reasons import REASONS
 from dataprep.download.config import DownloadJob
@@ -26,6 +27,7 @@ from dataprep.download.counts import frequent
 from dataprep.download.page import html
 from dataprep.engine import input_files, plan
 from dataprep.engine.commit import put
+from dataprep.engine.nothing_written import clear, nothing_written
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
 from dataprep.engine.paths import STAGING
 from dataprep.engine.progress import Progress
@@ -42,9 +44,9 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
     """Download what `job` names, or what an earlier run left of it; returns the report.
 
     Raises:
-        InputError: an input is missing or damaged, or `out` belongs to another plan.
+        InputError: an input is missing or damaged, `out` belongs to another plan, or no picture came of it.
     """
-    out = files.absolute(job.out)
+    out = job.out
     inputs: list[tuple[extract.Source, str]] = [("metadata", path) for path in _expand(job.metadata)]
     inputs += [("dr", path) for path in _expand(job.dr)]
     described = input_files.describe_inputs(spark, [path for _, path in inputs], sampled=job.input_digest == "sampled")
@@ -70,8 +72,14 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
         [one for (kind, _), one in zip(inputs, extracted, strict=True) if kind == side] for side in ("metadata", "dr")
     ]
     joined = join.join(spark, out, sides, job.rows_per_shard, progress)
+    if not joined["rows"]:
+        clear(out)
+        raise nothing_written("rows", out, _rejected_before(extracted, joined))
     rounds = _fetch(spark, job, joined["shards"], out, progress)
     result = make_report(identity, extracted, joined, rounds, job.rounds)
+    if not result["uids"]["success"]:  # without `download.json` it is unfinished: more `rounds` go on from here
+        more = f"set `rounds: {result['rounds'] + 1}` to try them again" if result["uids"]["may_pass"] else None
+        raise nothing_written("URLs", out, result["uids"]["failed"], more)
     tars = [one["name"] for one in result["files"] if one["name"].endswith(".tar")]
     put(out, PAGE, html(job, result, contact_sheet(spark, out, tars, job.images)).encode())
     put(out, REPORT, files.to_json(result))
@@ -115,9 +123,7 @@ def make_report(
         rounds: receipts by shard; a shard's last receipt counts all of its rows, and each has a tar of its own.
         wanted: rounds that the job asked for; fewer were needed where nothing was left that may pass.
     """
-    before: Counter[str] = Counter(joined["rejected"])
-    for receipt in extracted:
-        before.update(receipt["rejected"])
+    before = _rejected_before(extracted, joined)
     latest: dict[int, Receipt] = {}
     tars: dict[int, list[dict[str, Any]]] = {}
     for receipts in rounds:
@@ -160,11 +166,18 @@ def make_report(
     }
 
 
+def _rejected_before(extracted: Sequence[Receipt], joined: dict[str, Any]) -> Counter[str]:
+    """Input rows that are not fetched, by reason."""
+    return sum((Counter(receipt["rejected"]) for receipt in extracted), Counter[str](joined["rejected"]))
+
+
 def describe(job: DownloadJob) -> str:
     """Estimates what a run would do. Raises InputError for inputs that are missing or no Parquet."""
     metadata_files, tars = _expand(job.metadata), _expand(job.dr)
     with ThreadPoolExecutor(16) as pool:
         rows = sum(pool.map(extract.count_rows, metadata_files))
+    if metadata_files and not rows:
+        raise InputError("no rows", file=metadata_files[0], field="metadata", remedy="give files that hold some")
     size = f"{rows:,} rows, at most {-(-rows // job.rows_per_shard):,} shards\n" if metadata_files else ""
     pace = f"{job.host_rate:g} requests a second" if job.host_rate else "no limit on the rate"
     to_host = f"{job.host_connections} connections a task" if job.host_connections else "no limit on connections"

@@ -18,6 +18,7 @@ from pydantic import Field, JsonValue, ValidationError
 from common.errors import InputError
 from dataprep.engine.output_version import JobKind
 from dataprep.engine.paths import PLAN_NAME, STAGING
+from dataprep.engine.rejects import FOLDER
 from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, InputFile
 from schemas.schema_version import refuse_later
@@ -79,15 +80,19 @@ def begin(
         finished = files.exists(files.join(out, MANIFEST_NAME))
     if finished:  # nothing is made any more, whatever would make it
         earlier = earlier.model_copy(update={"output_version": plan.output_version, "packages": plan.packages})
-    if earlier.hash != plan.hash and files.list_files(out) == [path]:  # a mistake was mended before any work
-        if write:
+    rejects, changed = files.join(out, FOLDER), earlier.hash != plan.hash
+    if changed and [uri for uri in files.list_files(out) if not uri.startswith(f"{rejects}/")] == [path]:
+        if write:  # a mistake was mended before any work, or after a run that could write nothing
+            files.remove_tree(rejects)
             files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
         return "new"
-    if earlier.hash != plan.hash:
+    if changed:
         changes = " | ".join(difference(earlier, plan))
         raise InputError(
             f"it was begun with a different plan: {changes}", file=out, remedy=_remedy(earlier, plan, finished)
         )
+    if write and not finished and files.list_files(files.join(out, STAGING)) == [path]:
+        files.remove_tree(rejects)  # of a run that came to nothing
     return "finished" if finished else "resumed"
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from dataprep.image_text import padding_advice
 from dataprep.image_text.settings import MultimodalJob, TaskSpec
-from dataprep.storage import files
 
 
 @dataclass
@@ -40,7 +39,7 @@ def lines(sample: Sample, scale: float, job: MultimodalJob, spec: TaskSpec) -> l
         f"about {round(sample.rows * scale):,} rows, {rejected:.1%} of them rejected{reasons}",
         f"about {windows:,} windows of {job.seq_len:,} ids, {share:.1%} padding",
         f"about {round(sample.images * scale):,} images",
-        f"about {size:,} bytes in {max(1, -(-size // job.shard_bytes)):,} shards, to {files.absolute(job.out)}",
+        f"about {size:,} bytes in {max(1, -(-size // job.shard_bytes)):,} shards, to {job.out}",
         f"about {sample.seconds * scale / 3600:.2g} core-hours ({rate:,.0f} rows/s on a core like this one)",
     ]
     captions = [length - spec.image_tokens - 1 for length in sample.lengths]

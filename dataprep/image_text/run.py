@@ -16,12 +16,12 @@ from pyspark.sql import SparkSession
 
 from dataprep.engine import commit, plan
 from dataprep.engine.dataset import build_manifest, load_manifest
+from dataprep.engine.nothing_written import clear, nothing_written
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Receipt, Task, Work, run_tasks
 from dataprep.image_text import padding_advice
 from dataprep.image_text.settings import MultimodalJob, TaskSpec
-from dataprep.storage import files
 from schemas.manifest import InputFile, Manifest, ShardReceipt
 
 _MANY = 100
@@ -55,9 +55,9 @@ def run_job(
         look_over: given the dataset's root when the tasks have ended, returns warnings for the manifest.
 
     Raises:
-        InputError: `out` belongs to another plan; or raised by a task.
+        InputError: `out` belongs to another plan; no row was written; or raised by a task.
     """
-    out = files.absolute(job.out)
+    out = job.out
     identity = plan.Plan(
         kind=kind,
         inputs=list(inputs),
@@ -70,10 +70,16 @@ def run_job(
     state = plan.begin(out, identity)
     if state == "finished":
         commit.sweep(out)
-        return Outcome(load_manifest(out), state)
+        manifest = load_manifest(out)
+        if not manifest.samples:
+            raise nothing_written("rows", out, manifest.rows.rejected)
+        return Outcome(manifest, state)
     if prepare is not None:
         prepare(out)
     receipts = run_tasks(spark, tasks, work, out=out, stage=kind, progress=progress)
+    if not any(receipt["samples"] for receipt in receipts):
+        clear(out)
+        raise nothing_written("rows", out, sum((Counter(one["rejected"]) for one in receipts), Counter[str]()))
     warnings = look_over(out) if look_over is not None else []
     manifest = _manifest(job, spec, identity, receipts, warnings)
     from dataprep.image_text import report  # on the driver alone: executors import this module, and have no matplotlib

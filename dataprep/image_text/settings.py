@@ -14,6 +14,7 @@ from dataprep.image_text.banned import Ban
 from dataprep.image_text.packing import DEFAULT_BUFFER
 from dataprep.image_text.write_windows import WindowSpec
 from dataprep.images.inspect import ImageLimits
+from dataprep.storage.location import Location
 from dataprep.tokens import encoder
 from dataprep.tokens import tokenizer as tokenizers
 from dataprep.tokens.tokenizer import TokenizerSpec
@@ -52,9 +53,9 @@ class Geometry(Strict):
 class MultimodalJob(Strict):
     """Settings that pairs and conversations share."""
 
-    out: str
+    out: Location
     """Directory of the dataset: a path, s3://, gs:// or hdfs://."""
-    tokenizer: str
+    tokenizer: Location
     """`tokenizer.json`, or a directory that holds it."""
     end_of_text: str = tokenizers.END_OF_TEXT
     """Special token that ends a pair or conversation."""

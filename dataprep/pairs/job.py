@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
+from common.errors import InputError
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Task
@@ -32,7 +33,7 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     sampled = job.input_digest == "sampled"
     inputs = describe_inputs(spark, paths, sampled=sampled)
     found = {reason: describe_inputs(spark, listed) for reason, listed in lists.items()}
-    spec = replace(settings.task_spec(job, masked=False), ban=Ban.of(found, job.banned.hosts))
+    spec = replace(task_spec(job), ban=Ban.of(found, job.banned.hosts))
     tasks = [Task(f"{number:05}", (number, path)) for number, path in enumerate(paths)]
     return run_job(
         spark,
@@ -48,6 +49,18 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     )
 
 
+def task_spec(job: PairsJob) -> settings.TaskSpec:
+    """What every task needs. Raises InputError for an unusable tokenizer, or a window that no pair would fit."""
+    spec = settings.task_spec(job, masked=False)
+    if (least := spec.image_tokens + 2) > job.seq_len:
+        raise InputError(
+            f"{job.seq_len:,} ids are no room for a pair: its image takes {spec.image_tokens:,}",
+            field="seq_len",
+            remedy=f"use at least {least:,}, or choose a `geometry` of fewer tokens",
+        )
+    return spec
+
+
 def _repeats(spark: SparkSession, parts: int, out: str) -> list[str]:
     found = repeated_uids.repeated(spark, out, parts)
     return [f"{found:,} uids occur in more than one tar; `deduplicate: true` keeps the first"] if found else []
@@ -58,7 +71,7 @@ def describe(job: PairsJob) -> str:
     paths = globs.expand(job.inputs)
     for listed in job.lists.values():
         globs.expand(listed)
-    spec = settings.task_spec(job, masked=False)
+    spec = task_spec(job)
     warning = padding_advice.advice(spec.image_tokens, job.seq_len)
     return (
         f"pairs: {len(paths):,} tars -> {job.out}\n"

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from dataprep.storage.location import Location
 from dataprep.tokens.tokenizer import END_OF_TEXT, PAD
 from schemas.strict_model import OneOrMany, Strict
 
@@ -67,11 +68,11 @@ class TextJob(Strict):
 
     inputs: OneOrMany = []
     """Files, directories or globs (`**` spans directories); local paths, s3://, gs://, hdfs://."""
-    input_list: str | None = None
+    input_list: Location | None = None
     """A text file that names inputs, one a line, as in `inputs` (`#` begins a comment line); may add to `inputs`."""
-    out: str
+    out: Location
     """Directory of the dataset; new, or left by an interrupted run of the same job."""
-    tokenizer: str
+    tokenizer: Location
     """A `tokenizer.json`, or a directory with one."""
     end_of_text: str | int = END_OF_TEXT
     """Special token that ends each document, by its text or id."""

@@ -129,7 +129,7 @@ def _lines(job: TextJob, found: Estimate) -> Iterator[str]:
         yield f"near-duplicates: pairs of a similarity of {job.near_duplicates.threshold:.2f} are as likely met as not"
     yield (
         f"about {found.samples:,} samples of {job.seq_len:,} in {found.shards:,} shards, {_size(ids)} of ids before "
-        f"compression, and as much beside them until the job is done, to {files.absolute(job.out)}"
+        f"compression, and as much beside them until the job is done, to {job.out}"
     )
     choose = f" and {_hours(found.choose_hours)} to choose documents" if job.selects else ""
     yield f"about {_hours(found.read_hours)} to tokenize{choose}, on cores like this one"

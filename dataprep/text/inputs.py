@@ -50,9 +50,8 @@ def expand(job: TextJob) -> list[str]:
 
 
 def _listed(path: str) -> set[str]:
-    uri = files.absolute(path)
     try:
-        lines = files.read_bytes(uri).decode("utf-8-sig").splitlines()
+        lines = files.read_bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError("not a text file", file=path, field="input_list", remedy="write one path a line") from None
     entries = [(number, line.strip()) for number, line in enumerate(lines, 1)]

@@ -16,6 +16,7 @@ from common.errors import InputError
 from dataprep.engine import commit
 from dataprep.engine.dataset import build_manifest, load_manifest
 from dataprep.engine.input_files import describe_inputs
+from dataprep.engine.nothing_written import clear, nothing_written
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
 from dataprep.engine.plan import Plan, begin
 from dataprep.engine.progress import Progress
@@ -39,7 +40,7 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
             input row is a document.
     """
     lap = progress.lap if progress else lambda part: None
-    out = files.absolute(job.out)
+    out = job.out
     spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
     plan = plan_job(spark, job, spec)
     if job.selects:
@@ -56,6 +57,11 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
     work = functools.partial(tokenize.tokenize, job=job, spec=spec)
     tokenized = run_tasks(spark, inputs.tasks(uris), work, out=out, stage=tokenize.STAGE, progress=progress)
     lap("tokenize")
+
+    if not any(split["tokens"] for receipt in tokenized for split in receipt["splits"].values()):
+        rejected = sum((Counter(receipt["rejected"]) for receipt in tokenized), Counter[str]())
+        clear(out)
+        raise nothing_written("documents", out, rejected)
 
     committed: dict[str, Manifest] = {}
     for split in reversed(tokenize.splits(job)):  # the dataset itself is last: its manifest commits all

@@ -137,3 +137,12 @@ def test_images_ids_and_mask_fit_each_other(tmp_path: Path, changes: dict[str, A
     (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
     problems = verify(str(tmp_path))[1]
     assert problems == [] if problem is None else problems[0].endswith(problem)
+
+
+def test_a_dataset_without_samples_is_not_sound(tmp_path: Path) -> None:
+    nothing = {"samples": 0, "shards": [], "tokens": TokenCounts(), "rows": Rows(read=4, rejected={"missing_image": 4})}
+    path = dataset(tmp_path / "d", **nothing)
+    (path / "index.json").write_bytes(index_json([]))
+    assert [problem.partition(": ")[2] for problem in verify(str(path))[1]] == [
+        "no samples; rows rejected: {'missing_image': 4}"
+    ]

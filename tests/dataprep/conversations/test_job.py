@@ -18,6 +18,7 @@ from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.job import describe, run
 from schemas.conversation_format import IMAGE_TOKEN
 from schemas.manifest import Manifest
+from tests.helpers import killing
 
 Picture = Callable[..., bytes]
 SPECIAL = "a <|endoftext|> b 日本 é"
@@ -173,3 +174,45 @@ def test_the_plan_of_a_small_job_and_banned_ids(
     assert (manifest.rows.written, manifest.rows.rejected["banned_uid"]) == (48, 2)
     with pytest.raises(ValueError, match="no URLs"):
         settings(world, tmp_path / "out", tokenizer_dir, banned={"hosts": ["a.example"]})
+
+
+def test_a_relative_path_is_the_drivers_whatever_the_executors_working_directory(
+    world: Path, tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    """Workers of a `local-cluster` run each in a folder of its own, as those of a cluster do."""
+    (tmp_path / "data").symlink_to(world)
+    (tmp_path / "words").symlink_to(tokenizer_dir)
+    job = settings(Path("data"), Path("out"), Path("words"), inputs="data/llava.json").model_dump(mode="json")
+    job |= {"image_root": "data/images", "out": "out", "tokenizer": "words"}
+    with killing.submit("conversations", job, "local-cluster[2,1,1024]", tmp_path / "job.yaml") as process:
+        status = process.wait(killing.LIMIT_S)
+    assert status == 0, (tmp_path / "job.log").read_text()
+    assert Manifest.load(tmp_path / "out").rows.written == 50
+
+
+def test_nothing_written_is_no_success_and_may_be_mended_in_place(
+    spark: SparkSession, world: Path, tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match="none: image_root: no such folder; give the folder that"):
+        describe(settings(world, out, tokenizer_dir, image_root=str(tmp_path / "none")))
+    (tmp_path / "empty").mkdir()
+    rows = [row for row in json.loads((world / "llava.json").read_text()) if row["id"].isdigit()]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    shape: dict[str, Any] = {"inputs": str(tmp_path / "rows.json")}
+    elsewhere = settings(world, out, tokenizer_dir, image_root=str(tmp_path / "empty"), **shape)
+    for _ in range(2):  # what was found is found again: no receipt of the first run stays
+        with pytest.raises(InputError, match="out: nothing was written: rows rejected: missing_image 40; check"):
+            run(spark, elsewhere)
+        assert len((out / "rejects" / "00000.jsonl").read_text().splitlines()) == 30
+        assert not (out / "manifest.json").exists()
+    (tmp_path / "empty").rmdir()
+    (tmp_path / "empty").symlink_to(world / "images")
+    assert run(spark, elsewhere).manifest.rows.written == 40
+    assert not (out / "rejects").exists()
+    with pytest.raises(InputError, match=r"rows rejected: conversation_too_long 40; raise `seq_len`"):
+        run(spark, settings(world, tmp_path / "short", tokenizer_dir, seq_len=5, **shape))
+    assert run(spark, settings(world, tmp_path / "short", tokenizer_dir, **shape)).manifest.rows.written == 40
+    (tmp_path / "rows.json").write_text("[]")
+    with pytest.raises(InputError, match="nothing was written: the inputs hold no rows"):
+        run(spark, settings(world, tmp_path / "none", tokenizer_dir, **shape))

@@ -274,6 +274,35 @@ def test_inputs_that_are_not_what_they_should_be_are_named(spark: SparkSession, 
         run(spark, settings(tmp_path, tmp_path / "out2", dr=[]))
 
 
+def test_nothing_fetched_is_no_success(spark: SparkSession, stranger: Any, tmp_path: Path) -> None:
+    """A table without rows, rows without URL, two subsets that share no uid, addresses that are not dialled."""
+    strings = pa.schema([(name, pa.string()) for name in ("uid", "url", "text")])
+
+    def metadata(*rows: dict[str, Any]) -> DownloadJob:
+        pq.write_table(pa.Table.from_pylist(list(rows), strings), tmp_path / "a.parquet")
+        return settings(tmp_path, tmp_path / "out", dr=[])
+
+    with pytest.raises(InputError, match=r"a\.parquet: metadata: no rows"):
+        describe(metadata())
+    with pytest.raises(InputError, match="out: nothing was written: the inputs hold no rows"):
+        run(spark, metadata())
+    with pytest.raises(InputError, match="nothing was written: rows rejected: bad_row 1; check that the rows have"):
+        run(spark, metadata({"uid": uid(1), "url": None, "text": "t"}))
+    good = {"uid": uid(1), "url": stranger.url("good/1"), "text": "t"}
+    with open(tmp_path / "dr.tar", "wb") as tar:
+        write_tar(tar, [(f"{uid(2)}.json", json.dumps({"uid": uid(2), "syn_text": ["s"]}).encode())])
+    with pytest.raises(InputError, match="rejected: not_in_dr 1, not_in_metadata 1; give `metadata` and"):
+        run(spark, metadata(good).model_copy(update={"dr": [str(tmp_path / "dr.tar")]}))
+    with pytest.raises(InputError, match="nothing was written: URLs rejected: address 1; name the networks that"):
+        run(spark, metadata(good).model_copy(update={"allow_addresses": []}))
+    assert not (tmp_path / "out" / "download.json").exists()
+    gone = metadata({**good, "url": "http://127.0.0.1:9/"}).model_copy(update={"out": str(tmp_path / "gone")})
+    with pytest.raises(InputError, match="nothing was written: URLs rejected: connect 1; set `rounds: 2`"):
+        run(spark, gone)
+    with pytest.raises(InputError, match="connect 1; set `rounds: 3`"):
+        run(spark, gone.model_copy(update={"rounds": 2}))
+
+
 def test_a_dry_run_says_how_much_how_polite_and_what_is_not_refused(inputs: Path, tmp_path: Path) -> None:
     text = describe(settings(inputs, tmp_path / "out", host_rate=2.5, robots_txt=True, rounds=3))
     rows = GOOD + len(REFUSED) + 6

@@ -211,6 +211,20 @@ def test_a_dry_run_checks_inputs_and_tokenizer(tars: Path, tokenizer_dir: Path, 
         describe(settings(tmp_path, tmp_path / "out", tokenizer_dir))
 
 
+def test_nothing_written_is_no_success(spark: SparkSession, tars: Path, tokenizer_dir: Path, tmp_path: Path) -> None:
+    narrow = settings(tars, tmp_path / "out", tokenizer_dir, geometry={"size": 384, "patch": 14})
+    for attempt in (lambda: describe(narrow), lambda: run(spark, narrow)):
+        with pytest.raises(InputError, match=r"seq_len: 64 ids are no room .* takes 729; use at least 731"):
+            attempt()
+    assert not (tmp_path / "out").exists()
+    none = settings(tars, tmp_path / "out", tokenizer_dir, where="width > 100000")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"out: nothing was written: rows rejected: where 80, .*; check `where`"):
+            run(spark, none)
+        assert not (tmp_path / "out" / "manifest.json").exists()
+    assert run(spark, settings(tars, tmp_path / "out", tokenizer_dir)).manifest.rows.written == 80
+
+
 def test_the_report_says_where_every_row_went(dataset: Path) -> None:
     page = (dataset / "report.html").read_text()
     assert "89 rows read: 80 written, 9 rejected with a reason, 0 unaccounted" in page
