@@ -140,7 +140,12 @@ def test_images_ids_and_mask_fit_each_other(tmp_path: Path, changes: dict[str, A
 
 
 def test_a_dataset_without_samples_is_not_sound(tmp_path: Path) -> None:
-    nothing = {"samples": 0, "shards": [], "tokens": TokenCounts(), "rows": Rows(read=4, rejected={"missing_image": 4})}
+    nothing = {
+        "samples": 0,
+        "shards": [],
+        "tokens": TokenCounts(),
+        "rows": Rows(read=4, written=0, rejected={"missing_image": 4}),
+    }
     path = dataset(tmp_path / "d", **nothing)
     (path / "index.json").write_bytes(index_json([]))
     assert [problem.partition(": ")[2] for problem in verify(str(path))[1]] == [

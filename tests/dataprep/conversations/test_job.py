@@ -176,6 +176,18 @@ def test_the_plan_of_a_small_job_and_banned_ids(
         settings(world, tmp_path / "out", tokenizer_dir, banned={"hosts": ["a.example"]})
 
 
+def test_paths_of_the_settings_are_those_of_the_process_that_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = settings(Path("data"), Path("out"), Path("words"), image_root="./images")
+    monkeypatch.chdir("/")
+    assert (job.image_root, job.out, job.tokenizer) == tuple(
+        str(tmp_path / name) for name in ("images", "out", "words")
+    )
+
+
+@pytest.mark.soak
 def test_a_relative_path_is_the_drivers_whatever_the_executors_working_directory(
     world: Path, tokenizer_dir: Path, tmp_path: Path
 ) -> None:
