@@ -219,7 +219,7 @@ def test_nothing_written_is_no_success(spark: SparkSession, tars: Path, tokenize
     assert not (tmp_path / "out").exists()
     none = settings(tars, tmp_path / "out", tokenizer_dir, where="width > 100000")
     for _ in range(2):
-        with pytest.raises(InputError, match=r"out: nothing was written: rows rejected: where 80, .*; check `where`"):
+        with pytest.raises(InputError, match=r"out: nothing was written: rows rejected: where 81, .*; check `where`"):
             run(spark, none)
         assert not (tmp_path / "out" / "manifest.json").exists()
     assert run(spark, settings(tars, tmp_path / "out", tokenizer_dir)).manifest.rows.written == 80
