@@ -143,7 +143,7 @@ class _Filling:
 
 
 def _moved(node: Node, place: Node) -> Node:
-    """The node as if written at `place`: where a value is used is where its error is understood."""
+    """The node as if written at `place`: errors are reported at the line that uses the parameter."""
     if isinstance(node, ScalarNode):
         return ScalarNode(node.ctag, node.value, place.start_mark, place.end_mark, style=node.style)
     return type(node)(node.ctag, node.value, place.start_mark, place.end_mark)

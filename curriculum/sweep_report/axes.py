@@ -34,7 +34,7 @@ FOLLOWS = {"encoder": "vision"}
 """What has to change with a parameter and is no choice of its own: which data, packed for the encoder's geometry."""
 
 GIVES_WAY = {"instruction_share": "image_share"}
-"""What pays for a parameter where it has one value for each of its values: instruction data takes images' place."""
+"""Maps a swept share to the share that is reduced to make room: instruction data replaces images."""
 
 
 @dataclass(frozen=True)

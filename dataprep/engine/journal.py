@@ -1,9 +1,9 @@
 """Changes several files of a finished dataset as one: a kill at any moment leaves the old state or the new one.
 
-A redo log. New contents are staged under `.switchpoint/redo/`; then a journal that names them appears, atomically: from
-that moment on the change has happened, and whoever comes next finishes it. Each file then moves to its place (a rename,
-or one PUT on a store), and the journal goes last. Before the journal, the next attempt throws the staging away; after
-it, moving may be repeated, since a file that has moved is known by its digest.
+A redo log. New contents are staged under `.switchpoint/redo/`; then a journal that names them appears, atomically: once
+the journal exists the change is committed, and the next process applies it. Each file then moves to its place (a
+rename, or one PUT on a store), and the journal goes last. Before the journal, the next attempt throws the staging away;
+after it, moving may be repeated, since a file that has moved is known by its digest.
 
 File by file, readers see the old content or the new one, never half of one.
 """

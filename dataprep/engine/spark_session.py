@@ -1,4 +1,4 @@
-"""The Spark session of every job: the same settings under `spark-submit`, plain `python`, and in tests.
+"""Makes the Spark session of every job: the same settings under `spark-submit`, plain `python`, and in tests.
 
 What spark-submit or the user's configuration says wins; the defaults here only fill gaps, except for what correctness
 needs: speculation is off (two live attempts of one task waste work), and partitions are never merged behind our back.

@@ -1,4 +1,4 @@
-"""Run a stage's tasks on the executors, each of them effectively once, whatever dies and however often.
+"""Executes a stage's tasks on the executors, each of them effectively once, whatever dies and however often.
 
 The argument: a task's bytes are a pure function of the plan (no clock, no attempt number, no cluster size), and its
 files have deterministic names. So an attempt may run twice, at the same time even: both publish the same bytes under

@@ -1,4 +1,6 @@
-"""`spark-submit dataprep/jobs/download.py JOB.yaml`: images behind DataComp's URLs, as tars (`dataprep.download`)."""
+"""Fetches the images behind DataComp's URLs into tars (`dataprep.download`): `spark-submit dataprep/jobs/download.py
+JOB.yaml`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Documents to MDS: `spark-submit dataprep/jobs/text.py JOB.yaml` (or `python`, which runs it on this machine)."""
+"""Turns documents into MDS: `spark-submit dataprep/jobs/text.py JOB.yaml` (or `python`, which runs it on this
+machine).
+"""
 
 from __future__ import annotations
 

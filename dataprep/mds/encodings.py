@@ -1,4 +1,4 @@
-"""Values to bytes, for the MDS column encodings that dataprep writes.
+"""Encodes values as bytes, for the MDS column encodings that dataprep writes.
 
 `bytes`, `str`, `int` (int64), `ndarray:<dtype>:<shape>` (values only) and `ndarray:<dtype>` (shape, then values).
 An array of no elements is written with shape (0,), which stock readers decode; their own writer refuses it.

@@ -1,4 +1,4 @@
-"""Samples of a webdataset tar as rows of the pairs job: uid, captions, and where the image lies.
+"""Reads samples of a webdataset tar as rows of the pairs job: uid, captions, and where the image lies.
 
 Whatever wrote the tar, ours, img2dataset or someone else: the image is the member with an image's extension (its
 content is judged later, not its name), the web caption is `txt` or the json's `caption`, synthetic captions are

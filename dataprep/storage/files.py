@@ -1,4 +1,4 @@
-"""Files by URI: one small vocabulary for local disk, `s3://`, `gs://` and `hdfs://`, on top of `pyarrow.fs`.
+"""Opens, lists and publishes files by URI, alike on local disk, `s3://`, `gs://` and `hdfs://`, on top of `pyarrow.fs`.
 
 Everything that a job writes goes through `publish`/`publish_bytes`, which make a file appear under its final name
 complete or not at all: a rename on file systems that have one, a single object upload on stores that do not. Nothing

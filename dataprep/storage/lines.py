@@ -1,4 +1,4 @@
-"""Lines of a possibly compressed file, in constant memory; a stream that breaks off gives all up to the break."""
+"""Reads lines of a possibly compressed file, in constant memory; a stream that breaks off gives all up to the break."""
 
 from __future__ import annotations
 

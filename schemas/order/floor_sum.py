@@ -1,4 +1,5 @@
-"""Sums of a rounded line, in as many steps as Euclid's algorithm takes: what counts draws in a slice of every batch.
+"""Computes sums of a rounded line in as many steps as Euclid's algorithm takes, to count draws in a slice of each
+batch.
 
 floor_sum(n, a, b, m) adds up floor((a j + b) / m) for j = 0 .. n - 1: the lattice points under a line. Where the line
 rises by whole units they are counted in closed form; what is left is the same count with the axes exchanged and a

@@ -5,14 +5,11 @@ A *lane* is a slice over all steps. Here every draw of a source is given its lan
 ordinal are counted, both in closed form, so that `schemas.order.lane_order` can send a lane's draws to a lane's own
 shards.
 
-In a phase of constant shares, the place of draw o is where the line x * share + offset passes o + 1. With one or two
-sources that is the exact place (their mix is this very line, see `schemas.order.mixing`), but for a draw that a phase
-before
-left due by exactly half: it comes first in its phase, and counts as of the place before. With more sources it is the
-place to within the error of the mix, so that some draws of a neighbour count as a lane's own. In a ramp, lanes take
-turns. None of this can touch exactness: any rule would do, for `schemas.order.lane_order` makes a permutation of
-whatever is
-counted here.
+In a phase of constant shares, draw o is at the smallest x with x * share + offset >= o + 1. With one or two sources
+that is the exact place (see `schemas.order.mixing`). Exception: a draw whose rounding error at the phase's start is
+exactly 0.5 comes first in its phase, and counts as one place earlier. With more sources the place is right to within
+the error of the mix, so that some draws of a neighbour count as a lane's own. In a ramp, lanes take turns. The counts
+may be inexact without harm: `schemas.order.lane_order` makes a permutation of any counts.
 
 The lanes of a draw follow from the shares and the counts before it alone, not from where a phase begins or ends.
 """

@@ -24,7 +24,7 @@ from train.checkpoint.upload_queue import Uploads
 from train.config.run_config import CheckpointConfig
 
 TURN = 30.0
-"""Seconds that ranks wait for rank 0's uploads before they hear from it: far below their collectives' time-out."""
+"""Seconds between status broadcasts of rank 0 during uploads; must be far below the collectives' time-out."""
 
 
 class Checkpointing(Callback):

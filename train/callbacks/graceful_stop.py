@@ -2,8 +2,9 @@
 `--signal`).
 
 A signal reaches ranks at different moments, and some not at all; if each saved when it heard, they would save different
-steps. So a signal only raises a hand: the step's all-reduce (`record`) carries it to all ranks, and the step in which
-any hand is up is the last. The launcher may die without telling its ranks; the kernel tells them (`common.process`).
+steps. So the signal sets a flag: the next all-reduce (`step_facts`) shares it with all ranks, and the step in which any
+rank has set its flag is the last. The launcher may die without telling its ranks; the kernel tells them
+(`common.process`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Digests of a checkpoint's files. `state.json` carries them and a seal over itself; both are checked before use.
+"""Computes and checks digests of a checkpoint's files, which `state.json` carries together with a seal over itself.
 
 Without them a flipped bit in a tensor, or a file of another checkpoint, would be trained on in silence. The hash is
 xxh3 of 128 bits: it finds damage and mix-ups, at the speed of the disk; it is no defence against forgery. This module
@@ -45,7 +45,7 @@ def sealed(state: str) -> str:
 
 
 def check_seal(state: bytes, place: Path | str) -> dict[str, Any]:
-    """What a `state.json` says, if its seal holds; releases before version 2 wrote none.
+    """Checks the seal of a `state.json` and returns what it says; releases before version 2 wrote none.
 
     Raises:
         DamagedError: it is no JSON object, or does not say what was saved.

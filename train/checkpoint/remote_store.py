@@ -1,4 +1,4 @@
-"""Checkpoints in object storage (S3): one folder each, named as on disk; copied there, listed, fetched, removed.
+"""Copies, lists, fetches and removes checkpoints in object storage (S3): one folder each, named as on disk.
 
 The local directory stays what a run works with. `state.json` makes a remote checkpoint complete: it is uploaded last
 and removed first, so a copy that was cut short anywhere is none. Files are fetched beside their place and renamed.

@@ -1,4 +1,4 @@
-"""Checkpoints: a directory of two safetensors files and two JSON files, complete or absent.
+"""Saves checkpoints: a directory of two safetensors files and two JSON files, complete or absent.
 
 Composer's own checkpoints are pickles, and loading a pickle runs whatever code is in it. These hold tensors and JSON
 alone: `model.safetensors`, `optimizer.safetensors` (state by parameter name, so that it survives a regrouping) and

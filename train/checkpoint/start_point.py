@@ -69,7 +69,7 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
 
 
 def _chosen(run: RunConfig, schedule: Schedule) -> Choice | None:
-    """What rank 0 chooses, on all ranks."""
+    """Returns on all ranks what rank 0 chooses."""
     told: list[Choice | InputError | None] = [None]
     if dist.get_global_rank() == 0:
         try:

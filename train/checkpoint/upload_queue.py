@@ -1,10 +1,10 @@
 """Brings a run's remote up to date with its disk while the run trains on; on rank 0.
 
 One thread, which compares what is on disk with what has arrived, and uploads what is missing, one checkpoint at a time,
-in a process of its own (`train.checkpoint.upload_process`). Nothing is queued: a failure is met by looking again a
-little later, and what was
-pruned in the meantime is no longer missing. Oldest first, so that uploads which are slower than saves lag behind, but
-skip none of the switch points; newest first when the run is about to end. Then the remote is pruned as the disk is.
+in a process of its own (`train.checkpoint.upload_process`). There is no queue: the thread compares disk and remote
+again, which is the retry, and what was pruned in the meantime is not missing. Oldest first, so that uploads which are
+slower than saves lag behind, but skip none of the switch points; newest first when the run is about to end. Then the
+remote is pruned as the disk is.
 """
 
 from __future__ import annotations

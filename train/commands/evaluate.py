@@ -1,4 +1,4 @@
-"""`evaluate`: scores of a checkpoint or an export."""
+"""`evaluate`: computes the scores of a checkpoint or an export."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reads the schedule's samples: which row comes when is computed, where its bytes lie is looked up, nothing is stored.
 
-One dataset object spans all sources and all phases, so a switch is no event at all here. Start and resume cost the same
-at any position: nothing is shuffled, shared or listed in advance. A row goes the same way from end to end:
+One dataset object spans all sources and all phases, so changing phase needs no special handling. Start and resume cost
+the same at any position: nothing is shuffled, shared or listed in advance. A row goes the same way from end to end:
 
     Share.rows             (position, source, sample): what this worker reads, in order
     LookAhead              the same, once the sample's shard was asked for
@@ -113,7 +113,7 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
             worker=world.worker_of_rank,
             workers=world.workers_per_rank,
         )
-        # Half of a worker's part of the cache: what the window has just left is newer than what it has just reached.
+        # Use half of a worker's part of the cache: LRU ranks just-read shards as newer than prefetched ones.
         room = limit // (2 * world.workers_per_node) if limit else None
         rows = self.batch_size * max(1, math.ceil(self.ahead / share.workers))
         look_ahead = LookAhead(share.rows(self.schedule.samples), self.cache, rows, room)

@@ -30,7 +30,7 @@ TICK = 0.007
 _LEAST = 4
 """A cache limit must have room for so many of the largest shards."""
 _ATTEMPTS = 8
-"""At a sample whose shard is evicted again before it can be read."""
+"""Retries of a sample whose shard is evicted before it is read."""
 _RAISE = "raise it: it must hold the shards that all workers of a node read at once"
 
 

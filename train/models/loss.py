@@ -1,4 +1,4 @@
-"""Cross-entropy with z-loss over the tokens that bear loss, in chunks.
+"""Computes cross-entropy with z-loss over the tokens that bear loss, in chunks.
 
 The logits of a long sequence over a vocabulary of 50 k are the largest tensor of a small model by far. Here they exist
 for one chunk at a time: the forward pass computes each chunk's gradient at once and keeps only what the size of the

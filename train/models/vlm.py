@@ -1,8 +1,8 @@
 """Defines the vision-language model as Composer sees it: a micro-batch in, the loss of its tokens out.
 
 Image features replace the embeddings of the placeholder ids, image after image in reading order. Where a micro-batch
-has no images, the image side does not run, but backward visits its parameters all the same, so that DDP waits for no
-gradient that never comes; a rank without images adds nothing to the others' sum. With FSDP the image side has to run,
+has no images, the image side does not run, and DDP is told that its parameters have no gradient, so that it does not
+wait for one; a rank without images adds nothing to the others' sum. With FSDP the image side has to run,
 on one black image with weight zero, because ranks gather its weights together. (The trainer drops gradients of a step
 that has no image at all before the optimizer, so that weight decay does not wear an idle encoder down.)
 """

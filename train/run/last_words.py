@@ -2,8 +2,8 @@
 
 What one rank meets alone, the others do not know: they wait for it in a collective. So a rank that fails says why
 before it closes anything, takes part in no collective any more, and is gone after `LEAVE` seconds even if its closing
-hangs. The launcher ends the others then. It prints all that a rank has said, unless a signal ended it: ranks that fail
-alike would bury the one line that says why, so those that have nothing new to say stand by until they are ended.
+hangs. The launcher ends the others then. It prints the output of every rank that no signal ended. If all ranks fail
+alike, one message is enough: a rank with nothing new to say waits to be ended by the launcher, and prints nothing.
 """
 
 from __future__ import annotations

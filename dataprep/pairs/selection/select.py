@@ -2,9 +2,8 @@
 
 A survey of the tars goes through Spark DataFrames, which decide what is dropped and why; each tar's share of the
 decision is brought to one task and published, and the packing stage rejects those pairs. The order is: `where` first,
-so that a copy which was filtered out does not count as the first; then uids; then pictures. First means first in the
-order of the plan, whatever the cluster's size. Nearness is not transitive: a picture is dropped if any earlier one is
-near, that one being dropped itself or not.
+so that a copy which was filtered out does not count as the first; then uids; then pictures. "First" is earliest in
+plan order, whatever the cluster's size. A picture is dropped if it is near any earlier one, even a dropped one.
 
 Near pictures are found by parts of their hashes: two that differ in at most d bits agree in one of d + 1 parts, so only
 pictures that share a part are compared. With d = 3 that is some 200 comparisons a picture at 12.8 million pictures; the

@@ -1,7 +1,7 @@
 """Decides which documents are left out, and for which other: a pure function of the survey, in Spark DataFrames.
 
 Order of the rules: `where`, evaluation sets, equal texts, near-duplicates. A document that an earlier rule leaves out
-never stands in for another, so that nothing is lost as the copy of something that is not there. Among alike documents
+is never a reason to remove its duplicates. Among alike documents
 the first in the order of the plan stays, whatever the cluster's size.
 
 A near-duplicate is a document that shares a band with an earlier one. That one may be a near-duplicate itself, of an

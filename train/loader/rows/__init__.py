@@ -1,1 +1,1 @@
-"""Rows become batches of tensors."""
+"""Turns rows into batches of tensors."""

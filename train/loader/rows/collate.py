@@ -1,4 +1,6 @@
-"""Rows to a batch: sequences are stacked, images of all rows are concatenated because rows have different numbers."""
+"""Collates rows into a batch: sequences are stacked, images of all rows are concatenated because rows have different
+numbers.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Datasets as the loader sees them."""
+"""Opens datasets for the loader."""

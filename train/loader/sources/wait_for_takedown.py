@@ -63,7 +63,7 @@ def when_settled(
             )
         if changing:
             time.sleep(_POLL)
-        changing, sure = under_way(place, scratch), True  # asked before the next reading: what is read after is whole
+        changing, sure = under_way(place, scratch), True  # checked before reading, so that the next read is complete
 
 
 def under_way(place: str, scratch: Path) -> bool:
