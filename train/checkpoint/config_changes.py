@@ -1,4 +1,4 @@
-"""What a run's config may change when it goes on from a checkpoint: refuses what changes the function of the weights,
+"""Says what a run's config may change when it goes on from a checkpoint: refuses what changes the function of the weights,
 and lists everything else in `OUT/changes.jsonl`.
 
 The list is part of what defines the run, as `faults.jsonl` is: a line says from which position on a key has which

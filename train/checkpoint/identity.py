@@ -1,4 +1,4 @@
-"""`OUT/run.json`: which run this is. Its checkpoints carry the same, and so does its remote.
+"""Records in `OUT/run.json` which run this is. Its checkpoints carry the same, and so does its remote.
 
 A run takes its identity with its first checkpoint and keeps it wherever its directory moves. A checkpoint of another
 run in `out`, or a remote that another run writes to, would be taken for the run's own; both are refused instead.

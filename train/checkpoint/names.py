@@ -1,4 +1,4 @@
-"""Names checkpoint folders (the position in 15 digits, exactly) and of the logs beside them.
+"""Names checkpoint folders (the position in 15 digits, exactly) and the logs beside them.
 
 Copies that users put beside them (`1-best`, `000000000000072.bak`) are not checkpoints of the run, on disk or remote.
 """

@@ -89,7 +89,7 @@ class RemoteStore:
         return content
 
     def identity(self) -> Identity | None:
-        """Whose checkpoints these are; None if nobody has said so yet.
+        """Returns the run that these checkpoints belong to; None if nobody has said so yet.
 
         Raises:
             RemoteError: the storage does not answer.

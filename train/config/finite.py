@@ -1,4 +1,4 @@
-"""The base of every section of a run's config: a number is finite. `.inf` and `.nan` pass every other bound."""
+"""Defines the base of every section of a run's config: a number is finite. `.inf` and `.nan` pass every other bound."""
 
 from __future__ import annotations
 

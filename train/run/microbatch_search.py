@@ -1,7 +1,7 @@
 """Finds the number of rows at a time that is fastest among those that fit: `microbatch: auto`.
 
-Tried before training, on rows as large as the run can have (every token a document's, as many images as fit), 1, 2, 4,
-... at a time, each on all ranks at once: ranks are alike, so they run out of memory together and none waits for
+Sizes are tried before training on the largest possible rows (no padding, as many images as fit): 1, 2, 4, ... at a
+time, each on all ranks at once: ranks are alike, so they run out of memory together and none waits for
 another. Composer's own search retries inside a step instead, and a rank that retries alone leaves sharded ones waiting.
 The model tried on has to be thrown away: one that ran out of memory in the middle of a pass may not run another (FSDP's
 units stay gathered, and believe that they still run). How rows are cut moves losses in their last bits, so the answer
@@ -110,7 +110,7 @@ def search(
 
 
 def _hardware(device: Device) -> str:
-    """What a rank computes on."""
+    """Names the hardware that a rank computes on."""
     if device.name != "gpu":
         return device.name
     gpu = torch.cuda.get_device_properties(torch.cuda.current_device())
