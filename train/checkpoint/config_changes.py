@@ -1,5 +1,5 @@
-"""Says what a run's config may change when it goes on from a checkpoint: refuses what changes the function of the weights,
-and lists everything else in `OUT/changes.jsonl`.
+"""Says what a run's config may change when it goes on from a checkpoint: refuses what changes the function of the
+weights, and lists everything else in `OUT/changes.jsonl`.
 
 The list is part of what defines the run, as `faults.jsonl` is: a line says from which position on a key has which
 value. Lines at or past the checkpoint belong to steps that will be trained again, and are written anew.
