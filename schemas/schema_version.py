@@ -1,4 +1,4 @@
-"""Tell a file that a later release wrote from a damaged one.
+"""Tells a file that a later release wrote from a damaged one.
 
 Every kind of file that outlives a run carries a schema version, which grows when an older release could no longer read
 the file rightly. A field that may be absent is no new version: where it is there, an older release refuses it by name.

@@ -54,7 +54,7 @@ def largest_batch(schedule: Schedule, rows: int) -> Batch:
 
 
 class Answer(NamedTuple):
-    """What a search has found."""
+    """Holds what a search has found."""
 
     microbatch: int
     used: bool

@@ -19,7 +19,7 @@ from train.checkpoint.state import Saved
 
 
 def problems(out: Path) -> Iterator[str]:
-    """What is wrong with the run in `out`, a line each; nothing if all is well."""
+    """Lists what is wrong with the run in `out`, a line each; nothing if all is well."""
     sound: dict[str, Saved] = {}
     for path in folder.complete(out / folder.FOLDER):
         try:
