@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from common.html.figure import COLOURS
+from demo.accuracy import Scores
 from demo.verdict import interval
-from schemas.run_log import Scores, Step
+from schemas.run_log import Step
 from schemas.schedule import Schedule
 
 
@@ -70,14 +71,14 @@ def accuracy(seeing: Scores, text_only: Scores) -> Figure:
     names = ["overall", *seeing.by_kind]
     runs = (("with images", seeing, COLOURS[0]), ("text only", text_only, COLOURS[5]))
     for offset, (label, scores, colour) in zip((-0.2, 0.2), runs, strict=True):
-        values = [scores, *(scores.by_kind[name] for name in names[1:])]
-        y = [score.accuracy for score in values]
+        values = [scores.overall, *(scores.by_kind[name] for name in names[1:])]
+        y = [score.share for score in values]
         spread = [[v - interval(s)[0] for v, s in zip(y, values, strict=True)]]
         spread.append([interval(s)[1] - v for v, s in zip(y, values, strict=True)])
         x = [number + offset for number in range(len(names))]
         axes.bar(x, y, width=0.36, color=colour, label=label, yerr=spread, error_kw={"linewidth": 0.8})
     for number, name in enumerate(names):
-        chance = (seeing if name == "overall" else seeing.by_kind[name]).chance
+        chance = (seeing.overall if name == "overall" else seeing.by_kind[name]).chance
         legend = "_" if number else "chance"  # matplotlib leaves out labels that begin with an underscore
         axes.hlines(chance, number - 0.42, number + 0.42, color="#b00020", linestyle="--", linewidth=1, label=legend)
     axes.set_xticks(range(len(names)), names)

@@ -10,18 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from common import atomic_files
-from common.errors import InputError
 from common.html import page
 from common.html.figure import svg
 from demo import figures
+from demo.accuracy import Accuracy, Scores
 from demo.verdict import Verdict, compare, interval
 from schemas.manifest import Manifest
-from schemas.run_log import Scores, Step, Tally, steps
+from schemas.run_log import Step, steps
 from schemas.schedule import Schedule
 
 DATASETS = ("text", "pairs", "conversations")
@@ -41,7 +40,7 @@ class Findings:
     @property
     def verdict(self) -> Verdict:
         """The comparison on all held-out questions."""
-        return compare(self.seeing, self.text_only)
+        return compare(self.seeing.overall, self.text_only.overall)
 
 
 def write(work: Path, console: Console) -> bool:
@@ -71,16 +70,9 @@ def gather(work: Path) -> Findings:
         Schedule.load(work / "runs/curriculum/schedule.json"),
         list(steps(work / "runs/curriculum/metrics.jsonl")),
         {name: Manifest.load(work / "data" / name) for name in DATASETS},
-        _scores(work / "runs/curriculum/scores.json"),
-        _scores(work / "runs/baseline/scores.json"),
+        Scores.read(work / "runs/curriculum/scores", blind=False),
+        Scores.read(work / "runs/baseline/scores", blind=True),
     )
-
-
-def _scores(path: Path) -> Scores:
-    try:
-        return Scores.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(f"cannot read the scores: {error}", file=path, remedy="run the demo again") from None
 
 
 def render(found: Findings) -> str:
@@ -115,11 +107,11 @@ def tables(found: Findings) -> dict[str, tuple[Row, list[Row]]]:
 
 
 def _question_rows(seeing: Scores, text_only: Scores) -> tuple[Row, list[Row]]:
-    def cell(score: Tally) -> str:
+    def cell(score: Accuracy) -> str:
         low, high = interval(score)
-        return f"{score.accuracy:.1%} [{low:.1%}, {high:.1%}]"
+        return f"{score.share:.1%} [{low:.1%}, {high:.1%}]"
 
-    kinds: dict[str, tuple[Tally, Tally]] = {"overall": (seeing, text_only)}
+    kinds: dict[str, tuple[Accuracy, Accuracy]] = {"overall": (seeing.overall, text_only.overall)}
     kinds |= {name: (score, text_only.by_kind[name]) for name, score in seeing.by_kind.items()}
     rows: list[Row] = [
         (name, f"{mine.questions:,}", cell(mine), cell(other), f"{mine.chance:.1%}")

@@ -61,12 +61,12 @@ def stages(recipes: Path) -> list[Stage]:
         recipe, train = recipes / f"{run}.yaml", recipes / f"{run}-run.yaml"
         schedule = f"runs/{run}/schedule.json"
         compile_ = (python, "-m", "curriculum", "compile", str(recipe), "-o", schedule)
-        evaluate = (python, "-m", "train", "evaluate", f"runs/{run}", "--questions", "world/held_out/questions.json")
+        evaluate = (python, "-m", "train", "evaluate", f"runs/{run}", "--tasks", "questions=world/held_out")
         blind = ("--blind",) if run == "baseline" else ()
         found += [
             Stage(f"{run}-compile", f"compile the curriculum ({says})", compile_, recipe),
             Stage(f"{run}-train", f"train ({says})", compose(train), train),
-            Stage(f"{run}-score", f"held-out questions ({says})", (*evaluate, *blind, "-o", f"runs/{run}/scores.json")),
+            Stage(f"{run}-score", f"held-out questions ({says})", (*evaluate, *blind, "-o", f"runs/{run}/scores")),
         ]
     return found
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from schemas.run_log import Tally
+from demo.accuracy import Accuracy
 
 _Z = 2.576  # 99 %, two-sided
 
 
-def interval(score: Tally) -> tuple[float, float]:
+def interval(score: Accuracy) -> tuple[float, float]:
     """Wilson's 99 % interval for an accuracy (E. B. Wilson, 1927)."""
-    n, p = score.questions, score.accuracy
+    n, p = score.questions, score.share
     centre = p + _Z**2 / (2 * n)
     spread = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
     scale = 1 + _Z**2 / n
@@ -27,13 +27,13 @@ class Verdict:
     sentence: str
 
 
-def compare(seeing: Tally, text_only: Tally) -> Verdict:
+def compare(seeing: Accuracy, text_only: Accuracy) -> Verdict:
     """Better means: its interval lies wholly above the text-only model's interval and above chance."""
     low, _ = interval(seeing)
     _, high = interval(text_only)
     better = low > max(high, seeing.chance)
     figures = (
-        f"{seeing.accuracy:.1%} with images, {text_only.accuracy:.1%} text only, {seeing.chance:.1%} by chance "
+        f"{seeing.share:.1%} with images, {text_only.share:.1%} text only, {seeing.chance:.1%} by chance "
         f"({seeing.questions:,} held-out questions that need the image)"
     )
     judgement = "clearly beats" if better else "does NOT clearly beat"

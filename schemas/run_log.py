@@ -1,7 +1,6 @@
-"""Defines `metrics.jsonl` and `scores.json`: what a run records of itself, read by reports.
+"""Defines `metrics.jsonl`: what a run records of itself, read by reports.
 
 `train` writes one `Step` a line, in order, each step once: a resumed run drops what lies beyond its checkpoint first.
-`Scores` is what an evaluation writes.
 """
 
 from __future__ import annotations
@@ -50,43 +49,6 @@ class Step(Strict):
     """Wall time of this step."""
     tokens_per_second: float = Field(ge=0)
     """Over all ranks, padding included."""
-
-
-class Tally(Strict):
-    """Accuracy on a group of questions."""
-
-    questions: int = Field(ge=1)
-    accuracy: float = Field(ge=0, le=1)
-    """Share answered correctly."""
-    chance: float = Field(ge=0, le=1)
-    """Expected accuracy of guessing evenly among the choices."""
-    standard_error: float = Field(ge=0)
-    """Of `accuracy`."""
-
-
-class Answer(Strict):
-    """Records the model's answer to one question."""
-
-    question_id: int | str
-    kind: str
-    chosen: str
-    answer: str
-    correct: bool
-    log_probabilities: list[float]
-    """Of each choice, in the order of the question's choices."""
-
-
-class Scores(Tally):
-    """Result of multiple-choice question answering."""
-
-    checkpoint: str
-    position: int
-    """Samples that the model has seen."""
-    questions_file: str
-    blind: bool
-    """Whether images were left out of the prompts."""
-    by_kind: dict[str, Tally]
-    answers: list[Answer]
 
 
 def steps(path: str | Path) -> Iterator[Step]:

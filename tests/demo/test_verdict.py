@@ -4,20 +4,20 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demo.accuracy import Accuracy
 from demo.verdict import compare, interval
-from schemas.run_log import Tally
 
 
-def tally(questions: int, correct: int, chance: float) -> Tally:
-    return Tally(questions=questions, accuracy=correct / questions, chance=chance, standard_error=0)
+def tally(questions: int, correct: int, chance: float) -> Accuracy:
+    return Accuracy(questions, correct / questions, chance)
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
 def test_the_interval_holds_the_accuracy_and_stays_in_bounds(case: tuple[int, int]) -> None:
     score = tally(case[0], case[1], 0.25)
     low, high = interval(score)
-    assert -1e-12 <= low <= score.accuracy + 1e-12
-    assert score.accuracy - 1e-12 <= high <= 1 + 1e-12
+    assert -1e-12 <= low <= score.share + 1e-12
+    assert score.share - 1e-12 <= high <= 1 + 1e-12
 
 
 def test_the_interval_covers_the_truth_about_99_times_in_100() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from common.errors import InputError
-from schemas.run_log import Scores, Step, Tally, steps
+from schemas.run_log import Step, steps
 
 
 def step(number: int, **changes: Any) -> Step:
@@ -55,9 +55,3 @@ def test_what_cannot_be_is_refused() -> None:
     for changes in ({"step": 0}, {"images": -1}, {"loss_by_source": {"text": "low"}}, {"los": 1}):
         with pytest.raises(ValidationError):
             step(1, **changes)
-    tally = {"questions": 4, "accuracy": 0.5, "chance": 0.25, "standard_error": 0.1}
-    assert Tally.model_validate(tally).accuracy == 0.5
-    with pytest.raises(ValidationError):
-        Tally.model_validate(tally | {"accuracy": 50})
-    with pytest.raises(ValidationError):
-        Scores.model_validate(tally)

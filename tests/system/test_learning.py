@@ -33,7 +33,9 @@ from schemas.run_log import steps
 from schemas.schedule import Schedule
 from tests.helpers import ranks, synthetic
 from train.config.run_config import RunConfig
-from train.evaluation.evaluate import evaluate
+from train.evaluation.predict import Settings
+from train.evaluation.scored_model import open_subject
+from train.evaluation.task_runner import evaluate_tasks
 from train.run.launch import fit
 
 torch.set_num_threads(1)
@@ -179,6 +181,10 @@ def test_loss_falls_and_pictures_are_counted(tmp_path: Path) -> None:
     for n, scene in enumerate(world.held_out):
         (tmp_path / f"{n}.jpg").write_bytes(encode(render(scene), "JPEG"))
     (tmp_path / "questions.json").write_text(json.dumps(asked))
-    seeing, blind = (evaluate(run.out, tmp_path / "questions.json", blind=blind) for blind in (False, True))
-    assert blind.accuracy < 0.6, "the questions give nothing away"
-    assert seeing.accuracy > 0.8
+    subject = open_subject(run.out)
+    (seeing,), (blind,) = (
+        evaluate_tasks(subject, [("questions", tmp_path)], tmp_path / "scores", Settings(blind=blind))
+        for blind in (False, True)
+    )
+    assert blind.score < 0.6, "the questions give nothing away"
+    assert seeing.score > 0.8

@@ -30,7 +30,7 @@ example:
   python -m train evaluate runs/curriculum --text hellaswag:0 hellaswag:10 -o scores
   python -m train evaluate runs/curriculum --preset paper --data eval -o scores    # the paper's tasks and stable score
   python -m train evaluate runs/curriculum --loss text=data/held-out -o scores
-  python -m train evaluate runs/curriculum --questions world/held_out/questions.json -o scores.json
+  python -m train evaluate runs/curriculum --tasks questions=world/held_out -o scores
 """
 
 
@@ -38,7 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("model", type=Path, help="a checkpoint, a run's output directory (its latest), or an export")
     add_scoring_arguments(parser, "--tasks")
-    parser.add_argument("--questions", type=Path, metavar="FILE.json", help="one multiple-choice file; OUT is a file")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the results")
     parser.add_argument("--blind", action="store_true", help="leave the images out: what the text alone gives away")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json; default: the one that the run names")
@@ -56,11 +55,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    if args.questions is not None:
-        return _questions(args)
     chosen = scoring_choice(args)
     if not (chosen.tasks or chosen.text or chosen.losses):
-        raise InputError("nothing to evaluate", remedy="give --tasks, --text, --loss or --questions")
+        raise InputError("nothing to evaluate", remedy="give --tasks, --text or --loss")
     from train.evaluation.predict import Settings
     from train.evaluation.scored_model import open_subject
     from train.evaluation.task_runner import evaluate_tasks, write_results
@@ -97,16 +94,4 @@ def run(args: argparse.Namespace) -> int:
     if chosen.preset:
         for half, score in results.presets.get(chosen.preset.name, {}).items():
             print(f"{chosen.preset.name} stable score, {half}: {score:.4f}")
-    return 0
-
-
-def _questions(args: argparse.Namespace) -> int:
-    from train.evaluation.evaluate import evaluate, write
-
-    scores = evaluate(
-        args.model, args.questions, tokenizer=args.tokenizer, blind=args.blind, batch_size=args.batch_size
-    )
-    write(scores, args.output)
-    kinds = ", ".join(f"{kind} {group.accuracy:.1%}" for kind, group in scores.by_kind.items())
-    print(f"{scores.accuracy:.1%} of {scores.questions} (chance {scores.chance:.1%}): {kinds}")
     return 0

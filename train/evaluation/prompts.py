@@ -6,15 +6,12 @@ a special token stays text.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
 from schemas.conversation_format import answer, prompt
 from schemas.manifest import ImageGeometry, TokenizerIdentity
-from train.evaluation.questions import Question
-from train.tokenizer_check import checked_tokenizer
 
 
 class Prompt(NamedTuple):
@@ -36,13 +33,6 @@ class PromptEncoder:
         self._tokenizer = tokenizer
         self._image_block = [] if geometry is None else [identity.image_id] * geometry.tokens
 
-    @classmethod
-    def checked(cls, path: Path, identity: TokenizerIdentity, geometry: ImageGeometry | None) -> PromptEncoder:
-        """The same from a tokenizer.json (or its directory), which must be the data's own."""
-        tokenizer = Tokenizer.from_file(str(checked_tokenizer(path, identity)))
-        tokenizer.encode_special_tokens = True
-        return cls(tokenizer, identity, geometry)
-
     def stem(self, question: str, image: bool) -> list[int]:
         """Everything before the answer."""
         return [*(self._image_block if image else []), *self.text(prompt(question))]
@@ -51,10 +41,6 @@ class PromptEncoder:
         """A prompt for each choice of question number `index`."""
         answers = [self.text(answer(choice)) for choice in choices]
         return [Prompt(index, number, stem + ids, len(ids)) for number, ids in enumerate(answers)]
-
-    def prompts(self, index: int, question: Question) -> list[Prompt]:
-        """The same for a row of a question file."""
-        return self.choices(index, self.stem(question.question, question.image is not None), tuple(question.choices))
 
     def text(self, text: str) -> list[int]:
         """Ids of a text, special tokens spelt out."""
