@@ -10,20 +10,19 @@ It drops a row without a word when writing it fails, so what comes back is compa
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import io
 import os
-import sys
-import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from dataprep.download.client.fetch import Fetcher, installed
-from dataprep.download.client.reasons import message_of, reason_of
+from common.light_import import import_part
+from dataprep.download.client.fetch import Fetcher
+from dataprep.download.client.reasons import FetchError, Reason, printable
+from dataprep.download.opener import SCHEME, RowOpener, installed
 from dataprep.images.inspect import ImageError, ImageInfo, ImageLimits, inspect
 from dataprep.images.orientation import upright
 
@@ -63,9 +62,8 @@ class Spool:
 
     def write(self, image: bytes | None, key: str, caption: None, meta: dict[str, Any]) -> None:
         """Take a row's outcome; called by one thread."""
-        if meta["status"] != "success" or image is None:
-            message = meta["error_message"]
-            self.outcomes[meta["uid"]] = Failure(reason_of(message), message_of(message))
+        if meta["status"] != "success" or image is None:  # `refuse` has been told why, unless img2dataset itself failed
+            self.outcomes.setdefault(meta["uid"], Failure(Reason.OTHER, printable(meta["error_message"] or "")))
             return
         try:
             came = inspect(image, self._limits)
@@ -76,6 +74,10 @@ class Spool:
         self._file.write(stored)
         self.outcomes[meta["uid"]] = Picture(meta["sha256"], came.orientation, info, self._end, len(stored))
         self._end += len(stored)
+
+    def refuse(self, row: Mapping[str, Any], failure: FetchError) -> None:
+        """Take the outcome of a row that could not be fetched; called by any thread."""
+        self.outcomes[row["uid"]] = Failure(failure.reason, printable(failure.detail).rstrip())
 
     def read(self, picture: Picture) -> bytes:
         """The bytes of one of the pictures."""
@@ -90,11 +92,11 @@ def fetch_into(spool: Spool, rows: list[dict[str, Any]], folder: Path, fetcher: 
     """Run img2dataset's downloader over `rows` (uid, url); their outcomes go to `spool`. `folder` must not exist."""
     folder.mkdir()
     source = folder / "rows.arrow"
-    table = pa.Table.from_pylist([{"uid": row["uid"], "url": row["url"] or ""} for row in rows])
+    table = pa.Table.from_pylist([{"uid": row["uid"], "url": f"{SCHEME}:{number}"} for number, row in enumerate(rows)])
     with pa.ipc.new_file(str(source), table.schema) as out:
         out.write_table(table)
-    with installed(fetcher):
-        _downloader()(
+    with installed(RowOpener(rows, fetcher, spool.refuse)):
+        import_part("img2dataset", "downloader").Downloader(
             sample_writer_class=lambda *_: _Round(spool),
             resizer=_as_they_are,
             thread_count=threads,
@@ -127,20 +129,3 @@ class _Round:
 def _as_they_are(stream: io.BytesIO, boxes: None) -> tuple[bytes, None, None, None, None, None]:
     """img2dataset's "resizer": the picture's bytes, untouched, and (not) four sizes and an error."""
     return stream.getvalue(), None, None, None, None, None
-
-
-def _downloader() -> Any:
-    """The class, without the rest of its package: that imports torch, pandas and albumentations, seconds a worker."""
-    if "img2dataset.downloader" not in sys.modules and "img2dataset" not in sys.modules:
-        found = importlib.util.find_spec("img2dataset")
-        if found is None or found.submodule_search_locations is None:
-            raise ModuleNotFoundError("img2dataset is not installed; pip install 'switchpoint[spark]'")
-        package = types.ModuleType("img2dataset")
-        package.__path__ = list(found.submodule_search_locations)
-        sys.modules["img2dataset"] = package
-        try:
-            importlib.import_module("img2dataset.downloader")
-        finally:
-            del sys.modules["img2dataset"]  # whoever imports it later gets the whole package
-    module = sys.modules.get("img2dataset.downloader") or importlib.import_module("img2dataset.downloader")
-    return module.Downloader

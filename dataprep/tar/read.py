@@ -6,7 +6,9 @@ so a member that nobody asked for (`.pth.gz`, a pickle) is skipped unread whatev
 with the tar. Python's `tarfile` would load extended headers of any length and follow links; here those are capped or
 refused.
 
-Writing is canonical: members in the given order, no owner, no time, so equal samples make equal bytes.
+Samples are grouped as `webdataset.tariterators.group_by_keys` groups them; that function itself ends at a name that
+comes twice, and leaves samples with a member `KEY.__bad__` out without a word, where here each is a row with its reason
+(`docs/decisions/0022-webdataset.md`).
 """
 
 from __future__ import annotations

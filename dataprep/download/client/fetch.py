@@ -1,11 +1,11 @@
 """Fetches one image from a stranger's server within fixed limits: scheme, address, redirects, bytes, time, pace.
 
-img2dataset calls `urllib.request.urlopen`, which opens `file://`, follows redirects anywhere, reads bodies without
-end and, on a redirect, reads even the body that it throws away. `Fetcher.open` has the signature of a urllib opener
-and takes its place (see `installed`), so that img2dataset's own downloader runs unchanged on top of it. It speaks
-HTTP through `http.client`, one connection a hop, each made by the `AddressGuard`; proxies from the environment are
-not used, because the guard could not see whom they dial. Bodies are asked for uncompressed and never decompressed: a
-gzip bomb stays as small as it was sent, and is no image. What does not start as an image is not read to its end.
+`urllib.request.urlopen`, which img2dataset calls, opens `file://`, follows redirects anywhere, reads bodies without
+end and, on a redirect, reads even the body that it throws away; `Fetcher.open` is called in its place (by
+`dataprep.download.opener`). It speaks HTTP through `http.client`, one connection a hop, each made by the
+`AddressGuard`; proxies from the environment are not used, because the guard could not see whom they dial. Bodies are
+asked for uncompressed and never decompressed: a gzip bomb stays as small as it was sent, and is no image. What does not
+start as an image is not read to its end.
 
 Retries live here and not in img2dataset, which retries a 404 as eagerly as a time-out, and at once.
 """
@@ -19,10 +19,8 @@ import socket
 import ssl
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from email.message import Message
-from typing import Any
 
 from dataprep.download.client.address_guard import AddressGuard
 from dataprep.download.client.deadline import Deadline, DeadlineSocket
@@ -47,7 +45,7 @@ class Fetched(io.BytesIO):
 
 
 class Fetcher:
-    """A urllib opener for strangers' servers; safe to share between threads.
+    """Opens URLs on strangers' servers; safe to share between threads.
 
     Args:
         policy: the limits.
@@ -75,13 +73,12 @@ class Fetcher:
         )
         self._robots = RobotsCache(self._robots_txt, policy.agent) if policy.robots_txt else None
 
-    def open(self, request: urllib.request.Request | str, data: None = None, timeout: Any = None) -> Fetched:
-        """Fetches what lies behind `request`, an image by its first bytes; urllib's `data` and `timeout` are not used.
+    def open(self, url: str) -> Fetched:
+        """Fetch what lies behind `url`, an image by its first bytes.
 
         Raises:
             FetchError: the reason after the last attempt.
         """
-        url = request if isinstance(request, str) else request.full_url
         for attempt in range(self._policy.retries + 1):
             try:
                 return self._attempt(url)
@@ -245,14 +242,3 @@ def _request(parts: urllib.parse.SplitResult, agent: str) -> tuple[bytes, str]:
     if any(not line.isprintable() for line in lines):
         raise FetchError(Reason.BAD_URL, "control characters")
     return "\r\n".join((*lines, "", "")).encode("ascii"), path + query
-
-
-@contextlib.contextmanager
-def installed(fetcher: Fetcher) -> Iterator[None]:
-    """Let `urllib.request.urlopen` of this process go through `fetcher`, then put back what was there."""
-    before = urllib.request._opener  # type: ignore[attr-defined]  # urllib offers a setter and no getter
-    urllib.request.install_opener(fetcher)  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        urllib.request.install_opener(before)

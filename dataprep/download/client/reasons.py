@@ -1,14 +1,11 @@
 """Defines reason codes: every uid of a download ends as a success or with exactly one of these.
 
-img2dataset reports free text ("HTTP Error 404: Not Found", "<urlopen error timed out>", decoder messages), of which a
-server chooses a part: it can be neither counted nor trusted. Our fetcher therefore raises `FetchError`, whose text
-starts with a reason from `Reason` in brackets, and nothing a server sends can stand in that place. What img2dataset
-adds by itself is mapped by exact match; the rest is `OTHER`, with its text kept in the report.
+A fetch that fails raises `FetchError` with a reason from `Reason`; what a server sends can never stand in its place,
+only in the detail beside it. What img2dataset reports by itself, as free text, is `OTHER`.
 """
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 from dataprep.images.inspect import ImageFault
@@ -93,29 +90,13 @@ TRANSIENT = frozenset(
 )
 """Failures that another attempt may mend; all others are final."""
 
-_TAGGED = re.compile(r"\[([a-z0-9_]+)\] ?", re.ASCII)
-_IMG2DATASET = {"hash mismatch": Reason.HASH_MISMATCH, "Image decoding error": ImageFault.UNDECODABLE}
-
 
 class FetchError(Exception):
-    """One fetch that ended without an image; its text is what img2dataset stores as `error_message`."""
+    """One fetch that ended without an image."""
 
     def __init__(self, reason: str, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(f"[{reason}] {printable(detail)}".rstrip())
         self.reason, self.detail, self.retry_after = reason, detail, retry_after
-
-
-def reason_of(error_message: str | None) -> str:
-    """The reason code for img2dataset's `error_message` of a failed row."""
-    tagged = _TAGGED.match(error_message or "")
-    if tagged and tagged[1] in REASONS:
-        return tagged[1]
-    return str(_IMG2DATASET.get(error_message or "", Reason.OTHER))
-
-
-def message_of(error_message: str | None) -> str:
-    """Returns what `error_message` says beyond its reason."""
-    return printable(_TAGGED.sub("", error_message or "", count=1))
 
 
 def of_status(status: int) -> Reason:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import io
 import tarfile
+from itertools import groupby
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from webdataset.tariterators import group_by_keys
 
 from common.errors import InputError
 from dataprep.tar.read import MAX_EXTENDED_HEADER, Sample, samples, split_name
-from dataprep.tar.write import write_tar
 
 
 def tar_of(*files: tuple[str, bytes], form: int = tarfile.USTAR_FORMAT) -> bytes:
@@ -89,31 +90,25 @@ def test_an_extended_header_of_any_size_is_not_loaded() -> None:
         read(tar_of(("a" * (MAX_EXTENDED_HEADER + 1) + ".jpg", b"x"), form=tarfile.GNU_FORMAT))
 
 
-TAR_NAMES = st.one_of(st.text("ab/.1", min_size=1, max_size=120), st.text(min_size=1, max_size=9))
+@given(st.lists(st.tuples(st.text("ab", min_size=1, max_size=2), st.sampled_from(["jpg", "JSON", "syn.json"]))))
+def test_samples_are_grouped_as_webdataset_groups_them(names: list[tuple[str, str]]) -> None:
+    """But for names that come twice in a row of one key, where it raises."""
+    runs = [(key, list(members)) for key, members in groupby(names, key=lambda name: name[0])]
+    runs = [(key, list(dict.fromkeys(members))) for key, members in runs]
+    files = [(f"d/{key}.{extension}", b"x") for _, members in runs for key, extension in members]
+    theirs = group_by_keys({"fname": name, "data": data, "__url__": ""} for name, data in files)
+    assert [(one.key, set(one.members)) for one in samples(io.BytesIO(tar_of(*files)), "in.tar")] == [
+        (one["__key__"], one.keys() - {"__key__", "__url__"}) for one in theirs
+    ]
 
 
-@given(st.lists(st.tuples(TAR_NAMES, st.binary(max_size=600)), max_size=8))
-def test_written_tars_have_the_bytes_of_tarfile(files: list[tuple[str, bytes]]) -> None:
-    files = [(name.strip("/\0") or "x", data) for name, data in files if name.isprintable()]
-    ours, theirs = io.BytesIO(), io.BytesIO()
-    write_tar(ours, files)
-    with tarfile.open(fileobj=theirs, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, data in files:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    assert ours.getvalue() == theirs.getvalue()
-
-
-def test_written_tars_are_plain_equal_and_readable_by_tarfile() -> None:
-    files = [("1.jpg", b"picture"), ("1.json", b"{}"), ("bücher" * 30 + ".txt", b"")]
-    one, two = io.BytesIO(), io.BytesIO()
-    write_tar(one, files)
-    write_tar(two, files)
-    assert one.getvalue() == two.getvalue()
-    with tarfile.open(fileobj=io.BytesIO(one.getvalue())) as tar:
-        assert [(info.name, tar.extractfile(info).read()) for info in tar] == files  # type: ignore[union-attr]
-        assert {info.mtime for info in tar.getmembers()} == {0}
+def test_a_name_that_webdataset_takes_for_its_own_is_a_sample_all_the_same() -> None:
+    files = [("1.jpg", b"x"), ("1.__bad__", b"x"), ("2.jpg", b"x"), ("2.jpg", b"y")]
+    assert [one.key for one in samples(io.BytesIO(tar_of(*files)), "in.tar")] == ["1", "2", "2"]
+    given = [{"fname": name, "data": data, "__url__": ""} for name, data in files]
+    assert [one["__key__"] for one in group_by_keys(given[:3])] == ["2"], "sample 1 is lost without a word"
+    with pytest.raises(ValueError, match="duplicate"):
+        list(group_by_keys(given[2:]))
 
 
 def test_names_that_are_not_utf8_are_spelt_out() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from tests.train import synthetic
-from tests.train.checkpoints import byte_tokenizer
+from tests.helpers import synthetic
+from tests.helpers.checkpoints import byte_tokenizer
 from train.evaluation.prompts import PromptEncoder
 
 

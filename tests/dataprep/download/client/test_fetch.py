@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from dataprep.download.client.address_guard import AddressGuard, AddressInfo, _dial, _resolve
-from dataprep.download.client.fetch import Fetcher, installed
+from dataprep.download.client.fetch import Fetcher
 from dataprep.download.client.fetch_limits import FetchPolicy
 from dataprep.download.client.reasons import FetchError
 from dataprep.images.inspect import ImageFault
@@ -202,15 +201,6 @@ def test_robots_txt_is_asked_for_once_and_kept_to(stranger: Any, picture: Pictur
         assert Network(robots_txt=True).fetcher.open(stranger.url("good/12")).read() == picture(12)
     finally:
         stranger.robots = (404, b"")
-
-
-def test_installed_serves_urlopen_and_leaves_no_trace(stranger: Any, picture: Picture) -> None:
-    before = urllib.request._opener  # type: ignore[attr-defined]
-    with installed(Network().fetcher), urllib.request.urlopen(stranger.url("good/2"), timeout=1) as response:
-        assert response.read() == picture(2)
-    with installed(Network().fetcher), pytest.raises(FetchError, match="scheme"):
-        urllib.request.urlopen("file:///etc/passwd")
-    assert urllib.request._opener is before  # type: ignore[attr-defined]
 
 
 def test_proxies_of_the_environment_are_not_used(

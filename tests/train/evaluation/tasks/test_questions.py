@@ -9,7 +9,7 @@ from PIL import Image
 
 from common.errors import InputError
 from schemas.results import Results, load_task
-from tests.train.checkpoints import PATCH, checkpoint
+from tests.helpers.checkpoints import PATCH, checkpoint
 from train.__main__ import main
 from train.evaluation.task import Item
 from train.evaluation.tasks.questions import TASK, load_questions
