@@ -15,6 +15,7 @@ A package is named where another release of it may make other bytes of the same 
     unicode                 the interpreter's Unicode tables: what is printable, a blank, or the same but for its case
 
 numpy and xxhash are not named: the jobs use integers and byte layouts of numpy, and a hash that is fixed by its name.
+webdataset is not named either: its tars have the bytes of the interpreter's `tarfile`, which a test holds.
 """
 
 from __future__ import annotations
