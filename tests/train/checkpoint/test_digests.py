@@ -20,7 +20,7 @@ from train.checkpoint.digests import DamagedError
 from train.checkpoint.remote_store import RemoteStore
 from train.commands import audit
 from train.config.run_config import RunConfig
-from train.evaluation.evaluate import evaluate
+from train.evaluation.scored_model import open_subject
 from train.export.hugging_face_model import load
 from train.run.launch import fit
 from train.run.trainer import build_trainer
@@ -134,7 +134,7 @@ def test_exports_evaluation_and_audit_check_too(tmp_path):
     weights = bytearray((path / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (path / "model.safetensors").write_bytes(weights)
-    for use in (load, lambda out: evaluate(out, tmp_path / "questions.jsonl"), _audit):
+    for use in (load, open_subject, _audit):
         with pytest.raises(DamagedError, match=r"model.safetensors is not the file that was saved"):
             use(out)
 
