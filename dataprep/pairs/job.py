@@ -50,7 +50,7 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
 
 
 def task_spec(job: PairsJob) -> settings.TaskSpec:
-    """What every task needs. Raises InputError for an unusable tokenizer, or a window that no pair would fit."""
+    """Makes the tasks' settings. Raises InputError for an unusable tokenizer, or a window that no pair would fit."""
     spec = settings.task_spec(job, masked=False)
     if (least := spec.image_tokens + 2) > job.seq_len:
         raise InputError(

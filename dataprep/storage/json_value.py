@@ -51,7 +51,7 @@ def _double(digits: str) -> float | None:
 
 
 def _integer(digits: str) -> float | int | None:
-    """As orjson has it: beyond 64 bits a double."""
+    """Reads an integer as orjson does: beyond 64 bits a double."""
     value = int(digits) if len(digits) <= 20 else None
     return value if value is not None and -(1 << 63) <= value < 1 << 64 else _double(digits)
 
