@@ -101,17 +101,18 @@ def test_a_sweep_and_results_are_read() -> None:
     assert load_task(FIRST / "scores", "loss-text").score == results.tasks["loss-text"].score
 
 
-def test_a_run_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
-    expected = list(steps(FIRST / "run/metrics.jsonl"))
+@pytest.mark.parametrize("folder", sorted(one.parents[2] for one in FORMATS.glob(f"*/{CHECKPOINT}")))
+def test_a_run_goes_on_from_a_checkpoint(tmp_path: Path, folder: Path) -> None:
+    expected = list(steps(folder / "run/metrics.jsonl"))
     out = tmp_path / "run"
-    shutil.copytree(FIRST / CHECKPOINT, out / "checkpoints" / Path(CHECKPOINT).name)
-    log = (FIRST / "run/metrics.jsonl").read_text().splitlines(keepends=True)
+    shutil.copytree(folder / CHECKPOINT, out / "checkpoints" / Path(CHECKPOINT).name)
+    log = (folder / "run/metrics.jsonl").read_text().splitlines(keepends=True)
     (out / "metrics.jsonl").write_text("".join(log[:3]))
-    schedule = Schedule.load(FIRST / "schedule.json")
+    schedule = Schedule.load(folder / "schedule.json")
     placed = [source.model_copy(update={"path": str(FIRST / source.name)}) for source in schedule.sources]
     moved = schedule.model_copy(update={"sources": placed})
     moved.save(tmp_path / "schedule.json")
-    before = state.read(FIRST / CHECKPOINT)
+    before = state.read(folder / CHECKPOINT)
     run = before.run.model_copy(update={"out": out, "schedule": tmp_path / "schedule.json", "tokenizer": None})
     fit(run, moved, DeviceCPU())
     found = list(steps(out / "metrics.jsonl"))

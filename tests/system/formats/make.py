@@ -1,7 +1,7 @@
 """Write one small file of each kind as this checkout's commands write it: `python tests/system/formats/make.py FOLDER`.
 
-Run once for a release, by the commands that users have; what it leaves is checked in as `tests/system/formats/RELEASE`
-and read by every release after. Paths of this machine are replaced by ones below `/data`.
+Run once for a new schema, by the commands that users have; what it leaves is checked in as `tests/system/formats/DATE`
+and read by every release after. Paths of this machine are replaced by ones below `/data`, and states sealed again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from tests.system.golden_datasets import inputs  # noqa: E402 (the path is set above)
+from train.checkpoint.digests import sealed  # noqa: E402 (the path is set above)
 
 CURRICULUM = """\
 seed: 7
@@ -85,7 +86,8 @@ def keep(work: Path, out: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
         if path.suffix in TEXT_FILES:
-            target.write_text(path.read_text().replace(str(work), "/data"))
+            text = path.read_text().replace(str(work), "/data")
+            target.write_text(sealed(text) if path.name == "state.json" else text)
     print(json.dumps({str(path.relative_to(out)): path.stat().st_size for path in out.rglob("*") if path.is_file()}))
 
 
