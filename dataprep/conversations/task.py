@@ -20,7 +20,7 @@ from dataprep.engine.tasks import Receipt
 from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
 from dataprep.images.inspect import inspect
-from dataprep.storage import files
+from dataprep.storage import files, json_value
 
 
 class Picture(NamedTuple):
@@ -67,9 +67,13 @@ def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[
 def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> Judged:
     """The row's conversation, its images looked at."""
     try:
-        row = orjson.loads(data)
+        row = json_value.loads(data)
     except orjson.JSONDecodeError as error:
         raise RejectError("bad_json", str(error)) from None
+    if not json_value.whole(row):
+        if not json_value.whole(row.get("conversations") if isinstance(row, dict) else row):
+            raise RejectError("bad_json", "a lone surrogate in the conversation")
+        row = json_value.mended(row)
     job: ConversationsJob = spec.job
     found = conversation(row, name)
     row_id = _row_id(row.get("id"))

@@ -20,7 +20,7 @@ from common.errors import InputError
 from dataprep.download.client.reasons import Reason
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
-from dataprep.storage import files
+from dataprep.storage import files, json_value
 from dataprep.tar.read import Member, samples
 
 Source = Literal["metadata", "dr"]
@@ -86,10 +86,21 @@ def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
                     f"no column {', '.join(sorted(missing))}", file=path, remedy="give DataComp's metadata"
                 )
             for batch in parquet.iter_batches(BATCH, columns=list(present.values())):
-                columns = {ours: batch.column(theirs).cast(SCHEMA.field(ours).type) for ours, theirs in present.items()}
-                yield pa.table(columns).to_pylist()
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # strings of Parquet are not checked to be UTF-8
+                yield _batch_rows(batch, present)
+    except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
+
+
+def _batch_rows(batch: pa.RecordBatch, present: dict[str, str]) -> list[dict[str, Any]]:
+    """The rows of `batch`; one with text that is not UTF-8, which Parquet writers need not check, has no uid."""
+    columns = {ours: batch.column(theirs).cast(SCHEMA.field(ours).type) for ours, theirs in present.items()}
+    try:
+        rows: list[dict[str, Any]] = pa.table(columns).to_pylist()
+    except UnicodeDecodeError:
+        if batch.num_rows == 1:
+            return [{"uid": None}]
+        return [row for at in range(batch.num_rows) for row in _batch_rows(batch.slice(at, 1), present)]
+    return rows
 
 
 def _tar(path: str) -> Iterator[list[dict[str, Any]]]:
@@ -114,14 +125,14 @@ def _tar(path: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def _text(value: object) -> str | None:
-    """A JSON string (orjson has refused those that are no valid Unicode), anything else as None."""
+    """A JSON string (of valid Unicode), anything else as None."""
     return value if isinstance(value, str) else None
 
 
 def _json(tar: Any, member: Member | None) -> dict[str, Any]:
     """The object in `member`; a damaged or oversized one counts as absent: the uid is in the name as well."""
     try:
-        value = orjson.loads(_bytes(tar, member) or b"{}")
+        value = json_value.mended_loads(_bytes(tar, member) or b"{}")
     except orjson.JSONDecodeError:
         return {}
     return value if isinstance(value, dict) else {}

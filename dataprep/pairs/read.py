@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from dataprep.engine.rejects import RejectError, Rejects
+from dataprep.storage import json_value
 from dataprep.tar.read import Member, Sample, samples
 
 IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "jfif", "img")
@@ -91,7 +92,7 @@ def _object(tar: BinaryIO, sample: Sample, extension: str) -> dict[str, Any]:
     if data is None:
         return {}
     try:
-        value = orjson.loads(data)
+        value = json_value.mended_loads(data)
     except orjson.JSONDecodeError as error:
         raise RejectError("bad_json", f"{extension}: {error}") from None
     if not isinstance(value, dict):

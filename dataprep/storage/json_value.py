@@ -27,6 +27,14 @@ def loads(data: bytes) -> Any:
             raise refused from None
 
 
+def mended_loads(data: bytes) -> Any:
+    """As `loads`, with U+FFFD for every lone surrogate."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return mended(loads(data))
+
+
 def whole(value: Any) -> bool:
     """Whether no string in `value` has a lone surrogate."""
     try:

@@ -79,6 +79,8 @@ def samples(tar: BinaryIO, name: str) -> Iterator[Sample]:
     """
     current: Sample | None = None
     for member in _members(tar, name):
+        if member.name.rpartition("/")[2].startswith("."):  # macOS puts `._NAME`, a resource fork, beside every file
+            continue
         key, extension = split_name(member.name)
         if current is None or key != current.key or extension in current.members:
             if current is not None:

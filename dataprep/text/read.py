@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from common.errors import InputError
 from dataprep.engine.rejects import Reject
-from dataprep.storage import files
+from dataprep.storage import files, json_value
 from dataprep.storage.lines import BROKEN, lines
 from dataprep.text.config import TextJob
 
@@ -80,9 +80,23 @@ def _json_rows(uri: str, job: TextJob) -> Iterator[Document | Reject]:
         try:
             row = loads(line)
         except orjson.JSONDecodeError as error:
-            yield _not_json(number, line, error)
+            yield _second_look(number, line, path, error)
             continue
         yield _document(number, row, path)
+
+
+def _second_look(number: int, line: bytes, path: list[str], error: orjson.JSONDecodeError) -> Document | Reject:
+    """A row that orjson refuses is a document where its text is fine, whatever stands in another field."""
+    try:
+        row = json_value.loads(line)
+    except orjson.JSONDecodeError:
+        return _not_json(number, line, error)
+    found = _document(number, row, path)
+    if isinstance(found, Reject):
+        return found
+    if not json_value.whole(found.text):
+        return Reject(number, "invalid_json", "a lone surrogate in the text")
+    return Document(number, found.text, json_value.mended(row))
 
 
 def _not_json(number: int, line: bytes, error: orjson.JSONDecodeError) -> Reject:

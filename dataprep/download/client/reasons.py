@@ -22,7 +22,7 @@ class Reason(StrEnum):
     DUPLICATE_UID = "duplicate_uid"
     """The uid stands on an earlier row already."""
     BAD_ROW = "bad_row"
-    """No uid or no URL."""
+    """No uid or no URL, or text that is not UTF-8."""
     BAD_URL = "bad_url"
     """The URL cannot be parsed."""
     SCHEME = "scheme"

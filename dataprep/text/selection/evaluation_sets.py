@@ -21,7 +21,7 @@ import xxhash
 
 from common.errors import InputError
 from dataprep.engine.paths import STAGING, TEMPORARY
-from dataprep.storage import files, fingerprint, globs
+from dataprep.storage import files, fingerprint, globs, json_value
 from dataprep.text.config import Decontamination, EvaluationSet
 from dataprep.text.read import at
 from dataprep.text.selection.ngrams import Hashes, ngrams
@@ -169,7 +169,7 @@ def _rows(uri: str) -> Iterator[tuple[int, Any]]:
         raise InputError(f"cannot be read ({str(error).splitlines()[0]})", file=uri, remedy="fetch it again") from None
     for number, line in enumerate(data.splitlines(), 1):
         try:
-            yield number, orjson.loads(line)
+            yield number, json_value.mended_loads(line)
         except orjson.JSONDecodeError as error:
             raise InputError(f"not JSON ({error})", file=uri, line=number, remedy="write an object a line") from None
 

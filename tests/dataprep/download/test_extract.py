@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.errors import InputError
 from dataprep.download.extract import MAX_MEMBER_BYTES, extract
 from dataprep.engine.task_workspace import Scratch
 from dataprep.tar.write import write_tar
@@ -70,9 +69,13 @@ def test_names_that_climb_and_keys_that_come_twice_are_rows_like_others(tmp_path
     assert not list(tmp_path.parent.rglob("etc"))
 
 
-def test_parquet_with_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
-    offsets = pa.py_buffer(np.array([0, 2], np.int32).tobytes())
-    url = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(b"\xff\xfe")])
-    pq.write_table(pa.table({"uid": ["u"], "url": url}), tmp_path / "in.parquet")
-    with pytest.raises(InputError, match=r"in\.parquet: not a readable Parquet file .*utf-8"):
-        extract(("metadata", str(tmp_path / "in.parquet"), "rows.parquet"), Scratch(str(tmp_path / "out"), tmp_path))
+@pytest.mark.parametrize("bad", ["url", "text"])
+def test_a_row_with_text_that_is_not_utf8_costs_only_itself(tmp_path: Path, bad: str) -> None:
+    ends = pa.py_buffer(np.array([0, 2, 4, 6], np.int32).tobytes())
+    text = pa.Array.from_buffers(pa.string(), 3, [None, ends, pa.py_buffer(b"ab\xff\xfecd")])
+    columns = {"uid": ["1", "2", "3"], "url": ["u", "v", "w"], "text": ["x", "y", "z"], bad: text}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    scratch = Scratch(str(tmp_path / "out"), tmp_path)
+    receipt = extract(("metadata", str(tmp_path / "in.parquet"), "rows.parquet"), scratch)
+    assert (receipt["rows"], receipt["written"], receipt["rejected"]) == (3, 2, {"bad_row": 1})
+    assert pq.read_table(tmp_path / "out/rows.parquet").column("uid").to_pylist() == ["1", "3"]

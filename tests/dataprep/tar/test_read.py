@@ -127,3 +127,9 @@ def test_a_record_of_absurd_length_names_nothing() -> None:
     header.type, header.size = tarfile.XHDTYPE, len(record)
     data = header.tobuf(tarfile.USTAR_FORMAT) + record + bytes(-len(record) % 512) + tar_of(("a.jpg", b"x"))
     assert [one.key for one in read(data)] == ["a"]
+
+
+def test_hidden_members_such_as_resource_forks_of_macos_are_passed_over() -> None:
+    names = ["a/.DS_Store", "a/._1.jpg", "a/1.jpg", "a/._1.txt", "a/1.txt", "__MACOSX/a/._1.jpg", "a/2.jpg"]
+    found = read(tar_of(*((name, b"x") for name in names)))
+    assert [(one.key, sorted(one.members)) for one in found] == [("a/1", ["jpg", "txt"]), ("a/2", ["jpg"])]

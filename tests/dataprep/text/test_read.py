@@ -126,3 +126,15 @@ def test_a_flipped_bit_loses_no_row_in_silence(
     found = rows(tmp_path_factory.mktemp("flip") / f"a{suffix}", bytes(damaged), unreadable="reject")
     good = [row for row in found if isinstance(row, Document)]
     assert len(good) >= 60 or len(good) < len(found)
+
+
+@pytest.mark.parametrize("other", ["NaN", "-Infinity", "1e999", '"\\ud800"', '{"deep": ["\\udc00", NaN]}'])
+def test_what_stands_in_another_field_costs_no_document(tmp_path: Path, other: str) -> None:
+    found = rows(tmp_path / "a.jsonl", f'{{"text": "ü", "other": {other}}}'.encode())
+    assert [one.text for one in found if isinstance(one, Document)] == ["ü"]
+    json.dumps(found[0].row, ensure_ascii=False, allow_nan=False).encode()
+
+
+def test_a_lone_surrogate_in_the_text_is_a_reject(tmp_path: Path) -> None:
+    found = rows(tmp_path / "a.jsonl", b'{"text": "a\\ud800"}')
+    assert [(one.reason, one.detail) for one in found] == [("invalid_json", "a lone surrogate in the text")]
