@@ -84,7 +84,7 @@ class Questions(Task):
         return items, [path]
 
     def metrics(self, items: Sequence[Item], predictions: Sequence[str]) -> dict[str, float]:
-        """What guessing scores in each group, where there are several."""
+        """Computes what guessing scores in each group, where there are several."""
         groups = {item.group: [one for one in items if one.group == item.group] for item in items}
         return {f"chance/{name}": self.chance(part) for name, part in sorted(groups.items()) if len(groups) > 1}
 
