@@ -31,11 +31,10 @@ from download import DISTINCT, ROOT, serving
 sys.path.insert(0, str(ROOT))
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 THREADS = 32
-OURS = """
-from common.light_import import import_part
-from dataprep.download import fetch_pool, shard
-import_part("img2dataset", "downloader"), import_part("webdataset", "writer")
-"""
+OURS = (
+    "from common.light_import import import_part; from dataprep.download import fetch_pool, shard; "
+    "import_part('img2dataset', 'downloader'); import_part('webdataset', 'writer')"
+)
 
 
 def main() -> None:
