@@ -1,6 +1,6 @@
 """Imports one module of a package without the rest of it: all of `img2dataset` or `webdataset` takes seconds a worker.
 
-`docs/decisions/0020-light-imports.md` has the figures.
+`docs/decisions/0005-light-imports.md` has the figures.
 """
 
 from __future__ import annotations

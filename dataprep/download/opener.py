@@ -2,7 +2,7 @@
 
 img2dataset is given a row's number instead of its URL (`row:17`). The opener therefore knows which row it opens, and
 hands the outcome of a failure over as an object; img2dataset's text about it is not read. See
-`docs/decisions/0021-img2dataset-seams.md`.
+`docs/decisions/0006-img2dataset-seams.md`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def loads(data: bytes) -> Any:
 
 
 def mended_loads(data: bytes) -> Any:
-    """As `loads`, with U+FFFD for every lone surrogate."""
+    """Reads like `loads`, with U+FFFD for every lone surrogate."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -8,7 +8,7 @@ refused.
 
 Samples are grouped as `webdataset.tariterators.group_by_keys` groups them; that function itself ends at a name that
 comes twice, and leaves samples with a member `KEY.__bad__` out without a word, where here each is a row with its reason
-(`docs/decisions/0022-webdataset.md`).
+(`docs/decisions/0007-webdataset.md`).
 """
 
 from __future__ import annotations

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +23,15 @@ def command_environment(**more: str) -> dict[str, str]:
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     inherited = {name: value for name, value in os.environ.items() if name not in _MAKE}
     return {**inherited, "PATH": path, "PYTHONPATH": str(ROOT), "VENV": sys.prefix, **more}
+
+
+def assert_refused(main: Callable[[list[str]], int], arguments: list[str], *, match: str) -> None:
+    """The command ends with exit status 2, and says why in one line that `match` is found in."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        assert main(arguments) == 2
+    (line,) = [line for line in said.getvalue().splitlines() if line.startswith("error: ")]
+    assert re.search(match, line), line
 
 
 @dataclass(frozen=True)

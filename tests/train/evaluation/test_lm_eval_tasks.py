@@ -14,6 +14,7 @@ import torch
 from common.errors import InputError
 from schemas.results import Results, load_task
 from tests.helpers.checkpoints import TURNS, checkpoint
+from tests.helpers.commands import assert_refused
 from train.__main__ import main
 from train.evaluation.lm_eval_tasks import _result
 from train.evaluation.scored_model import open_subject
@@ -84,12 +85,13 @@ def test_the_number_of_examples_is_part_of_the_name(tmp_path, tasks):
         "lm-eval-local_choice-0shot": 0, "lm-eval-local_choice-2shot": 2
     }  # fmt: skip
     assert load_task(tmp_path / "scores", "lm-eval-local_choice-2shot").items == len(ROWS)
-    with pytest.raises(InputError, match="'local_fixed' has no examples by its own rule, 5 were asked; write"):
-        main([*argv, "--text", "local_fixed:5"])
-    with pytest.raises(InputError, match="'local_choice:x' is not TASK:SHOTS"):
-        main([*argv, "--text", "local_choice:x"])
-    with pytest.raises(InputError, match="no text task 'none'"):
-        main([*argv, "--text", "none"])
+    assert_refused(
+        main,
+        [*argv, "--text", "local_fixed:5"],
+        match="'local_fixed' has no examples by its own rule, 5 were asked; write",
+    )
+    assert_refused(main, [*argv, "--text", "local_choice:x"], match="'local_choice:x' is not TASK:SHOTS")
+    assert_refused(main, [*argv, "--text", "none"], match="no text task 'none'")
 
 
 @pytest.mark.soak

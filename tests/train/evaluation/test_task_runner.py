@@ -18,6 +18,7 @@ from schemas.results import Results, load_task
 from schemas.score_preset import PAPER
 from tests.helpers import official
 from tests.helpers.checkpoints import PATCH, SIGLIP, checkpoint
+from tests.helpers.commands import assert_refused
 from train.__main__ import main
 from train.commands import evaluate
 from train.commands.scoring_arguments import scoring_choice
@@ -77,8 +78,11 @@ def test_every_task_through_the_command(place, tmp_path, capsys):
     assert main([*argv, "--tasks", *names]) == 0
     assert "vqav2: done before" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in (tmp_path / "scores").glob("*.json")} == before
-    with pytest.raises(InputError, match="results of 'gqa' for another model, other files or other settings"):
-        main([*argv, "--tasks", "gqa", "--rule", "letter"])
+    assert_refused(
+        main,
+        [*argv, "--tasks", "gqa", "--rule", "letter"],
+        match="results of 'gqa' for another model, other files or other settings",
+    )
     assert main([*argv, "--tasks", "gqa", "--blind"]) == 0
     both = Results.load(tmp_path / "scores")
     assert (set(both.blind), both.tasks["gqa"]) == ({"gqa"}, results.tasks["gqa"])
@@ -89,8 +93,11 @@ def test_every_task_through_the_command(place, tmp_path, capsys):
     assert found.asked == {
         "blind": True, "bare": False, "limit": 3, "rule": "official", "frame": "square", "only": ["val"]
     }  # fmt: skip
-    with pytest.raises(InputError, match="--only: 'gqa' has no part x; choose among query, verify"):
-        main([*argv, "--tasks", "gqa", "--only", "gqa=x", "--rule", "letter"])
+    assert_refused(
+        main,
+        [*argv, "--tasks", "gqa", "--only", "gqa=x", "--rule", "letter"],
+        match="--only: 'gqa' has no part x; choose among query, verify",
+    )
 
 
 def test_the_preset_asks_what_the_paper_averages(place, tmp_path, capsys):
@@ -105,8 +112,7 @@ def test_the_preset_asks_what_the_paper_averages(place, tmp_path, capsys):
     assert results.presets["paper"]["vision"] == PAPER.of(tmp_path / "s", "vision")
     assert "rule/official" in results.tasks["vqav2"].metrics
     capsys.readouterr()
-    with pytest.raises(InputError, match="no preset 'papers'"):
-        main([*argv, "--preset", "papers"])
+    assert_refused(main, [*argv, "--preset", "papers"], match="no preset 'papers'")
     chosen = scoring_choice(parsed([str(place), "--preset", "paper", "--tasks", "gqa=x.json", "-o", "o"]))
     assert (chosen.rule, chosen.by, chosen.only) == ("vlm-evaluation", "likelihood", {"refcoco": ("val",)})
     assert dict(chosen.tasks)["gqa"] == Path("x.json")
@@ -285,15 +291,17 @@ def test_damaged_models(place, tmp_path):
     (tmp_path / "hf/switchpoint.json").unlink()
     with pytest.raises(InputError, match="no export of this trainer"):
         open_subject(tmp_path / "hf")
-    with pytest.raises(InputError, match="nothing to evaluate"):
-        main(["evaluate", str(place / "out"), "-o", str(tmp_path / "x")])
+    assert_refused(main, ["evaluate", str(place / "out"), "-o", str(tmp_path / "x")], match="nothing to evaluate")
     argv = ["evaluate", str(place / "out"), "--text", "t", "--text-include", str(tmp_path / "none")]
-    with pytest.raises(InputError, match="--text-include: no such folder"):
-        main([*argv, "-o", str(tmp_path / "y")])
-    with pytest.raises(InputError, match="no task 'vqa'"):
-        main(["evaluate", str(place / "out"), "--tasks", "vqa", "-o", str(tmp_path / "x")])
-    with pytest.raises(InputError, match="--batch-size: must be at least 1"):
-        main(["evaluate", str(place / "out"), "--tasks", "gqa", "--batch-size", "0", "-o", str(tmp_path / "x")])
+    assert_refused(main, [*argv, "-o", str(tmp_path / "y")], match="--text-include: no such folder")
+    assert_refused(
+        main, ["evaluate", str(place / "out"), "--tasks", "vqa", "-o", str(tmp_path / "x")], match="no task 'vqa'"
+    )
+    assert_refused(
+        main,
+        ["evaluate", str(place / "out"), "--tasks", "gqa", "--batch-size", "0", "-o", str(tmp_path / "x")],
+        match="--batch-size: must be at least 1",
+    )
     assert not (tmp_path / "x").exists()
 
 
