@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from ruamel.yaml import nodes as yaml_nodes
+
 from common.errors import InputError
 from curriculum.commands.arguments import add_settings, settings
 from curriculum.compiler.datasets import Shelf
@@ -47,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Expand, join, print, write."""
     shelf, given = Shelf(), settings(args.settings)
-    runs = [run for path in args.sweeps for run in expand(Template.read(path).fill(given), shelf)]
+    runs = [run for path in args.sweeps for run in _expanded(path, given, shelf)]
     if twice := [name for name, times in Counter(run.name for run in runs).items() if times > 1]:
         raise InputError(
             f"two runs are named '{twice[0]}'", remedy="give each sweep once, under a file name of its own"
@@ -63,6 +65,14 @@ def run(args: argparse.Namespace) -> int:
         launch_files.write(nodes, sweep_file(runs, nodes), picture, args.out)
         print(f"wrote {args.out}")
     return 0
+
+
+def _expanded(path: Path, given: dict[str, yaml_nodes.Node], shelf: Shelf) -> list[Run]:
+    """A value of --set is the sweep file's where it has such a parameter, else its curriculum's or run config's."""
+    template = Template.read(path)
+    own = template.parameters().keys()
+    beside = {name: node for name, node in given.items() if name not in own}
+    return expand(template.fill({name: node for name, node in given.items() if name in own}), shelf, beside)
 
 
 def spread(runs: Sequence[Run], count: int) -> list[Run]:

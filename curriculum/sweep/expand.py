@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -46,8 +46,13 @@ class _Point:
     nodes: dict[str, Node]
 
 
-def expand(document: Document, shelf: Shelf | None = None) -> list[Run]:
+def expand(document: Document, shelf: Shelf | None = None, beside: Mapping[str, Node] | None = None) -> list[Run]:
     """Compile every run of a sweep file.
+
+    Args:
+        document: the sweep file, filled in.
+        shelf: manifests that have been read.
+        beside: values, the same in every run, for parameters of the curriculum or the run config.
 
     Raises:
         InputError: an axis names no parameter, two runs have one name, or a run cannot be compiled; the error then says
@@ -57,13 +62,23 @@ def expand(document: Document, shelf: Shelf | None = None) -> list[Run]:
     sweep = document.load(Sweep)
     curriculum = Template.read(document.path.parent / sweep.curriculum)
     train = Template.read(document.path.parent / sweep.train) if sweep.train else None
+    known = {**curriculum.parameters(), **(train.parameters() if train else {})}
+    for key, node in (beside or {}).items():
+        if key not in known:
+            problem = f"the sweep, its curriculum and its run config have no parameter '{key}'"
+            names = ", ".join(sorted(known)) or "none"
+            raise InputError(problem, file=node.start_mark.name, remedy=f"parameters are: {names}")
     runs: dict[str, Run] = {}
     for number in range(len(sweep.grids)):
         for name, nodes in _combinations(sweep, document, number):
             if name in runs or len(runs) >= MAX_RUNS:
                 problem = f"two runs are named '{name}'" if name in runs else f"more than {MAX_RUNS:,} runs"
                 document.refuse(problem, "grids", number, remedy="give grids other names and values other labels")
-            runs[name] = _run(name, nodes, curriculum, train, sweep, document, number, shelf)
+            if beside and (twice := sorted(nodes.keys() & beside.keys())):
+                document.refuse(
+                    f"'{twice[0]}' is given by --set as well", "grids", number, remedy="let one place set it"
+                )
+            runs[name] = _run(name, {**(beside or {}), **nodes}, curriculum, train, sweep, document, number, shelf)
     return list(runs.values())
 
 

@@ -53,3 +53,16 @@ def test_without_sharing_every_run_is_a_stretch_but_equal_runs_are_one(sweeps: l
     for count, runs, stretches in ((1, 1, 1), (3, 3, 2), (9, 4, 3)):
         assert main(["sweep", *sweeps, "--alone", "--runs", str(count), "--no-tree"]) == 0
         assert f"{runs} runs, {stretches} stretches" in capsys.readouterr().out
+
+
+def test_values_for_the_curriculum_below_are_given_on_the_command_line(sweeps: list[str], capsys: Capture) -> None:
+    """The sweep sets `switch`; `share` is its curriculum's alone, and the same in every run."""
+    assert main(["sweep", "one.yaml", "--set", "share=10%", "-o", "out"]) == 0
+    settings = [run["settings"] for run in json.loads(Path("out/sweep.json").read_text())["runs"]]
+    assert [(one["switch"], one["share"]) for one in settings] == [("40%", "10%"), ("80%", "10%")]
+    capsys.readouterr()
+    for given, said in (("switch=20%", "'switch' is given by --set as well"), ("speed=2", "have no parameter 'speed'")):
+        assert main(["sweep", "one.yaml", "--set", given]) == 2
+        line = capsys.readouterr().err
+        assert said in line
+        assert line.count("\n") == 1
