@@ -155,7 +155,7 @@ def test_bad_data_is_reported_once_and_ends_every_rank(root, tmp_path, kind, wor
     check_reported_once(root, tmp_path, kind, workers)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS])
 def test_a_lost_worker_is_reported_once_and_ends_every_rank(root, tmp_path, number):
     job = Job(root, 2, [case(tmp_path / "out", workers=2, global_batch=GLOBAL_BATCH)], pause=0.5)

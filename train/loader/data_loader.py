@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import ForkContext, ForkProcess
 from typing import Any
@@ -17,6 +18,9 @@ from train.loader.errors import Failure, SourceError, ended_by_another, lost_wor
 from train.loader.rows.batch import Batch
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import Row
+
+_HEARD = 3.0
+"""Seconds within which a rank hears why another of its node has left, once a collective has broken."""
 
 
 class ScheduleLoader(DataLoader[Batch]):
@@ -58,6 +62,12 @@ class ScheduleLoader(DataLoader[Batch]):
         """
         if isinstance(error, InputError):
             return None
+        until = time.monotonic() + (_HEARD if isinstance(error, RuntimeError) else 0)
+        while not (found := self._reason(error)) and time.monotonic() < until:
+            time.sleep(0.05)  # a peer may close its connections before it has said why
+        return found
+
+    def _reason(self, error: Exception) -> SourceError | None:
         ended = [(n, p) for n, p in enumerate(self._workers.started if self._workers else []) if p.exitcode]
         if ended:  # one that was told to end, because another had died, does not count
             number, process = min(ended, key=lambda one: one[1].exitcode == -signal.SIGTERM)
