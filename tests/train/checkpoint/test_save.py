@@ -19,6 +19,8 @@ from train.models.row_losses import row_losses
 from train.models.sharding import mesh_of, shard
 from train.run.optimizer import build_optimizer
 
+pytestmark = pytest.mark.soak
+
 STRATEGIES = ("ddp", "fsdp")
 
 
