@@ -19,8 +19,6 @@ from train.models.row_losses import row_losses
 from train.models.sharding import mesh_of, shard
 from train.run.optimizer import build_optimizer
 
-pytestmark = pytest.mark.soak
-
 STRATEGIES = ("ddp", "fsdp")
 
 
@@ -32,7 +30,7 @@ def evaluating(root, **lengths):
     return schedule.model_copy(update={"phases": phases}), synthetic.write(root / "held", "pairs", 10, seed=5)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_ranks_save_the_same_at_an_evaluation_sharded_or_not(tmp_path):
     schedule, held = evaluating(tmp_path, lengths=(24, 8, 8))
     schedule.save(tmp_path / "schedule.json")
@@ -49,6 +47,12 @@ def test_two_ranks_save_the_same_at_an_evaluation_sharded_or_not(tmp_path):
         states = [json.loads((path / "state.json").read_text()) for path in (ours, theirs)]
         for state in states:
             del state["run"]["out"], state["run"]["parallel"]
+            for own in (
+                "digests",
+                "seal",
+                "identity",
+            ):  # of this run's bytes: tensors are compared below, to a tolerance
+                del state[own]
         assert states[0] == states[1]
         for file in ("model.safetensors", "optimizer.safetensors"):
             found, expected = load.read_tensors(ours / file), load.read_tensors(theirs / file)
