@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
         assert (newest[0] / file).read_bytes() == (newest[1] / file).read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_loader_worker_that_is_killed_is_heard_and_ends_every_rank(tmp_path, rank):
     """As the system does where memory runs out; the checkpoints are good, and a run goes on from them."""
