@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageOps
 
+RULE = 2
+"""Number of the rule of `as_seen`, raised with every change of pixels. 1 was Pillow's `convert("RGB")` alone."""
 _ORIENTATION = 0x0112
 """EXIF tag, 1 to 8; EXIF 2.32, section 4.6.4."""
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")

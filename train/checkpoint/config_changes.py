@@ -8,6 +8,7 @@ value. Lines at or past the checkpoint belong to steps that will be trained agai
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from common import atomic_files
 from common.errors import InputError
+from common.pictures import RULE
 from schemas.strict_model import Strict
 from train.checkpoint.state import Saved
 from train.config.run_config import RunConfig
@@ -22,6 +24,8 @@ from train.config.run_config import RunConfig
 CHANGES_NAME = "changes.jsonl"
 PLACES = ("schedule", "out", "branch_from")
 """Keys that are not compared: where things lie (the schedule's content is compared by its hash)."""
+PICTURES = "pictures"
+"""Key of the rule by which pictures become pixels (`Saved.pictures`). It is the release's, not the config's."""
 FUNCTION = ("model.decoder.", "model.mask_documents")
 """Keys under which the same weights compute something else. The encoder's are `Saved.decoder_only`'s to judge: another
 one is welcome until the first image."""
@@ -63,6 +67,8 @@ def check_function(saved: Saved, run: RunConfig, checkpoint: Path) -> None:
 def record(out: Path, saved: Saved | None, run: RunConfig) -> None:
     """Bring `out`/changes.jsonl up to date for a run that goes on from `saved`, or from its beginning.
 
+    Another rule for pictures is said on stderr too, since nothing in the config tells of it.
+
     Raises:
         InputError: the file is damaged.
     """
@@ -72,6 +78,13 @@ def record(out: Path, saved: Saved | None, run: RunConfig) -> None:
     if saved is not None:
         differing = changed(saved.run, run).items()
         lines += [Change(position=position, key=key, before=one, after=other) for key, (one, other) in differing]
+        if saved.geometry is not None and saved.pictures != RULE:
+            lines.append(Change(position=position, key=PICTURES, before=saved.pictures, after=RULE))
+            print(
+                f"warning: {out}: pictures are seen by rule {RULE} from sample {position:,} on, by rule "
+                f"{saved.pictures} before (docs/training.md); go on with the older release to keep that one",
+                file=sys.stderr,
+            )
     if lines:
         atomic_files.write_text(file, "".join(line.model_dump_json() + "\n" for line in lines))
     else:

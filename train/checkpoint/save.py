@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from common import atomic_files
+from common.pictures import RULE
 from schemas.schedule import Schedule
 from train.checkpoint import digests, identity
 from train.checkpoint.folder import FOLDER, prune
@@ -71,6 +72,7 @@ class CheckpointStore:
             tokenizer=self._schedule.tokenizer,
             geometry=self._schedule.geometry,
             conversation=self._schedule.conversation,
+            pictures=RULE,
             towers=self._model.shapes,
         )
         target = self.folder / name_of(position)

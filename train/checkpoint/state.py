@@ -45,6 +45,8 @@ class Saved(Strict):
     geometry: ImageGeometry | None
     conversation: ConversationFormat | None = None
     """How the schedule's conversations are written; None without any, and for version 1."""
+    pictures: int = 1
+    """`common.pictures.RULE` under which its pictures were seen; older runs do not name theirs."""
     towers: dict[str, dict[str, Any]] = {}
     """Shapes of pre-trained image towers, so that their directories are not needed again; empty in older runs'."""
     identity: Identity | None = None

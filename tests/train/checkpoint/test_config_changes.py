@@ -7,8 +7,9 @@ import pytest
 from composer.devices import DeviceCPU
 
 from common.errors import InputError
+from common.pictures import RULE
 from tests.helpers import ranks, synthetic
-from train.checkpoint import folder
+from train.checkpoint import digests, folder
 from train.checkpoint.config_changes import Change, read
 from train.config.run_config import RunConfig
 from train.run.launch import fit
@@ -103,6 +104,23 @@ def test_a_branch_has_its_changes_on_record(whole, tmp_path):
     assert read(run.out) == [Change(position=16, key="optimizer.weight_decay", before=0.033, after=0.1)]
     fit(run, whole[1], DeviceCPU())
     assert len(read(run.out)) == 1
+
+
+def test_another_rule_for_pictures_is_told_once_and_on_record(whole, tmp_path, capsys):
+    stopped(whole, tmp_path / "out", 16)
+    state = folder.complete(tmp_path / "out" / "checkpoints")[-1] / "state.json"
+    before = json.loads(state.read_text())
+    assert (before.pop("pictures"), before.pop("seal") != "") == (RULE, True)
+    state.write_text(digests.sealed(json.dumps(before)))
+    fit(config(tmp_path / "out"), whole[1], DeviceCPU())
+    assert read(tmp_path / "out") == [Change(position=16, key="pictures", before=1, after=RULE)]
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 1
+    assert f"by rule {RULE} from sample 16 on, by rule 1 before" in told[0]
+    shutil.rmtree(folder.complete(tmp_path / "out" / "checkpoints")[-1])
+    fit(config(tmp_path / "out"), whole[1], DeviceCPU())
+    assert [change.position for change in read(tmp_path / "out")] == [16], "checkpoints since name the rule of today"
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_a_damaged_record_is_named(tmp_path):
