@@ -40,7 +40,7 @@ if [ "$(cat "$venv/.ready" 2>/dev/null || true)" = "$stamp" ]; then
 fi
 [ -x "$venv/bin/python" ] || "$(find_python)" -m venv "$venv"
 echo "setup: installing pinned packages into $venv (some GB; a few minutes)" >&2
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,train,eval,dev]'
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,train,eval,gguf,dev]'
 echo "setup: storing Spark's classes for a quicker start" >&2
 rm -f "$venv/spark.jsa"
 "$venv/bin/python" scripts/archive_jvm.py "$(cd "$venv" && pwd)/spark.jsa" >/dev/null 2>"$venv/archive.log" ||

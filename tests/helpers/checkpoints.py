@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from composer.core import Timestamp
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from schemas.conversation_format import ConversationFormat
 from schemas.manifest import STRETCH, Fit, TokenizerIdentity
 from schemas.schedule import Schedule
 from tests.helpers import synthetic
+from train.checkpoint import digests
 from train.checkpoint.save import CheckpointStore
 from train.config.run_config import RunConfig
+from train.evaluation.generation import Stem
+from train.evaluation.scored_model import Subject
 from train.models.build import build_model
 
 SHAPE = {"width": 128, "layers": 2, "heads": 4, "kv_heads": 2, "head_width": 32, "mlp_width": 192}
@@ -32,12 +38,21 @@ def byte_tokenizer(folder: Path) -> TokenizerIdentity:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {"<|endoftext|>": 0, "<|padding|>": 1, **{letter: n + 2 for n, letter in enumerate(letters)}}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(["<|endoftext|>", "<|padding|>"])
     tokenizer.save(str(folder / "tokenizer.json"))
     digest = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
     return TokenizerIdentity(digest=digest, vocabulary_size=258, end_of_text_id=0, pad_id=1, image_id=258)
+
+
+def given_tokenizer(folder: Path, file: Path) -> TokenizerIdentity:
+    """Copy a tokenizer whose ids 0 and 1 are end of text and padding to `folder`/tokenizer.json."""
+    content = file.read_bytes()
+    (folder / "tokenizer.json").write_bytes(content)
+    size = Tokenizer.from_str(content.decode()).get_vocab_size()
+    digest = hashlib.sha256(content).hexdigest()
+    return TokenizerIdentity(digest=digest, vocabulary_size=size, end_of_text_id=0, pad_id=1, image_id=size)
 
 
 def byte_schedule(folder: Path, **update: Any) -> Schedule:
@@ -52,13 +67,17 @@ def checkpoint(
     encoder: dict[str, Any] | None = None,
     fit: Fit = STRETCH,
     conversation: ConversationFormat | None = None,
+    tokenizer: Path | None = None,
 ) -> Path:
     """A checkpoint at position 8 in `folder`/out, with weights large enough that every term matters.
 
-    Without an encoder the model has no image side; without a format its conversations are of version 1.
+    Without an encoder the model has no image side; without a format its conversations are of version 1; without a
+    tokenizer it is a byte-level one (with one, sequences are 512 ids long instead of 32).
     """
     geometry = synthetic.GEOMETRY.model_copy(update={"fit": fit}) if encoder else None
     schedule = byte_schedule(folder, geometry=geometry, conversation=conversation)
+    if tokenizer is not None:
+        schedule = schedule.model_copy(update={"tokenizer": given_tokenizer(folder, tokenizer), "seq_len": 512})
     schedule.save(folder / "schedule.json")
     model_section = {"decoder": {**SHAPE, **(decoder or {})}, "encoder": encoder or {}}
     settings = {"schedule": folder / "schedule.json", "out": folder / "out", "model": model_section, "microbatch": 1}
@@ -70,3 +89,24 @@ def checkpoint(
     state = SimpleNamespace(timestamp=Timestamp(sample=8, batch=1), optimizers=[torch.optim.AdamW(model.parameters())])
     CheckpointStore(run.out, model, run, schedule).save(state, {"text": 8}, lasting=True)  # type: ignore[arg-type]
     return run.out
+
+
+def end_turns(out: Path, subject: Subject, stems: list[Stem], pixels: Any, steps: int) -> None:
+    """Change the checkpoint so that it ends its turn where it would say a token that it says often."""
+    said = Counter[int]()
+    for stem in stems:
+        ids = torch.tensor([stem.ids])
+        for step in range(steps):
+            with torch.no_grad():
+                top = subject.logits(ids, torch.from_numpy(pixels[stem.item]))[0, -1].argmax()
+            said[int(top)] += step > 0
+            ids = torch.cat((ids, top.view(1, 1)), dim=1)
+    (weights,) = out.glob("checkpoints/*/model.safetensors")
+    tensors = load_file(weights)
+    head = tensors.get("decoder.lm_head.weight", tensors["decoder.embed_tokens.weight"])
+    ((token, _),) = said.most_common(1)
+    head[subject.conversation.end_of_turn_id] = 1.5 * head[token]
+    save_file(tensors, weights)
+    state = weights.with_name(digests.STATE)
+    stated = {**json.loads(state.read_text()), "digests": digests.of_files(weights.parent)}
+    state.write_text(digests.sealed(json.dumps(stated)))

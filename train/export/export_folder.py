@@ -20,7 +20,7 @@ from schemas.strict_model import Strict
 from train.checkpoint.state import schedule_of
 from train.export import modeling_switchpoint
 from train.export.hugging_face_configs import REMOTE_MODULE
-from train.export.hugging_face_model import hugging_face, load, sequence_length
+from train.export.hugging_face_model import Loaded, hugging_face, load, sequence_length
 from train.export.model_card import model_card
 from train.export.processor import hf_tokenizer, processor
 from train.tokenizer_check import tokenizer_of
@@ -77,18 +77,7 @@ def export(
     model = hugging_face(loaded, decoder_only=geometry is None)
     nn.Module.to(model, DTYPES[dtype])
     is_remote = isinstance(model, modeling_switchpoint.SwitchpointForConditionalGeneration)
-    told = Exported(
-        checkpoint=str(loaded.path),
-        position=saved.position,
-        past=saved.past,
-        schedule=saved.schedule,
-        architecture=type(model).__name__,
-        dtype=dtype,
-        tokenizer=saved.tokenizer,
-        geometry=geometry,
-        conversation=saved.conversation_format,
-        packages={name: version(name) for name in ("torch", "transformers")},
-    )
+    told = described_as(loaded, type(model).__name__, dtype, geometry)
     text = hf_tokenizer(
         file, saved.tokenizer, saved.conversation_format, sequence_length(loaded), images=geometry is not None
     )
@@ -111,6 +100,23 @@ def export(
         (partial / PROVENANCE).write_text(told.model_dump_json(indent=1) + "\n", encoding="utf-8")
         (partial / "README.md").write_text(card, encoding="utf-8")
     return told
+
+
+def described_as(loaded: Loaded, architecture: str, dtype: str, geometry: ImageGeometry | None) -> Exported:
+    """Returns the provenance of an export of the checkpoint `loaded`."""
+    saved = loaded.saved
+    return Exported(
+        checkpoint=str(loaded.path),
+        position=saved.position,
+        past=saved.past,
+        schedule=saved.schedule,
+        architecture=architecture,
+        dtype=dtype,
+        tokenizer=saved.tokenizer,
+        geometry=geometry,
+        conversation=saved.conversation_format,
+        packages={name: version(name) for name in ("torch", "transformers")},
+    )
 
 
 def described(path: Path) -> Exported:

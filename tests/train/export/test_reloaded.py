@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 
-from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, TURNS, checkpoint
+from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, TURNS, checkpoint, end_turns
 from tests.helpers.commands import ROOT
-from train.checkpoint import digests
 from train.evaluation.generation import Stem, answer
-from train.evaluation.scored_model import Subject, open_subject
+from train.evaluation.scored_model import open_subject
 from train.export.export_folder import export
 from train.loader.rows.decode import decode_image
 from train.models.towers import normalise
@@ -69,7 +66,7 @@ def made(folder: Path, kind: str) -> dict[str, Any]:
     encoder = subject.encoder(blind=subject.geometry is None)
     stems = [Stem(row, encoder.stem(question, subject.geometry is not None)) for row, question in enumerate(QUESTIONS)]
     if subject.conversation.end_of_turn_id is not None:
-        _end_turns(out, subject, stems, pixels)
+        end_turns(out, subject, stems, pixels, MAX_TOKENS)
         subject = open_subject(out)
     export(out, folder / "hf")
     with torch.no_grad():
@@ -87,27 +84,6 @@ def made(folder: Path, kind: str) -> dict[str, Any]:
     }
     (folder / "made.json").write_text(json.dumps(said))
     return said
-
-
-def _end_turns(out: Path, subject: Subject, stems: list[Stem], pixels: Any) -> None:
-    """Change the checkpoint so that it ends its turn where it would say a token that it says often."""
-    said = Counter[int]()
-    for stem in stems:
-        ids = torch.tensor([stem.ids])
-        for step in range(MAX_TOKENS):
-            with torch.no_grad():
-                top = subject.logits(ids, torch.from_numpy(pixels[stem.item]))[0, -1].argmax()
-            said[int(top)] += step > 0
-            ids = torch.cat((ids, top.view(1, 1)), dim=1)
-    (weights,) = out.glob("checkpoints/*/model.safetensors")
-    tensors = load_file(weights)
-    head = tensors.get("decoder.lm_head.weight", tensors["decoder.embed_tokens.weight"])
-    ((token, _),) = said.most_common(1)
-    head[subject.conversation.end_of_turn_id] = 1.5 * head[token]
-    save_file(tensors, weights)
-    state = weights.with_name(digests.STATE)
-    stated = {**json.loads(state.read_text()), "digests": digests.of_files(weights.parent)}
-    state.write_text(digests.sealed(json.dumps(stated)))
 
 
 def _png(pixels: Any) -> bytes:
