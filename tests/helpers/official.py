@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from demo.world import held_out
+from train.evaluation.task import Item, Task
 
 SCENES = 3
 
@@ -18,7 +19,28 @@ def world(folder: Path) -> Path:
     return folder / "held_out"
 
 
+def assert_official_folder(task: Task, folder: Path, *, count: int, groups: set[str]) -> list[Item]:
+    """Checks that a task of questions reads its folder, takes right answers for right and others for wrong."""
+    items, files = task.load(folder)
+    assert len(items) == count
+    assert {item.group for item in items} <= groups
+    assert files
+    assert all(path.is_file() for path in files)
+    for item in items:
+        right = item.target[0] if isinstance(item.target, list) else item.target
+        assert (task.score(item, right), task.score(item, "purple cow")) == (1.0, 0.0)
+    return items
+
+
+def put(path: Path, data: object) -> Path:
+    """Writes JSON, in a folder that may not be there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data))
+    return path
+
+
 def picture(path: Path, size: tuple[int, int] = (40, 30)) -> None:
+    """Writes an image of one colour, in a folder that may not be there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (200, 30, 30)).save(path)
 

@@ -1,4 +1,4 @@
-"""From a checkpoint and a question file to results: right answers, chance by kind, with and without the images."""
+"""Tests of multiple-choice questions, from the file to results: right answers, chance by kind, blind or not."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from PIL import Image
 from common.errors import InputError
 from schemas.results import Results, load_task
 from tests.helpers.checkpoints import PATCH, checkpoint
+from tests.helpers.official import assert_official_folder
 from train.__main__ import main
 from train.evaluation.task import Item
 from train.evaluation.tasks.questions import TASK, load_questions
@@ -27,6 +28,10 @@ def folder(tmp_path: Path) -> Path:
     ]
     (tmp_path / "questions.json").write_text(json.dumps(questions))
     return tmp_path
+
+
+def test_items_of_the_sample_world(held_out: Path) -> None:
+    assert_official_folder(TASK, held_out, count=12, groups={"colour", "shape", "existence", "side", "count"})
 
 
 def test_the_command_writes_results(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
