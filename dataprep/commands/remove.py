@@ -60,13 +60,13 @@ def run(options: argparse.Namespace) -> None:
 
 def _values(given: list[str]) -> list[str]:
     """`@FILE` stands for the lines of FILE."""
-    from dataprep.storage import files
+    from dataprep.storage import files, text_list
 
-    found = []
+    found: list[str] = []
     for one in given:
         if one.startswith("@"):
-            lines = files.read_bytes(files.absolute(one[1:])).decode().splitlines()
-            found += [line.strip() for line in lines if line.strip()]
+            lines = [line.decode().strip() for line in text_list.read(files.absolute(one[1:]))]
+            found += filter(None, lines)
         else:
             found.append(one)
     return found

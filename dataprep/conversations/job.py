@@ -18,7 +18,7 @@ from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Task
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.run import Outcome, run_job, summary
-from dataprep.storage import files, globs
+from dataprep.storage import files, globs, text_list
 
 
 def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = None) -> Outcome:
@@ -32,7 +32,7 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     """
     paths = _inputs(job)
     inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
-    banned = describe_inputs(spark, globs.expand(job.banned.uids))
+    banned = describe_inputs(spark, globs.expand(job.banned.uids), look=text_list.check)
     spec = replace(task_spec(job), ban=Ban.of({"banned_uid": banned}, []))
     tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
     return run_job(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xxhash
 
 from dataprep.engine.rejects import RejectError
-from dataprep.storage import files
+from dataprep.storage import text_list
 from dataprep.storage.urls import on_host
 from schemas.manifest import InputFile
 from schemas.strict_model import OneOrMany, Strict
@@ -60,7 +60,7 @@ class Ban:
 @functools.lru_cache(maxsize=8)
 def _load(listed: tuple[tuple[str, str], ...]) -> npt.NDArray[np.uint64]:
     """Hashes of all lines, sorted."""
-    lines = (line.strip() for path, _ in listed for line in files.read_bytes(path).splitlines())
+    lines = (line.strip() for path, _ in listed for line in text_list.read(path))
     return np.unique(np.fromiter((xxhash.xxh3_64_intdigest(line) for line in lines if line), np.uint64))
 
 

@@ -18,7 +18,7 @@ from dataprep.pairs import repeated_uids
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.selection import select
 from dataprep.pairs.task import work
-from dataprep.storage import globs
+from dataprep.storage import globs, text_list
 
 
 def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) -> Outcome:
@@ -32,7 +32,7 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     paths, lists = globs.expand(job.inputs), {reason: globs.expand(listed) for reason, listed in job.lists.items()}
     sampled = job.input_digest == "sampled"
     inputs = describe_inputs(spark, paths, sampled=sampled)
-    found = {reason: describe_inputs(spark, listed) for reason, listed in lists.items()}
+    found = {reason: describe_inputs(spark, listed, look=text_list.check) for reason, listed in lists.items()}
     spec = replace(task_spec(job), ban=Ban.of(found, job.banned.hosts))
     tasks = [Task(f"{number:05}", (number, path)) for number, path in enumerate(paths)]
     return run_job(

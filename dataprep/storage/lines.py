@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from dataprep.storage import files
+from dataprep.storage.xz import XzStream
 
 BLOCK = 1 << 20
 """Decompressed bytes read at a time: few enough to be still in a core's cache when they are parsed."""
@@ -15,13 +16,15 @@ AHEAD = 4 << 20
 """Bytes fetched from a server at a time: a codec reads 64 KiB, and every answer takes its time."""
 BROKEN = (OSError, pa.ArrowException)
 """What a damaged or truncated stream raises."""
-_CODECS = {".zst": "zstd", ".zstd": "zstd", ".gz": "gzip"}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def lines(uri: str, limit: int) -> Iterator[bytes | None]:
-    """Lines without their ends; None for a line of more than `limit` bytes. Raises what the stream raises."""
-    codec = next((name for suffix, name in _CODECS.items() if uri.endswith(suffix)), None)
+def lines(uri: str, limit: int, codec: str | None = None) -> Iterator[bytes | None]:
+    """Lines without their ends; None for a line of more than `limit` bytes. Raises what the stream raises.
+
+    Args:
+        codec: compression of the file: zstd, gzip, bz2 or xz.
+    """
     pieces, length = list[bytes](), 0  # of a line that spans blocks; dropped, but still counted, beyond the limit
     for block in _blocks(uri, codec):
         first, *whole = block.split(b"\n")
@@ -43,7 +46,7 @@ def _blocks(uri: str, codec: str | None) -> Iterator[bytes]:
     """Decompressed blocks, without a byte order mark; of a stream that breaks off, all up to the break, then raises."""
     position = 0
     try:
-        with _open(uri, codec) as stream:
+        with opened(uri, codec) as stream:
             while block := stream.read(BLOCK):
                 yield block if position else block.removeprefix(_BYTE_ORDER_MARK)
                 position += len(block)
@@ -59,7 +62,7 @@ def _salvage(uri: str, codec: str | None, position: int) -> bytes:
     """
     rest = bytearray()
     for step in (1 << 12, 1):
-        with contextlib.suppress(*BROKEN), _open(uri, codec) as stream:
+        with contextlib.suppress(*BROKEN), opened(uri, codec) as stream:
             left = position + len(rest)
             while left:
                 left -= len(stream.read(min(left, BLOCK)))
@@ -68,8 +71,11 @@ def _salvage(uri: str, codec: str | None, position: int) -> bytes:
     return bytes(rest)
 
 
-def _open(uri: str, codec: str | None) -> pa.NativeFile:
+def opened(uri: str, codec: str | None) -> pa.NativeFile | XzStream:
+    """The decompressed bytes of `uri` as a stream."""
     raw = files.open_input(uri, buffer=AHEAD)
     if codec and not raw.size():
         raise OSError(f"an empty file is no {codec} stream")
+    if codec == "xz":
+        return XzStream(raw)
     return pa.CompressedInputStream(raw, codec) if codec else raw

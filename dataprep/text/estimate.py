@@ -13,7 +13,7 @@ import xxhash
 
 from dataprep.engine.rejects import Reject
 from dataprep.storage import files
-from dataprep.text import inputs
+from dataprep.text import file_kind, inputs
 from dataprep.text.config import TextJob
 from dataprep.text.read import Document, documents
 from dataprep.text.selection import evaluation_sets, minhash
@@ -61,6 +61,7 @@ def estimate(job: TextJob) -> Estimate:
     spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
     uris = inputs.expand(job)
     with ThreadPoolExecutor(32) as pool:
+        list(pool.map(file_kind.check, uris))
         sizes = list(pool.map(files.size, uris))
     chosen = uris[:: -(-len(uris) // MAX_FILES)]
     budget = max(MIN_BYTES, sum(sizes) // SHARE) // len(chosen)

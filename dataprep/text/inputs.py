@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from common.errors import InputError
 from dataprep.engine.tasks import Task
-from dataprep.storage import files, globs
+from dataprep.storage import globs, text_list
 from dataprep.text.config import TextJob
 
 _THREADS = 32
@@ -51,7 +51,7 @@ def expand(job: TextJob) -> list[str]:
 
 def _listed(path: str) -> set[str]:
     try:
-        lines = files.read_bytes(path).decode("utf-8-sig").splitlines()
+        lines = [line.decode() for line in text_list.read(path)]
     except UnicodeDecodeError:
         raise InputError("not a text file", file=path, field="input_list", remedy="write one path a line") from None
     entries = [(number, line.strip()) for number, line in enumerate(lines, 1)]

@@ -23,7 +23,7 @@ from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Receipt, run_tasks
 from dataprep.provenance import token_parts
 from dataprep.storage import files, globs
-from dataprep.text import inputs, report, tokenize
+from dataprep.text import file_kind, inputs, report, tokenize
 from dataprep.text.config import TextJob
 from dataprep.text.selection import evaluation_sets, select
 from dataprep.text.shards import SplitShards, plan_shards, run_shards
@@ -124,7 +124,7 @@ def plan_job(spark: SparkSession, job: TextJob, spec: TokenizerSpec) -> Plan:
     searched = {"evaluation_files": evaluation_sets.describe(job.decontaminate)} if job.decontaminate else {}
     return Plan(
         kind="text",
-        inputs=describe_inputs(spark, uris, sampled=job.input_digest == "sampled"),
+        inputs=describe_inputs(spark, uris, sampled=job.input_digest == "sampled", look=file_kind.check),
         config=job.plan_config() | searched,
         tokenizer=spec.identity.digest,
         seed=job.seed,

@@ -1,4 +1,4 @@
-"""Documents from JSON lines (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`) and Parquet, nothing passed over silently.
+"""Reads documents from JSON lines (plain, gzip, zstd, bz2, xz) and Parquet; nothing is passed over silently.
 
 A row either yields a `Document` or a `Reject` with its file, line and a reason code. A file that breaks off (truncated
 zstd, corrupt gzip, damaged Parquet) is the file's own failure: `unreadable` decides whether it stops the job or
@@ -19,6 +19,7 @@ from common.errors import InputError
 from dataprep.engine.rejects import Reject
 from dataprep.storage import files, json_value
 from dataprep.storage.lines import BROKEN, lines
+from dataprep.text import file_kind
 from dataprep.text.config import TextJob
 
 PARQUET_ROWS = 1024
@@ -45,9 +46,12 @@ def documents(uri: str, job: TextJob) -> Iterator[Document | Reject]:
     Raises:
         InputError: the file is damaged and `job.unreadable` is `fail`.
     """
-    rows = _parquet_rows(uri, job) if uri.endswith(".parquet") else _json_rows(uri, job)
+    kind = file_kind.of(uri)
+    rows = _parquet_rows(uri, job) if kind.parquet else _json_rows(uri, job, kind.codec)
     last = 0
     try:
+        if kind.refusal:
+            raise OSError("; ".join(kind.refusal))
         for row in rows:
             last = row.line
             yield row
@@ -71,16 +75,18 @@ def at(row: Any, path: list[str]) -> Any:
     return row
 
 
-def _json_rows(uri: str, job: TextJob) -> Iterator[Document | Reject]:
+def _json_rows(uri: str, job: TextJob, codec: str | None) -> Iterator[Document | Reject]:
+    """Rows of JSON lines; blank lines are counted as lines and are no rows."""
     path, loads = job.text_field.split("."), orjson.loads
-    for number, line in enumerate(lines(uri, job.max_line_bytes), 1):
+    for number, line in enumerate(lines(uri, job.max_line_bytes, codec), 1):
         if line is None:
             yield Reject(number, "line_too_long")
             continue
         try:
             row = loads(line)
         except orjson.JSONDecodeError as error:
-            yield _second_look(number, line, path, error)
+            if line.strip():
+                yield _second_look(number, line, path, error)
             continue
         yield _document(number, row, path)
 

@@ -22,6 +22,8 @@ import xxhash
 from common.errors import InputError
 from dataprep.engine.paths import STAGING, TEMPORARY
 from dataprep.storage import files, fingerprint, globs, json_value
+from dataprep.storage.lines import BLOCK, BROKEN, opened
+from dataprep.text import file_kind
 from dataprep.text.config import Decontamination, EvaluationSet
 from dataprep.text.read import at
 from dataprep.text.selection.ngrams import Hashes, ngrams
@@ -29,7 +31,6 @@ from dataprep.text.selection.ngrams import Hashes, ngrams
 FOLDER = f"{STAGING}/evaluation"
 BATCH = 4096
 """Texts hashed at a time."""
-_CODECS = {".zst": "zstd", ".gz": "gzip"}
 
 
 @dataclass(frozen=True)
@@ -158,18 +159,20 @@ def _put(out: str, name: str, table: pa.Table) -> str:
 
 def _rows(uri: str) -> Iterator[tuple[int, Any]]:
     """Line and value of every row. A hole in the search must not go unseen: what cannot be read is an error."""
+    file_kind.check(uri)
+    kind = file_kind.of(uri)
     try:
-        with files.open_input(uri) as raw:
-            if uri.endswith(".parquet"):
-                yield from enumerate(pq.read_table(raw).to_pylist(), 1)
+        with opened(uri, kind.codec) as stream:
+            if kind.parquet:
+                yield from enumerate(pq.read_table(stream).to_pylist(), 1)
                 return
-            codec = next((codec for suffix, codec in _CODECS.items() if uri.endswith(suffix)), None)
-            data = (pa.CompressedInputStream(raw, codec) if codec else raw).read()
-    except (OSError, pa.ArrowException) as error:
+            data = b"".join(iter(lambda: bytes(stream.read(BLOCK)), b""))
+    except BROKEN as error:
         raise InputError(f"cannot be read ({str(error).splitlines()[0]})", file=uri, remedy="fetch it again") from None
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         try:
-            yield number, json_value.mended_loads(line)
+            if line.strip():
+                yield number, json_value.mended_loads(line)
         except orjson.JSONDecodeError as error:
             raise InputError(f"not JSON ({error})", file=uri, line=number, remedy="write an object a line") from None
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tokenizers
 from pyspark.sql import SparkSession
@@ -105,6 +107,15 @@ def pairs_in(row: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, byt
         yield "", image.tobytes(), ids[position + geometry.tokens : end]
         position = end + 1
     assert set(ids[position:]) <= {identity.pad_id}
+
+
+def test_a_list_that_is_no_text_bans_nobody_and_is_refused(
+    spark: SparkSession, tars: Path, tmp_path: Path, tokenizer_dir: Path
+) -> None:
+    pq.write_table(pa.table({"uid": ["00000"]}), tmp_path / "uids.parquet")
+    job = settings(tars, tmp_path / "out", tokenizer_dir, banned={"uids": str(tmp_path / "uids.parquet")})
+    with pytest.raises(InputError, match=r"uids\.parquet: not a text file but a Parquet file; write one name a line"):
+        run(spark, job)
 
 
 def test_a_stock_reader_gets_every_pair_once_with_its_own_image(

@@ -39,7 +39,7 @@ def test_a_published_file_is_moved(tmp_path: Path) -> None:
     assert not (tmp_path / "local").exists()
 
 
-NAMES = st.text("ab.-", min_size=1, max_size=3).filter(lambda name: name.strip("."))
+NAMES = st.text("ab.-_", min_size=1, max_size=3).filter(lambda name: name.strip("."))
 
 
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6, unique=True))
@@ -58,7 +58,23 @@ def test_globs_are_those_of_a_shell(names: list[str]) -> None:
                 one = parts[0]
                 alone = {"*": True, "a*": one.startswith("a"), "[ab]?": len(one) == 2 and one[0] in "ab"}
                 expected = len(parts) == 1 and alone[pattern]
+            expected = expected and not any(part.startswith((".", "_")) for part in parts)
             assert bool(chosen.match(name)) == expected, (pattern, name)
+
+
+def test_wildcards_and_folders_pass_over_what_spark_hides(tmp_path: Path) -> None:
+    shown = ["a.jsonl", "b/c.jsonl", "_day=7/d.jsonl"]
+    hidden = ["_SUCCESS", ".a.jsonl.crc", "_temporary/0/e.jsonl", "b/_started", "b/.ipynb_checkpoints/c.jsonl"]
+    for name in [*shown, *hidden]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    expected = sorted(str(tmp_path / name) for name in shown)
+    assert globs.expand([str(tmp_path)]) == expected
+    assert globs.expand([f"{tmp_path}/**"]) == expected
+    assert globs.expand([f"{tmp_path}/**/*"]) == expected
+    spelt = ["_SUCCESS", "_temporary", ".a*", "b/.*/*"]
+    found = globs.expand([str(tmp_path / one) for one in spelt])
+    assert found == sorted(str(tmp_path / hidden[place]) for place in (0, 1, 2, 4))
 
 
 def test_what_names_no_file_is_refused(tmp_path: Path) -> None:

@@ -151,9 +151,27 @@ def test_a_damaged_input_stops_the_job_in_one_line(spark: SparkSession, tmp_path
     assert manifest.rows.rejected["unreadable"] == 1
 
 
+def test_a_folder_gives_its_data_and_an_unknown_file_is_named_before_any_work(
+    spark: SparkSession, tmp_path: Path, tokenizer_dir: Path
+) -> None:
+    write_inputs(tmp_path / "in", files=1)
+    for name in ("_SUCCESS", ".0.jsonl.zst.crc"):
+        (tmp_path / "in" / name).write_bytes(b"crc\0")
+    (tmp_path / "in" / "README.md").write_text("# Documents\n")
+    job = make(tmp_path, tokenizer_dir, inputs=[str(tmp_path / "in")])
+    with pytest.raises(
+        InputError, match=r"in/README\.md: no kind of file that is read .*; .*leave it out of the inputs"
+    ):
+        run(spark, job)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "in" / "README.md").unlink()
+    rows = run(spark, job).rows
+    assert (rows.read, rows.written) == (40, 40)
+
+
 def test_nothing_to_write_is_an_error(spark: SparkSession, tmp_path: Path, tokenizer_dir: Path) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in/a.zst").write_bytes(zstandard.ZstdCompressor().compress(b"[]\n"))
+    (tmp_path / "in/a.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(b"1\n"))
     with pytest.raises(InputError, match=r"nothing was written: documents rejected: not_an_object 1"):
         run(spark, make(tmp_path, tokenizer_dir))
     with pytest.raises(InputError, match="no file matches"):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from dataprep.text.config import TextJob
 from dataprep.text.read import Document, documents
 
 ZSTD = zstandard.ZstdCompressor()
+PACK = {".zst": ZSTD.compress, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 ROW = {"text": "é one", "url": "http://a", "metadata": {"WARC-Record-ID": "<urn:1>", "x": None}}
 
 
@@ -36,6 +39,10 @@ def rows(path: Path, data: bytes, **changes: Any) -> list[Document | Reject]:
         (".jsonl.zst", lambda data: ZSTD.compress(data)),
         (".jsonl.zst", lambda data: ZSTD.compress(data[:9]) + ZSTD.compress(data[9:])),
         (".jsonl.gz", lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:])),
+        (".jsonl.bz2", lambda data: bz2.compress(data[:9]) + bz2.compress(data[9:])),
+        (".jsonl.xz", lambda data: lzma.compress(data[:9]) + bytes(8) + lzma.compress(data[9:])),
+        (".jsonl", lambda data: ZSTD.compress(data)),
+        (".jsonl.zst", bytes),
     ],
 )
 def test_compressions_and_concatenated_members(tmp_path: Path, suffix: str, pack: Any) -> None:
@@ -50,7 +57,6 @@ def test_compressions_and_concatenated_members(tmp_path: Path, suffix: str, pack
     ("line", "reason"),
     [
         (b'{"text": "a"', "invalid_json"),
-        (b"", "invalid_json"),
         (b'{"text": "\\ud800"}', "invalid_json"),
         (b'{"text": "\xff"}', "invalid_utf8"),
         (b"[1]", "not_an_object"),
@@ -75,10 +81,15 @@ def test_text_may_lie_deeper_and_a_byte_order_mark_is_no_text(tmp_path: Path) ->
     assert found == [Document(1, "a", {"content": {"text": "a"}}), Reject(2, "missing_text", "NoneType")]
 
 
-@pytest.mark.parametrize("suffix", [".zst", ".gz"])
+def test_blank_lines_are_lines_and_no_rows(tmp_path: Path) -> None:
+    found = rows(tmp_path / "a.jsonl", b'\n{"text": "a"}\r\n \t\r\n\r\n{"text": "b"}\n\n')
+    assert found == [Document(2, "a", {"text": "a"}), Document(5, "b", {"text": "b"})]
+
+
+@pytest.mark.parametrize("suffix", list(PACK))
 def test_a_truncated_stream_fails_or_is_one_reject(tmp_path: Path, suffix: str) -> None:
     data = b"".join(json.dumps({"text": f"{n} " * 500 + str(n**7)}).encode() + b"\n" for n in range(300))
-    whole = ZSTD.compress(data) if suffix == ".zst" else gzip.compress(data)
+    whole = PACK[suffix](data)
     path = tmp_path / f"a.jsonl{suffix}"
     with pytest.raises(InputError, match=r"a\.jsonl.*cannot be read beyond this line.*unreadable: reject"):
         rows(path, whole[:-3])
@@ -92,7 +103,7 @@ def test_a_truncated_stream_fails_or_is_one_reject(tmp_path: Path, suffix: str) 
 
 
 DATA = b"".join(json.dumps({"text": f"{n} and {n**9}"}).encode() + b"\n" for n in range(60))
-STORED = {".jsonl.zst": ZSTD.compress(DATA), ".jsonl.gz": gzip.compress(DATA)}
+STORED = {f".jsonl{suffix}": pack(DATA) for suffix, pack in PACK.items()}
 
 
 @settings(max_examples=60, deadline=None)
