@@ -47,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
         launch(run, schedule, words.say)
     except AskedToLeave:
         words.take_leave("asked to leave: saved; the same command goes on from here", EXIT_ASKED_TO_LEAVE)
+    except SystemExit as asked:  # Composer's answer to a signal before training begins
+        if asked.code:
+            status = asked.code if isinstance(asked.code, int) else 1
+            words.take_leave(f"left with status {asked.code} before training began", status)
     except Exception as error:
         words.say(error)
     return words.end()

@@ -68,6 +68,7 @@ def checkpoint(
     fit: Fit = STRETCH,
     conversation: ConversationFormat | None = None,
     tokenizer: Path | None = None,
+    **model: Any,
 ) -> Path:
     """A checkpoint at position 8 in `folder`/out, with weights large enough that every term matters.
 
@@ -79,15 +80,15 @@ def checkpoint(
     if tokenizer is not None:
         schedule = schedule.model_copy(update={"tokenizer": given_tokenizer(folder, tokenizer), "seq_len": 512})
     schedule.save(folder / "schedule.json")
-    model_section = {"decoder": {**SHAPE, **(decoder or {})}, "encoder": encoder or {}}
+    model_section = {"decoder": {**SHAPE, **(decoder or {})}, "encoder": encoder or {}, **model}
     settings = {"schedule": folder / "schedule.json", "out": folder / "out", "model": model_section, "microbatch": 1}
     run = RunConfig.model_validate({**settings, "tokenizer": folder / "tokenizer.json"})
-    model = build_model(run, schedule)
+    built = build_model(run, schedule)
     with torch.no_grad():
-        for parameter in model.parameters():
+        for parameter in built.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
-    state = SimpleNamespace(timestamp=Timestamp(sample=8, batch=1), optimizers=[torch.optim.AdamW(model.parameters())])
-    CheckpointStore(run.out, model, run, schedule).save(state, {"text": 8}, lasting=True)  # type: ignore[arg-type]
+    state = SimpleNamespace(timestamp=Timestamp(sample=8, batch=1), optimizers=[torch.optim.AdamW(built.parameters())])
+    CheckpointStore(run.out, built, run, schedule).save(state, {"text": 8}, lasting=True)  # type: ignore[arg-type]
     return run.out
 
 

@@ -21,7 +21,7 @@ from train.loader.cache.download import Patience
 from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 from train.loader.rows.batch import Batch
-from train.run.last_words import LastWords
+from train.run.last_words import LastWords, undisturbed
 
 
 def facts(batch: Batch) -> list[list[Any]]:
@@ -38,7 +38,7 @@ def facts(batch: Batch) -> list[list[Any]]:
     return found
 
 
-def read(plan: dict[str, Any], case: dict[str, Any]) -> None:
+def read(plan: dict[str, Any], case: dict[str, Any], words: LastWords) -> None:
     """Read one case from its start to the end of the run."""
     rank, ranks = dist.get_rank(), dist.get_world_size()
     dataset = ScheduleDataset(
@@ -65,7 +65,10 @@ def read(plan: dict[str, Any], case: dict[str, Any]) -> None:
                     (out / "position.part").rename(out / "position")
                 time.sleep(plan.get("pause", 0))
     except Exception as error:  # as `train.run.launch` does
-        raise loader.explained(error) or error from None
+        with undisturbed():
+            meant = loader.explained(error) or error
+            words.say(meant, dataset)
+        raise meant from None
     dataset.close()
 
 
@@ -77,7 +80,7 @@ def main() -> int:
     words = LastWords()
     try:
         for case in plan["cases"]:
-            read(plan, case)
+            read(plan, case, words)
         dist.destroy_process_group()
     except Exception as error:
         words.say(error)

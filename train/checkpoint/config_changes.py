@@ -26,7 +26,7 @@ PLACES = ("schedule", "out", "branch_from")
 """Keys that are not compared: where things lie (the schedule's content is compared by its hash)."""
 PICTURES = "pictures"
 """Key of the rule by which pictures become pixels (`Saved.pictures`). It is the release's, not the config's."""
-FUNCTION = ("model.decoder.", "model.mask_documents")
+FUNCTION = ("model.decoder.", "model.mask_documents", "model.end_of_text")
 """Keys under which the same weights compute something else. The encoder's are `Saved.decoder_only`'s to judge: another
 one is welcome until the first image."""
 
@@ -41,9 +41,17 @@ class Change(Strict):
     after: Any
 
 
-def changed(before: RunConfig, after: RunConfig) -> dict[str, tuple[Any, Any]]:
-    """Each key whose value differs, with both values."""
-    one, other = _flat(before), _flat(after)
+def settled(run: RunConfig, saved: Saved | None) -> RunConfig:
+    """The config with what it leaves to the checkpoint that it goes on from: None for a new run."""
+    if run.model.end_of_text is not None:
+        return run
+    end_of_text = saved.run.model.end_of_text if saved else "opens"
+    return run.model_copy(update={"model": run.model.model_copy(update={"end_of_text": end_of_text})})
+
+
+def changed(saved: Saved, run: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Each key whose value differs from the checkpoint's, with both values."""
+    one, other = _flat(saved.run), _flat(settled(run, saved))
     keys = sorted(one.keys() | other.keys())
     return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
 
@@ -54,7 +62,7 @@ def check_function(saved: Saved, run: RunConfig, checkpoint: Path) -> None:
     Raises:
         InputError: it is one.
     """
-    for key, (before, after) in changed(saved.run, run).items():
+    for key, (before, after) in changed(saved, run).items():
         if key.startswith(FUNCTION):
             raise InputError(
                 f"{after!r} now, but these weights were trained with {before!r}",
@@ -76,7 +84,7 @@ def record(out: Path, saved: Saved | None, run: RunConfig) -> None:
     position = saved.position if saved else 0
     lines = [change for change in read(out) if change.position < position]
     if saved is not None:
-        differing = changed(saved.run, run).items()
+        differing = changed(saved, run).items()
         lines += [Change(position=position, key=key, before=one, after=other) for key, (one, other) in differing]
         if saved.geometry is not None and saved.pictures != RULE:
             lines.append(Change(position=position, key=PICTURES, before=saved.pictures, after=RULE))

@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from common import atomic_files
 from common.pictures import RULE
 from schemas.schedule import Schedule
-from train.checkpoint import digests, identity
+from train.checkpoint import config_changes, digests, identity
 from train.checkpoint.folder import FOLDER, prune
 from train.checkpoint.names import LOGS, name_of
 from train.checkpoint.state import SCHEDULE, Saved
@@ -42,7 +42,8 @@ class CheckpointStore:
 
     def __init__(self, out: Path, model: VisionLanguageModel, run: RunConfig, schedule: Schedule) -> None:
         self.out, self.folder = out, out / FOLDER
-        self._model, self._run, self._schedule = model, run, schedule
+        self._model, self._schedule = model, schedule
+        self._run = config_changes.settled(run, None)
 
     def save(self, state: State, samples: dict[str, int], *, lasting: bool, drawn: str = "") -> Path:
         """Write the checkpoint of `state`'s position; returns its directory.

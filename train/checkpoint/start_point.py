@@ -117,12 +117,12 @@ def _check_remote(run: RunConfig, schedule: Schedule, store: RemoteStore, names:
         return
     if theirs.name != str(run.out):
         saved = state.parse(store.state(names[-1]), f"{store.uri}/{names[-1]}") if names else None
-        if saved is None or saved.schedule != schedule.hash or _differs(saved.run, run):
+        if saved is None or saved.schedule != schedule.hash or _differs(saved, run):
             raise identity.stranger(str(run.out), theirs, store.uri)
     identity.adopt(run.out, theirs)
 
 
-def _differs(saved: RunConfig, run: RunConfig) -> bool:
+def _differs(saved: Saved, run: RunConfig) -> bool:
     """Whether two configs describe different experiments."""
     defining = {"model", "optimizer", "seed", "precision", "global_batch"}
     return any(key.partition(".")[0] in defining for key in config_changes.changed(saved, run))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from composer.core import Timestamp
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from common.errors import InputError
 from schemas.conversation_format import VERSION_1, ConversationFormat
@@ -55,6 +55,16 @@ class Saved(Strict):
     """Of the other files (`train.checkpoint.digests`)."""
     seal: str = ""
     """Digest of everything else in this file."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_models(cls, said: Any) -> Any:
+        """Completes the config of a run from when an end-of-text always closed its document."""
+        run = said.get("run") if isinstance(said, dict) else None
+        model = run.get("model") if isinstance(run, dict) else None
+        if not isinstance(said, dict) or not isinstance(run, dict) or not isinstance(model, dict):
+            return said
+        return {**said, "run": {**run, "model": {"end_of_text": "closes", **model}}}
 
     @property
     def conversation_format(self) -> ConversationFormat:

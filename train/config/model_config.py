@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,9 @@ class ModelConfig(Finite):
     """Weight of the squared log-partition in the loss."""
     mask_documents: bool = True
     """Whether packed documents are hidden from each other."""
+    end_of_text: Literal["opens", "closes"] | None = None
+    """Which document an end-of-text belongs to: the one that it opens, or the one that it closes (as in runs of 0.1.0).
+    None: as the checkpoint has it that the run goes on from; in a new run, `opens`."""
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import ForkContext, ForkProcess
+from types import FrameType
 from typing import Any
 
+from torch.distributed import DistError
 from torch.utils.data import DataLoader
 
 from common.errors import InputError
 from common.process import end_with_parent
 from train.loader.dataset import ScheduleDataset
-from train.loader.errors import Failure, SourceError, ended_by_another, lost_worker
+from train.loader.errors import Failure, SourceError, ended_by_another, lost_peer, lost_worker
 from train.loader.rows.batch import Batch
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import Row
 
 _HEARD = 3.0
-"""Seconds within which a rank hears why another of its node has left, once a collective has broken."""
+"""Seconds within which a rank hears why another of its node has left, or that a worker of its own has."""
+_BROKEN = ("/gloo/", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
+"""In gloo's errors, which have no class of their own."""
 
 
 class ScheduleLoader(DataLoader[Batch]):
@@ -47,7 +53,9 @@ class ScheduleLoader(DataLoader[Batch]):
         """
         if self._workers is not None:
             self._workers.started.clear()
-        for batch in super().__iter__():
+        batches = super().__iter__()
+        _raise_outside_of_errors()
+        for batch in batches:
             if isinstance(batch, Failure):
                 if isinstance(batch.error, SourceError):
                     batch.error.told_elsewhere = not self._data.first_to_fail()
@@ -58,14 +66,15 @@ class ScheduleLoader(DataLoader[Batch]):
         """Why this rank cannot go on, if `error` is only what came of it: a worker was lost, or another rank is gone.
 
         torch says that a worker was lost by a `RuntimeError`, wherever the rank happens to be, unless reading what the
-        worker had left fails first, in some way. A collective that another rank has left fails with a `RuntimeError`.
+        worker had left fails first: a connection ends before the kernel says that its process has. A collective that
+        another rank has left fails with a `RuntimeError`.
         """
         if isinstance(error, InputError):
             return None
-        until = time.monotonic() + (_HEARD if isinstance(error, RuntimeError) else 0)
+        until = time.monotonic() + (_HEARD if isinstance(error, RuntimeError | EOFError | OSError) else 0)
         while not (found := self._reason(error)) and time.monotonic() < until:
             time.sleep(0.05)  # a peer may close its connections before it has said why
-        return found
+        return found or (self._gone(error) if isinstance(error, RuntimeError) else None)
 
     def _reason(self, error: Exception) -> SourceError | None:
         ended = [(n, p) for n, p in enumerate(self._workers.started if self._workers else []) if p.exitcode]
@@ -75,6 +84,14 @@ class ScheduleLoader(DataLoader[Batch]):
             lost.told_elsewhere = not self._data.first_to_fail()
             return lost
         return ended_by_another() if isinstance(error, RuntimeError) and self._data.failed_elsewhere() else None
+
+    def _gone(self, error: RuntimeError) -> SourceError | None:
+        """Why this rank cannot go on, if `error` says that a collective broke, and no rank has given a reason."""
+        if not (isinstance(error, DistError) or any(sign in str(error) for sign in _BROKEN)):
+            return None
+        lost = lost_peer(error)
+        lost.told_elsewhere = not self._data.first_to_fail()
+        return lost
 
     @property
     def _workers(self) -> _Recorded | None:
@@ -99,6 +116,30 @@ class _Recorded(ForkContext):
         process = ForkProcess(*arguments, **settings)
         self.started.append(process)
         return process
+
+
+def _raise_outside_of_errors() -> None:
+    """Keep torch's handler of SIGCHLD from raising while another error is handled already.
+
+    A lost worker's connection breaks a moment before the signal comes; an exception in the middle of the handling of
+    that error would take its place, unheard.
+    """
+    raises = signal.getsignal(signal.SIGCHLD)
+    if not callable(raises) or isinstance(raises, _OutsideOfErrors):
+        return
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, _OutsideOfErrors(raises))
+
+
+class _OutsideOfErrors:
+    """Calls a signal handler unless an exception is being handled; torch looks after its workers every 5 s anyway."""
+
+    def __init__(self, raises: Callable[[int, FrameType | None], Any]) -> None:
+        self._raises = raises
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if sys.exc_info()[1] is None:
+            self._raises(number, frame)
 
 
 def _end_with(rank: int) -> Callable[[int], None]:

@@ -157,6 +157,14 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
         """Whether a rank of this node has said that it cannot go on: collectives that break then are its doing."""
         return self.cache.ledger.failed
 
+    def told(self) -> bool:
+        """Whether a rank of this node has said why it cannot go on."""
+        return self.cache.ledger.told
+
+    def tell(self) -> None:
+        """Note for the node's other ranks that this one has said why it cannot go on."""
+        self.cache.ledger.tell()
+
     def close(self) -> None:
         """End look-ahead, and free the cache slot."""
         self.cache.close()

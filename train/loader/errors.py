@@ -32,9 +32,15 @@ class Failure(NamedTuple):
 
 def ended_by_another() -> SourceError:
     """The error of a rank whose peers are gone because one of them, which reports why, cannot go on."""
-    error = SourceError("another rank cannot go on")
+    error = SourceError("another rank could not go on, and was ended before it said why", remedy=_HOW)
     error.told_elsewhere = True
     return error
+
+
+def lost_peer(error: RuntimeError) -> SourceError:
+    """The error of a rank whose collective broke by `error`, when no rank of its node says why."""
+    found = str(error).strip().splitlines()[:1]
+    return SourceError(f"another rank is gone without a word ({''.join(found)})", remedy=_HOW)
 
 
 def lost_worker(number: int, process: int, status: int) -> SourceError:
@@ -57,6 +63,10 @@ def lost_worker(number: int, process: int, status: int) -> SourceError:
     )
 
 
+_HOW = (
+    "the launcher's lines say how the ranks ended (-9: most likely memory ran out); the same command goes on from the "
+    "last checkpoint"
+)
 _REMEDIES: dict[int, str] = {
     signal.SIGKILL: "most likely memory ran out: use fewer `workers`, or give the job more memory",
     signal.SIGBUS: "most likely /dev/shm is full: use fewer `workers`, or make it larger (docker run --shm-size)",

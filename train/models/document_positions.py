@@ -1,7 +1,10 @@
 """Finds where documents begin and end inside a packed sequence.
 
-Every document of the data contract ends in `end_of_text_id`, so boundaries need not be stored: they are counted.
-Positions restart with each document, so what a document sees does not depend on where packing happened to put it.
+In the data an `end_of_text_id` follows every document, so boundaries need not be stored: they are counted. To the model
+that id opens the next document: the last token of a document predicts it, and it alone predicts how documents begin,
+as in a text that is scored with nothing before it. (It once closed its own document, and was trained on a first token
+that this document cannot tell.) Positions restart with each document, so what a document sees does not depend on where
+packing happened to put it.
 """
 
 from __future__ import annotations
@@ -10,10 +13,18 @@ import torch
 from torch import Tensor
 
 
-def document_ids(tokens_BL: Tensor, end_of_text_id: int) -> Tensor:
-    """Number of the document that each token belongs to, from 0; int64, same shape. An end-of-text closes its own."""
+def document_ids(tokens_BL: Tensor, end_of_text_id: int, *, opens: bool = True) -> Tensor:
+    """Number of the document that each token belongs to, from 0 (1 if the row begins with an end-of-text).
+
+    Args:
+        opens: whether an end-of-text belongs to the document that it opens, or to the one that it closes.
+
+    Returns:
+        int64, same shape.
+    """
     ends_BL = (tokens_BL == end_of_text_id).long()
-    return ends_BL.cumsum(dim=1) - ends_BL
+    count_BL = ends_BL.cumsum(dim=1)
+    return count_BL if opens else count_BL - ends_BL
 
 
 def positions(documents_BL: Tensor) -> Tensor:

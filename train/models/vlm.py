@@ -63,11 +63,12 @@ class VisionLanguageModel(ComposerModel):
         *,
         z_loss: float,
         mask_documents: bool,
+        end_opens: bool = True,
         shapes: Shapes | None = None,
     ) -> None:
         super().__init__()
         self.end_of_text_id, self.image_id = tokenizer.end_of_text_id, tokenizer.image_id
-        self.z_loss, self.mask_documents = z_loss, mask_documents
+        self.z_loss, self.mask_documents, self.end_opens = z_loss, mask_documents, end_opens
         self.geometry = geometry
         self.lockstep = False
         """Whether ranks gather the image side's weights together: then it runs even where there is no image."""
@@ -97,6 +98,7 @@ class VisionLanguageModel(ComposerModel):
             geometry,
             z_loss=config.z_loss,
             mask_documents=config.mask_documents,
+            end_opens=config.end_of_text != "closes",
             shapes=shapes,
         )
 
@@ -117,7 +119,7 @@ class VisionLanguageModel(ComposerModel):
         x_BLD = self.decoder.embed_tokens(input_ids_BL)
         if self.encoder is not None:
             x_BLD = self._with_images(x_BLD, input_ids_BL == self.image_id, pixels_NCHW)
-        documents_BL = document_ids(input_ids_BL, self.end_of_text_id)
+        documents_BL = document_ids(input_ids_BL, self.end_of_text_id, opens=self.end_opens)
         if not self.mask_documents:
             documents_BL = torch.zeros_like(documents_BL)
         mask = document_mask(documents_BL, prompts=prompts) if self.mask_documents else None

@@ -26,20 +26,22 @@ from train.config.run_config import RunConfig
 from train.loader.cache.download import is_disk_full
 from train.loader.data_loader import ScheduleLoader
 from train.run.device import choose_device
+from train.run.last_words import Peers, undisturbed
 from train.run.out_of_memory import advice
 from train.run.trainer import build_trainer
 
+Say = Callable[[Exception, Peers], None]
 LOCK = "train.lock"
 """File in `out` that a trainer's rank 0 holds."""
 GRACE = 20.0
 """Seconds to wait for it: the ranks of a launcher that was killed save before they leave."""
 
 
-def launch(run: RunConfig, schedule: Schedule, say: Callable[[Exception], None] = lambda error: None) -> None:
+def launch(run: RunConfig, schedule: Schedule, say: Say = lambda error, peers: None) -> None:
     """Train `run` on this rank.
 
     Args:
-        say: hears of an error as soon as it is known, before anything is closed.
+        say: hears of an error as soon as it is known, before anything is closed, and through what ranks share failures.
 
     Raises:
         InputError: something that the user can mend.
@@ -59,9 +61,7 @@ def launch(run: RunConfig, schedule: Schedule, say: Callable[[Exception], None] 
         raise meant from None
 
 
-def fit(
-    run: RunConfig, schedule: Schedule, device: Device, say: Callable[[Exception], None] = lambda error: None
-) -> None:
+def fit(run: RunConfig, schedule: Schedule, device: Device, say: Say = lambda error, peers: None) -> None:
     """Train from the run's last checkpoint, or its beginning, to its end; from there again when a fault rolls it back.
 
     Nothing that follows an error is done together with other ranks: they may wait for this one somewhere else.
@@ -93,7 +93,7 @@ def _enter_alone(run: RunConfig, held: contextlib.ExitStack) -> None:
         raise told[0]
 
 
-def _fit(run: RunConfig, schedule: Schedule, device: Device, say: Callable[[Exception], None]) -> None:
+def _fit(run: RunConfig, schedule: Schedule, device: Device, say: Say) -> None:
     while True:
         built = build_trainer(run, schedule, device)
         if built is None:
@@ -112,9 +112,9 @@ def _fit(run: RunConfig, schedule: Schedule, device: Device, say: Callable[[Exce
         except AskedToLeave:
             raise
         except Exception as error:
-            meant = loader.explained(error) or _meant(error, run)
-            dataset.first_to_fail()
-            say(meant)
+            with undisturbed():
+                meant = loader.explained(error) or _meant(error, run)
+                say(meant, dataset)
             if meant is error:
                 raise
             raise meant from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from composer.loggers import LoggerDestination, MLFlowLogger, TensorboardLogger, WandBLogger
+from composer.loggers import LoggerDestination, MLFlowLogger, WandBLogger
 from composer.utils import MissingConditionalImportError
 
 from common.errors import InputError
 from train.config.run_config import LoggersConfig
+from train.run.tensorboard_log import TensorboardLog
 
 
 def build_loggers(config: LoggersConfig) -> list[LoggerDestination]:
@@ -19,7 +20,7 @@ def build_loggers(config: LoggersConfig) -> list[LoggerDestination]:
     """
     board = None if config.tensorboard is None else {"log_dir": str(config.tensorboard)}
     asked: dict[str, tuple[type[LoggerDestination], dict[str, Any] | None]] = {
-        "tensorboard": (TensorboardLogger, board),
+        "tensorboard": (TensorboardLog, board),
         "wandb": (WandBLogger, config.wandb),
         "mlflow": (MLFlowLogger, config.mlflow),
     }

@@ -62,6 +62,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     ranks = dist.get_world_size()
     steps = Steps.of(run, schedule, ranks)
     begin = starting_point(run, schedule)
+    run = config_changes.settled(run, begin[1] if begin else None)
     start = begin[1].position if begin else 0
     stop = steps.stop_from(start)
     if start >= stop:

@@ -16,6 +16,24 @@ from train.models.vlm import VisionLanguageModel
 from train.run.launch import fit
 
 
+@pytest.mark.soak
+def test_a_row_that_the_second_rank_alone_reads_is_named(tmp_path):
+    """Late in the run: the others wait for it in a collective, and rank 0 has nothing to say."""
+    synthetic.schedule(tmp_path, lengths=(16, 8, 8)).save(tmp_path / "schedule.json")
+    held = synthetic.write(tmp_path / "held", "text", 2, shard_bytes=280)
+    shards = sorted(held.glob("shard.*.mds"))
+    assert len(shards) == 2
+    whole = shards[1].read_bytes()
+    shards[1].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    run = ranks.settings(tmp_path / "schedule.json", tmp_path / "out", evaluation={"sources": {"text": str(held)}})
+    process = ranks.start(run, 2)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 2, output
+    (line,) = [line for line in output.splitlines() if line.startswith("error:")]
+    assert shards[1].name in line
+    assert "Traceback" not in output
+
+
 def test_losses_at_the_schedules_points(tmp_path):
     schedule = synthetic.schedule(tmp_path, lengths=(32, 16, 16))
     phases = [p.model_copy(update={"evaluate_at": [16] if p.name == "text" else []}) for p in schedule.phases]

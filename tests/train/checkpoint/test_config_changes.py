@@ -23,6 +23,7 @@ FUNCTION = {
     "model.decoder.family": {"decoder": {**DECODER, "family": "llama"}},
     "model.decoder.tied": {"decoder": {**DECODER, "tied": True}},
     "model.mask_documents": {"mask_documents": False},
+    "model.end_of_text": {"end_of_text": "closes"},
 }
 
 

@@ -16,9 +16,10 @@ from schemas.results import Results, load_task
 from tests.helpers.checkpoints import TURNS, checkpoint
 from tests.helpers.commands import assert_refused
 from train.__main__ import main
-from train.evaluation.lm_eval_tasks import _result
+from train.evaluation.lm_eval_tasks import _as_lm, _result
 from train.evaluation.scored_model import open_subject
 from train.export.export_folder import export
+from train.export.hugging_face_model import load
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (pip install '.[eval]')")
 
@@ -118,6 +119,45 @@ def test_lm_eval_itself_finds_the_same_in_an_export(tmp_path, tasks):
             chosen = int(np.argmax([float(response[0]) for response in said])) if len(said) > 1 else said[0]
             assert one.prediction == str(chosen)
             assert one.score == rows[one.id][ours.metric]
+
+
+@pytest.mark.slow
+def test_whole_texts_score_as_trained(tmp_path, tasks):
+    """An end-of-text stands before a text that is scored whole. In training it stands there too, if it opens."""
+    (tasks / "rolling.yaml").write_text(
+        "task: local_rolling\noutput_type: loglikelihood_rolling\ndataset_path: json\n"
+        f"dataset_kwargs: {{data_files: {{test: {tasks / 'rows.json'}}}, cache_dir: {tmp_path / 'cache'}}}\n"
+        'test_split: test\ndoc_to_text: ""\ndoc_to_target: "{{question}}"\n'
+        "metric_list: [{metric: word_perplexity}]\n"
+    )
+    loaded = load(checkpoint(tmp_path))
+    encoder = open_subject(tmp_path / "out").encoder(blind=True)
+    export(tmp_path / "out", tmp_path / "hf")
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(tasks), include_defaults=False)
+    theirs = "pretrained={},dtype=float32".format(tmp_path / "hf")
+    found = [
+        simple_evaluate(model=model, model_args=args, tasks=["local_rolling"], task_manager=manager, log_samples=True,
+                        bootstrap_iters=0, device="cpu")["samples"]["local_rolling"]
+        for model, args in ((_as_lm(open_subject(tmp_path / "out"), 4), None), ("hf", theirs))
+    ]  # fmt: skip
+    ours, hf = ([row["filtered_resps"][0] for row in sorted(rows, key=lambda r: r["doc_id"])] for rows in found)
+    ours, hf = ([float(one[0] if isinstance(one, (list, tuple)) else one) for one in side] for side in (ours, hf))
+    assert ours == pytest.approx(hf, rel=1e-5)
+    for opens in (True, False):
+        loaded.model.end_opens = opens
+        trained = [_trained_log_probability(loaded.model, encoder.text(row["question"])) for row in ROWS]
+        assert (ours == pytest.approx(trained, rel=1e-5)) == opens
+
+
+def _trained_log_probability(model, ids: list[int]) -> float:
+    """Of a document in the middle of a packed row, under the masks of training."""
+    row = torch.tensor([[7, 8, 9, 0, *ids, 0, 7]])
+    with torch.no_grad():
+        found = model.logits(row, torch.empty(0, 3, 1, 1)).log_softmax(-1)[0]
+    return sum(found[3 + n, token].item() for n, token in enumerate(ids))
 
 
 def _log_probability(subject, context: str, continuation: str) -> float:

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 ABSENT, PREPARING, PRESENT = range(3)
 """States of a shard: not there, taken on by a process that makes it ready, there to be read."""
 _HEAD = 2
+_CLAIMED, _TOLD = 1, 2
+"""States of a failure; 0: there is none."""
 
 
 class Ledger:
@@ -72,11 +74,20 @@ class Ledger:
         """Whether a rank has claimed that it cannot go on."""
         return bool(self._head[1])
 
+    @property
+    def told(self) -> bool:
+        """Whether the rank that has claimed so has said why."""
+        return int(self._head[1]) == _TOLD
+
+    def tell(self) -> None:
+        """Note that the reason has been said."""
+        self._head[1] = _TOLD
+
     def claim_failure(self) -> bool:
         """Say that this rank cannot go on; returns whether it is the first to say so."""
         with self.locked():
-            first = not self.failed
-            self._head[1] = 1
+            if first := not self.failed:
+                self._head[1] = _CLAIMED
         return first
 
     @contextmanager

@@ -68,6 +68,12 @@ def test_one_rank_of_all_is_the_first_to_fail():
     assert ledger.claim_failure()
     assert other.failed
     assert not other.claim_failure()
+    assert not ledger.told
+    ledger.tell()
+    assert other.told
+    assert other.failed
+    assert not other.claim_failure()
+    assert other.told, "a later claim does not take back what was said"
     handles = set(os.listdir("/proc/self/fd"))
     for one in (ledger, other):
         one.close()
