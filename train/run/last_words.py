@@ -29,7 +29,7 @@ STAND_BY = 10.0
 
 
 class Peers(Protocol):
-    """What the ranks of a node know of each other's failures, without a collective."""
+    """Shares failures between the ranks of a node, without a collective."""
 
     def first_to_fail(self) -> bool:
         """Say that this rank cannot go on; returns whether no other rank of the node has said so before."""
@@ -38,7 +38,7 @@ class Peers(Protocol):
         """Note that the reason has been said."""
 
     def told(self) -> bool:
-        """Whether it has."""
+        """Whether a rank of the node has noted that the reason was said."""
 
 
 class LastWords:
