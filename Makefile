@@ -38,7 +38,7 @@ study: setup  ## the paper's sweep in miniature; STUDY=study-run; STUDY_ARGS="--
 	@python -m demo.study $(STUDY) $(STUDY_ARGS)
 
 test: setup  ## the tests, on two workers; PKG=curriculum takes one package's, ARGS="-k name" narrows
-	@python -m pytest --numprocesses 2 --dist loadfile -m "not soak" $(if $(PKG),tests/$(PKG)) $(ARGS)
+	@python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(if $(PKG),tests/$(PKG)) $(ARGS)
 
 QUICK := $(addprefix tests/,common schemas curriculum recipes switchpoint system/test_recipes.py system/test_golden_schedules.py test_architecture.py test_prose.py)
 quick: setup  ## in a minute: what needs neither Spark nor torch

@@ -80,7 +80,7 @@ def test_local_zstd_is_read_as_if_it_were_not_compressed(packed, run, tmp_path):
     assert whole_run(packed, tmp_path / "cache") == run
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_zstd_on_s3_with_a_full_cache_killed_and_resumed(packed, run, tmp_path, s3_client, s3_bucket):
     killed_and_resumed(uploaded(packed, s3_client, s3_bucket), run, tmp_path, [(2, 1, 12), (1, 2, 16)])
 

@@ -13,7 +13,7 @@ from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.job import run
 from tests.helpers.killing import LIMIT_S, kill_tree, receipts, submit, tree, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 def test_the_driver_is_killed(

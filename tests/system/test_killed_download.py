@@ -23,7 +23,7 @@ from dataprep.tar.read import samples
 from tests.helpers.killing import kill_executor, kill_tree, receipts, submit, tree, wait_for, working
 from tests.helpers.stranger import HOSTILE, ODD, Stranger, running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 URLS = int(os.environ.get("SWITCHPOINT_HOSTILE_URLS", "260"))
 SHARDS = 4
 LIMIT_S = 570
@@ -123,7 +123,6 @@ def test_the_driver_is_killed_twice(world: tuple[Path, dict[str, str]], server: 
     )
 
 
-@pytest.mark.soak
 def test_an_executor_is_killed(world: tuple[Path, dict[str, str]]) -> None:
     folder, expected = world
     out = folder / "executor"

@@ -47,6 +47,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, tokenizer_dir: Path) -> P
     return folder
 
 
+@pytest.mark.soak
 def test_an_executor_is_killed(prepared: Path) -> None:
     out = prepared / "executor"
     with submit("text", settings(prepared, "executor"), "local-cluster[2,1,1024]") as process:

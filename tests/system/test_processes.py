@@ -143,7 +143,7 @@ def check_reported_once(root: Path, work: Path, kind: str, workers: int) -> None
     assert "Traceback" not in said, said
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_missing_shard_is_reported_once_and_ends_every_rank(root, tmp_path):
     check_reported_once(root, tmp_path, "missing", 1)
 

@@ -51,7 +51,7 @@ def answers(port: int) -> bool:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.fixture(params=["bucket", "gs", pytest.param("hdfs", marks=pytest.mark.soak)])
+@pytest.fixture(params=["bucket", *(pytest.param(name, marks=pytest.mark.soak) for name in ("gs", "hdfs"))])
 def store(request: pytest.FixtureRequest) -> str:
     """URI of a bucket or a folder."""
     found: str = request.getfixturevalue(request.param)

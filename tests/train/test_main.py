@@ -54,7 +54,7 @@ def facts(out: Path) -> list[dict[str, object]]:
     return [step.model_dump(exclude={"seconds", "tokens_per_second"}) for step in steps(out / "metrics.jsonl")]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
     whole = start(write_run(tmp_path, "whole"))
     output, _ = whole.communicate(timeout=600)

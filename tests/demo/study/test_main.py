@@ -36,7 +36,7 @@ def work(finished_demo: FinishedDemo, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_tiny_study(work: Path) -> None:
     done = study(work)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]

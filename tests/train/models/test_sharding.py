@@ -90,7 +90,7 @@ def test_two_sharded_ranks_equal_one_rank(one, tmp_path):
     assert_same(alone(back), log)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_ranks_equal_one_rank(one, tmp_path):
     """Also where a micro-batch has images on one rank alone: its image side must have gradients on the other."""
     root, log = one
