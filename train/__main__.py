@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "train.commands.evaluate",
     "export": "train.commands.export",
     "import": "train.commands.import_trunk",
+    "report": "train.commands.report",
     "sweep": "train.commands.sweep",
 }
 """Command -> its module."""

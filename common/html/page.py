@@ -11,24 +11,29 @@ h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-t
 .verdict { padding: .8rem 1rem; border-left: 4px solid #448361; background: #f1f7f3; }
 .verdict.bad { border-color: #b00020; background: #fbf0f1; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
+.wide { overflow-x: auto; }
 th, td { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px solid #eee; }
 th { font-weight: 600; color: #555; } th:first-child, td:first-child { text-align: left; }
 svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; font-size: 13px; }
 pre.passage { white-space: pre-wrap; overflow-wrap: anywhere; background: #f7f7f5; padding: .6rem .8rem; }
+p { overflow-wrap: anywhere; }
 p.note { color: #666; font-size: .9rem; }
 .gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { margin: 0; width: 9rem; }
 .gallery figcaption { font-size: .75rem; line-height: 1.3; color: #555; overflow-wrap: anywhere; }
+.gallery figcaption { white-space: pre-line; }
+.gallery img { min-width: 4rem; max-width: 100%; image-rendering: pixelated; }
 """
 
 
-def page(title: str, parts: Iterable[str]) -> str:
-    """Builds a whole HTML document."""
+def page(title: str, parts: Iterable[str], *, refresh: int | None = None) -> str:
+    """Builds a whole HTML document; a browser loads it again after `refresh` seconds, if that is given."""
+    again = "" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">\n'
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"{again}<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
     )
 
@@ -63,7 +68,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of text cells."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
+    return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>'
 
 
 def gallery(pictures: Iterable[tuple[str, str]]) -> str:
@@ -73,3 +78,8 @@ def gallery(pictures: Iterable[tuple[str, str]]) -> str:
         for uri, text in pictures
     )
     return f'<div class="gallery">\n{shown}</div>'
+
+
+def links(targets: Iterable[tuple[str, str]]) -> str:
+    """Links in a row: (address, what is there)."""
+    return f'<p>{" · ".join(f"""<a href="{escape(address)}">{escape(text)}</a>""" for address, text in targets)}</p>'
