@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from common.printable import escaped
+
 EXIT_BAD_INPUT = 2
 EXIT_BROKEN_PIPE = 141
 """What shells report of a program that SIGPIPE ended."""
@@ -51,7 +53,7 @@ class InputError(ValueError):
         text = " ".join(part for part in parts if part)
         if remedy:
             text = f"{text}; {remedy}"
-        super().__init__(" ".join(text.split()))
+        super().__init__(escaped(" ".join(text.split())))
         self.problem, self.file, self.line, self.field, self.remedy = (
             problem,
             file,
@@ -69,7 +71,7 @@ class StorageError(Exception):
     """
 
     def __init__(self, problem: str, *, file: str) -> None:
-        super().__init__(" ".join(f"{file}: storage failed ({problem})".split()))
+        super().__init__(escaped(" ".join(f"{file}: storage failed ({problem})".split())))
         self.problem, self.file = problem, file
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from common.errors import InputError
+from common.printable import has_controls
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.json_array import Span, elements
 from dataprep.conversations.template import Conversation, conversation, image_path
@@ -88,6 +89,8 @@ def _row_id(value: Any) -> str:
     """The row's `id`, "" where it has none. Raises RejectError(bad_row)."""
     if isinstance(value, list | dict):
         raise RejectError("bad_row", "`id` is neither text nor a number")
+    if isinstance(value, str) and has_controls(value):
+        raise RejectError("bad_row", "`id` has control characters")
     return "" if value is None else str(value)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from dataprep.download.client.address_guard import WEB
 from dataprep.download.client.fetch_limits import FetchPolicy
 from dataprep.images.inspect import ImageLimits
 from dataprep.storage.location import Location
@@ -68,8 +69,11 @@ class DownloadJob(Strict):
     on_hash_mismatch: Literal["keep", "reject"] = "keep"
     """What to do with an image whose sha256 is not the one that the metadata has. Sites encode their pictures anew, so
     another hash need not be another picture."""
+    ports: list[Annotated[int, Field(ge=1, le=65535)]] = sorted(WEB)
+    """Ports that are dialled; a list of URLs may name others to reach what is no web server."""
     allow_addresses: list[str] = []
-    """Addresses or networks that are dialled although they are not public; for tests and demonstrations only."""
+    """Addresses or networks that are dialled, on any port, although they are not public; for tests and demonstrations
+    only."""
     input_digest: Literal["full", "sampled"] = "full"
     """Whether the plan hashes inputs whole, or their size and sixteen blocks (for terabytes)."""
 
@@ -94,6 +98,7 @@ class DownloadJob(Strict):
         return FetchPolicy(
             timeout=self.timeout,
             total_timeout=self.total_timeout,
+            ports=frozenset(self.ports),
             max_redirects=self.max_redirects,
             retries=self.retries,
             backoff=self.backoff,
@@ -110,4 +115,6 @@ class DownloadJob(Strict):
     def plan_config(self) -> dict[str, JsonValue]:
         """The settings that decide what is accepted and how it is stored."""
         dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=_NOT_IDENTITY)
+        if frozenset(self.ports) == WEB:  # plans of before the setting lack it
+            del dumped["ports"]
         return dumped

@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import InputError
+from common.printable import has_controls
 from dataprep.download.client.reasons import Reason
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
 from dataprep.storage import files, json_value
 from dataprep.tar.read import Member, samples
+from dataprep.tar.seen_keys import SeenKeys
 
 Source = Literal["metadata", "dr"]
 SCHEMA = pa.schema(
@@ -39,6 +41,8 @@ _PARQUET_NAMES = {"caption": "text", "expected_sha256": "sha256"}
 BATCH = 8192
 MAX_MEMBER_BYTES = 1 << 20
 MAX_URL = 8192
+_NO_UID = ("nan", "NaN", "None")
+"""Texts that pandas writes for an absent value."""
 
 
 def extract(payload: tuple[Source, str, str], scratch: Scratch) -> Receipt:
@@ -72,7 +76,14 @@ def _unreadable(path: str, error: Exception) -> InputError:
 def _usable(row: dict[str, Any], source: Source) -> bool:
     """A row of the metadata needs uid and URL; one of a tar the uid (its URL matters where there is no metadata)."""
     url = row.get("url")
-    return bool(row["uid"]) and (source == "dr" or bool(url)) and len(url or "") <= MAX_URL
+    uid = row["uid"]
+    return (
+        bool(uid)
+        and uid not in _NO_UID
+        and not has_controls(uid)
+        and (source == "dr" or bool(url))
+        and len(url or "") <= MAX_URL
+    )
 
 
 def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
@@ -93,7 +104,7 @@ def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
 
 def _batch_rows(batch: pa.RecordBatch, present: dict[str, str]) -> list[dict[str, Any]]:
     """The rows of `batch`; one with text that is not UTF-8, which Parquet writers need not check, has no uid."""
-    columns = {ours: batch.column(theirs).cast(SCHEMA.field(ours).type) for ours, theirs in present.items()}
+    columns = {ours: _cast(batch.column(theirs), SCHEMA.field(ours).type) for ours, theirs in present.items()}
     try:
         rows: list[dict[str, Any]] = pa.table(columns).to_pylist()
     except UnicodeDecodeError:
@@ -103,10 +114,21 @@ def _batch_rows(batch: pa.RecordBatch, present: dict[str, str]) -> list[dict[str
     return rows
 
 
+def _cast(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """`column` as `wanted`; of a list of texts, the first one."""
+    if pa.types.is_list(column.type) and wanted == pa.string():
+        column = pa.array([next(filter(None, texts or []), None) for texts in column.to_pylist()], pa.string())
+    return column.cast(wanted)
+
+
 def _tar(path: str) -> Iterator[list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
+    seen = SeenKeys()
     with files.open_input(path) as tar:
         for sample in samples(tar, path):
+            if seen.again(sample) == "apart":
+                remedy = "make the tar with `tar --sort=name`"
+                raise InputError(f"the members of {sample.key!r} lie apart", file=path, remedy=remedy)
             meta = {**_json(tar, sample.members.get("syn.json")), **_json(tar, sample.members.get("json"))}
             url = _bytes(tar, sample.members.get("url.txt"))
             captions = meta.get("syn_text")

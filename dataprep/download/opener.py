@@ -43,10 +43,18 @@ class RowOpener:
             raise FetchError(Reason.SCHEME, request.type)
         row = self._rows[int(request.selector)]
         try:
-            return self._fetcher.open(urllib.request.Request(row["url"] or "").full_url)
+            return self._fetcher.open(_plain(row["url"] or ""))
         except FetchError as failure:
             self._failed(row, failure)
             raise
+
+
+def _plain(url: str) -> str:
+    """`url` as urllib understands it: without `<URL:>` around it, and without a fragment."""
+    try:
+        return urllib.request.Request(url).full_url
+    except ValueError as error:
+        raise FetchError(Reason.BAD_URL, str(error)) from None
 
 
 @contextlib.contextmanager

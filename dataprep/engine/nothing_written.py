@@ -14,7 +14,7 @@ from dataprep.engine.rejects import FOLDER
 from dataprep.storage import files
 
 REMEDIES = {
-    "duplicate_key": "members of a pair must lie side by side: make the tar with `tar --sort=name`",
+    "members_apart": "members of a pair must lie side by side: make the tar with `tar --sort=name`",
     "missing_image": "check `image_root`: the rows' `image` paths begin there",
     "pair_too_long": "raise `seq_len`, or choose a `geometry` of fewer tokens",
     "conversation_too_long": "raise `seq_len`, or choose a `geometry` of fewer tokens",

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import orjson
 
+from common.printable import has_controls
 from dataprep.engine.rejects import RejectError, Rejects
 from dataprep.storage import json_value
 from dataprep.tar.read import Member, Sample, samples
+from dataprep.tar.seen_keys import SeenKeys
 
 IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "jfif", "img")
 MAX_TEXT_BYTES = 1 << 20
@@ -43,15 +45,14 @@ def read_rows(tar: BinaryIO, name: str, rejects: Rejects) -> Iterator[PairRow]:
     Raises:
         InputError: the tar itself is damaged.
     """
-    keys: set[str] = set()
+    keys = SeenKeys()
     uids: set[str] = set()
     for sample in samples(tar, name):
         try:
             if sample.unsafe:
                 raise RejectError("unsafe_name")
-            if sample.key in keys:
-                raise RejectError("duplicate_key")
-            keys.add(sample.key)
+            if again := keys.again(sample):
+                raise _come_again(sample, again)
             row = _row(tar, sample)
             if row.uid in uids:
                 raise RejectError("duplicate_uid", row.uid)
@@ -62,25 +63,41 @@ def read_rows(tar: BinaryIO, name: str, rejects: Rejects) -> Iterator[PairRow]:
         yield row
 
 
+def _come_again(sample: Sample, how: Literal["repeated", "apart"]) -> RejectError:
+    """Tells the rest of a pair whose members lie apart from another pair of the same name."""
+    if how == "apart":
+        return RejectError(
+            "members_apart", f"{', '.join(sorted(sample.members)[:8])} after others; use `tar --sort=name`"
+        )
+    return RejectError("duplicate_key")
+
+
 def _row(tar: BinaryIO, sample: Sample) -> PairRow:
     image = sample.first(*IMAGE_EXTENSIONS)
     if image is None:
         raise RejectError("no_image", f"members: {', '.join(sorted(sample.members)[:8])}")
     meta = {**_object(tar, sample, "syn.json"), **_object(tar, sample, "json")}
     uid = meta.get("uid")
+    if isinstance(uid, str) and has_controls(uid):
+        raise RejectError("unsafe_name", f"uid {uid!a}")
     web = _text(tar, sample, "txt")
     if web is None:
-        web = meta.get("caption") if isinstance(meta.get("caption"), str) else meta.get("text")
+        web = next(filter(None, (_first_text(meta.get(name)) for name in ("caption", "text"))), None)
     synthetic = meta.get("syn_text")
     return PairRow(
         uid=uid if isinstance(uid, str) and uid else sample.key,
         key=sample.key,
         image=image,
-        web=web if isinstance(web, str) else None,
+        web=web,
         synthetic=tuple(text for text in _list(synthetic) if isinstance(text, str)),
         url=meta["url"] if isinstance(meta.get("url"), str) else None,
         meta=meta,
     )
+
+
+def _first_text(value: Any) -> str | None:
+    """A string, or the first one of a list."""
+    return next((text for text in _list(value) if isinstance(text, str)), None)
 
 
 def _list(value: Any) -> list[Any]:

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from common.errors import InputError
+from common.printable import has_controls
+from dataprep.storage import magic
 
 BLOCK = tarfile.BLOCKSIZE
 _ZEROS = bytes(BLOCK)
@@ -63,7 +65,9 @@ class Sample:
 
     @property
     def unsafe(self) -> bool:
-        """Whether the key would leave the directory that the tar is unpacked in (`../`, absolute)."""
+        """Whether the key would leave the directory that the tar is unpacked in (`../`, absolute), or break a line."""
+        if has_controls(self.key):
+            return True
         parts = self.key.replace("\\", "/").split("/")
         return ".." in parts or parts[0] == "" or ":" in parts[0]
 
@@ -105,11 +109,11 @@ def _members(tar: BinaryIO, name: str) -> Iterator[Member]:
         tar.seek(position)
         block = tar.read(BLOCK)
         if block == _ZEROS:
-            return  # the end-of-archive block
+            return _check_end(tar, name)
         try:
             header = _header(block)
-        except ValueError as error:
-            raise InputError(f"not a tar, or damaged, at byte {position:,} ({error})", file=name) from None
+        except ValueError:
+            raise _no_header(block, position, name) from None
         start = position + BLOCK
         position = start + -(-header.size // BLOCK) * BLOCK
         if header.size < 0 or start + header.size > end:
@@ -133,6 +137,32 @@ def _members(tar: BinaryIO, name: str) -> Iterator[Member]:
             raise InputError(f"more than {MAX_MEMBERS:,} members", file=name, remedy="split the tar")
         yield Member(member_name.removeprefix("./"), start, header.size)
     raise InputError("the tar has no end: its writer was cut off", file=name, remedy="fetch or make the file again")
+
+
+def _no_header(block: bytes, position: int, name: str) -> InputError:
+    """Says what stands where a header should."""
+    if position:
+        remedy = "fetch the file again"
+        return InputError(f"the tar is damaged at byte {position:,}: no header of a member", file=name, remedy=remedy)
+    codec = magic.codec(block)
+    kind = (
+        f"a {codec} stream" if codec else "a Parquet file" if block.startswith(magic.PARQUET) else magic.foreign(block)
+    )
+    remedy = "unpack it first: samples are looked up inside, and pictures gain nothing by it" if codec else "give a tar"
+    return InputError(
+        f"not a tar{f' but {kind}' if kind else ', or damaged from its first byte on'}", file=name, remedy=remedy
+    )
+
+
+def _check_end(tar: BinaryIO, name: str) -> None:
+    """Refuse data behind the end-of-archive block: readers stop there, and whole archives have been lost so."""
+    position = tar.tell()
+    while piece := tar.read(1 << 20):
+        if rest := piece.lstrip(b"\0"):
+            at = position + len(piece) - len(rest)
+            remedy = "tars that were joined by `cat` are unpacked by `tar --ignore-zeros`; give each by itself"
+            raise InputError(f"there is data behind the end of the archive, at byte {at:,}", file=name, remedy=remedy)
+        position += len(piece)
 
 
 class _Header(NamedTuple):

@@ -13,12 +13,14 @@ from __future__ import annotations
 import functools
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from dataprep.download.client.deadline import Deadline
 from dataprep.download.client.reasons import FetchError, Reason
 
+WEB = frozenset([80, 443])
+"""Ports of http and https. Behind others a stranger's list may name mail servers and databases."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 AddressInfo = tuple[int, int, int, str, Any]
@@ -81,8 +83,7 @@ class AddressGuard:
 
     def permits(self, address: Address) -> bool:
         """Whether `address` may be dialled; an IPv4 address inside an IPv6 one is judged as the IPv4 address."""
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
+        address = _unmapped(address)
         if _within(address, self._allow):
             return True
         return (
@@ -92,14 +93,20 @@ class AddressGuard:
             and not _within(address, _ALSO_REFUSED)
         )
 
+    def _is_allowed(self, address: str) -> bool:
+        return _within(_unmapped(ipaddress.ip_address(address.partition("%")[0])), self._allow)
+
     def _judge(self, address: str) -> bool:
         return self.permits(ipaddress.ip_address(address.partition("%")[0]))
 
-    def connect(self, host: str, port: int, deadline: Deadline) -> socket.socket:
+    def connect(self, host: str, port: int, deadline: Deadline, ports: Collection[int] = WEB) -> socket.socket:
         """A connected socket, to an address that was judged.
 
+        Args:
+            ports: that may be dialled; addresses that are named in `allow` are dialled on any port.
+
         Raises:
-            FetchError: no such name (DNS), a refused address (ADDRESS), no connection (CONNECT, TIMEOUT).
+            FetchError: no such name (DNS), a refused address (ADDRESS) or PORT, no connection (CONNECT, TIMEOUT).
         """
         try:
             infos = self._resolve(host, port)
@@ -108,6 +115,8 @@ class AddressGuard:
         for info in infos:
             if not self._judged(str(info[4][0])):
                 raise FetchError(Reason.ADDRESS, f"{host} is {info[4][0]}")
+            if port not in ports and not self._is_allowed(str(info[4][0])):
+                raise FetchError(Reason.PORT, str(port))
         failure = FetchError(Reason.DNS, f"{host} has no address")
         for info in infos:
             try:
@@ -117,6 +126,10 @@ class AddressGuard:
             except OSError as error:
                 failure = FetchError(Reason.CONNECT, str(error))
         raise failure
+
+
+def _unmapped(address: Address) -> Address:
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
 
 
 def _within(address: Address, networks: Sequence[Network]) -> bool:

@@ -134,11 +134,13 @@ class Fetcher:
     def _response(self, url: str, deadline: Deadline, robots: RobotsCache | None) -> Iterator[http.client.HTTPResponse]:
         """The answer for `url`, headers read, over a connection to a judged address; closed on exit."""
         parts = urllib.parse.urlsplit(url)
+        if not parts.scheme:
+            raise FetchError(Reason.BAD_URL, "no scheme")
         if parts.scheme not in ("http", "https"):
             raise FetchError(Reason.SCHEME, parts.scheme)
         if not parts.hostname:
             raise FetchError(Reason.BAD_URL, "no host")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port if parts.port is not None else 443 if parts.scheme == "https" else 80
         request, target = _request(parts, self._policy.agent)
         if robots:
             began = time.monotonic()
@@ -160,7 +162,7 @@ class Fetcher:
         """A connection to a judged address, and the answer whose headers it has brought."""
         raw = None
         try:
-            raw = self._guard.connect(host, port, deadline)
+            raw = self._guard.connect(host, port, deadline, self._policy.ports)
             if tls:
                 raw.settimeout(deadline.left())
                 raw = self._tls.wrap_socket(raw, server_hostname=host)

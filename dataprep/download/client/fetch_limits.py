@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dataprep.download.client.address_guard import WEB
+
 
 @dataclass(frozen=True)
 class FetchPolicy:
@@ -13,6 +15,8 @@ class FetchPolicy:
     """Seconds for one wait: connect, TLS, next bytes."""
     total_timeout: float = 60.0
     """Seconds for one attempt, redirects and body included."""
+    ports: frozenset[int] = WEB
+    """Ports that are dialled."""
     max_redirects: int = 5
     retries: int = 2
     """Further attempts after a failure that may pass."""

@@ -37,3 +37,9 @@ def test_tasks_share_the_rate_of_a_host() -> None:
     job = DownloadJob.model_validate({"out": "o", "dr": "a.tar", "host_rate": 4})
     assert job.policy(tasks_at_once=8).host_interval == 2.0
     assert DownloadJob.model_validate({"out": "o", "dr": "a.tar"}).policy(8).host_interval == 0.0
+
+
+def test_finished_downloads_of_before_the_setting_stay_finished() -> None:
+    job = {"dr": "a.tar", "out": "o"}
+    assert "ports" not in DownloadJob.model_validate({**job, "ports": [443, 80]}).plan_config()
+    assert DownloadJob.model_validate({**job, "ports": [80, 8080]}).plan_config()["ports"] == [80, 8080]

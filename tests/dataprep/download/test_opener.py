@@ -16,7 +16,8 @@ from dataprep.download.opener import RowOpener, installed
 
 
 def test_rows_are_opened_by_number_and_nothing_else_is(stranger: Any, picture: Any) -> None:
-    rows = [{"uid": "a", "url": stranger.url("good/2")}, {"uid": "b", "url": stranger.url("status/404")}]
+    good, gone = stranger.url("good/2"), stranger.url("status/404")
+    rows = [{"uid": "a", "url": good}, {"uid": "b", "url": gone}, {"uid": "c", "url": "nan"}]
     failures: list[tuple[str, str]] = []
 
     def failed(row: Mapping[str, Any], failure: FetchError) -> None:
@@ -29,8 +30,10 @@ def test_rows_are_opened_by_number_and_nothing_else_is(stranger: Any, picture: A
             assert response.read() == picture(2)
         with pytest.raises(FetchError, match="http_gone"):
             urllib.request.urlopen("row:1")
+        with pytest.raises(FetchError, match="bad_url"):
+            urllib.request.urlopen("row:2")
         for other in ("file:///etc/passwd", stranger.url("good/2")):
             with pytest.raises(FetchError, match="scheme"):
                 urllib.request.urlopen(other)
-    assert failures == [("b", "http_gone")]
+    assert failures == [("b", "http_gone"), ("c", "bad_url")]
     assert urllib.request._opener is before  # type: ignore[attr-defined]

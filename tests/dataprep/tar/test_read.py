@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from itertools import groupby
@@ -83,6 +84,39 @@ def test_a_tar_that_was_cut_off_is_an_error(keep: int) -> None:
 def test_what_is_no_tar_is_an_error() -> None:
     with pytest.raises(InputError, match="not a tar"):
         read(b"<html>" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (gzip.compress(tar_of(("a.jpg", b"x"))) + bytes(1024), "not a tar but a gzip stream; unpack it first"),
+        (b"PK\x03\x04" + bytes(1024), "not a tar but a zip archive; give a tar"),
+        (b"PAR1" + bytes(1024), "not a tar but a Parquet file; give a tar"),
+        (bytes(range(256)) * 4, "not a tar, or damaged from its first byte on; give a tar"),
+        (
+            tar_of(("a.jpg", b"x"))[:1024] + b"\xff" * 1024,
+            "the tar is damaged at byte 1,024: no header of a member; fetch",
+        ),
+    ],
+)
+def test_another_kind_of_file_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(InputError, match=rf"^in\.tar: {said}"):
+        read(data)
+
+
+@pytest.mark.parametrize("gap", [1024, 10240, 3 << 20])
+def test_data_behind_the_end_of_the_archive_is_not_dropped_in_silence(gap: int) -> None:
+    one, other = tar_of(("a.jpg", b"x")), tar_of(("b.jpg", b"y"))
+    assert len(read(one[:1024] + bytes(gap))) == 1, "padding of any length"
+    with pytest.raises(
+        InputError, match=rf"data behind the end of the archive, at byte {1024 + gap:,}; .*--ignore-zeros"
+    ):
+        read(one[:1024] + bytes(gap) + other)
+
+
+def test_a_name_that_breaks_a_line_is_unsafe() -> None:
+    names = ("a\nb", "a\x1b[2J", "a\u2028b", "a\x85b")
+    assert all(one.unsafe for one in read(tar_of(*((f"{name}.jpg", b"x") for name in names), form=tarfile.PAX_FORMAT)))
 
 
 def test_an_extended_header_of_any_size_is_not_loaded() -> None:

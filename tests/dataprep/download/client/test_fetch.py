@@ -115,7 +115,11 @@ def test_a_redirects_own_body_is_not_read(stranger: Any, picture: Picture) -> No
     ("url", "reason"),
     [
         ("file:///etc/passwd", "scheme"),
-        ("", "scheme"),
+        ("", "bad_url"),
+        ("nan", "bad_url"),
+        ("//a.example/x.jpg", "bad_url"),
+        ("http://[::1", "bad_url"),
+        ("http://[zz]/", "bad_url"),
         ("http://", "bad_url"),
         ("http://a.example:99999/", "bad_url"),
         ("http://a b.example/", None),
@@ -128,6 +132,15 @@ def test_urls_that_are_no_good_are_not_dialled(url: str, reason: str | None) -> 
     network = Network()
     assert network.reason(url) in ([reason] if reason else ["bad_url", "dns", "protocol", "scheme"])
     assert network.dialled == []
+
+
+def test_only_ports_of_the_web_are_dialled() -> None:
+    network = Network({"public.example": ["8.8.8.8"]}, ports=frozenset([80, 8080]))
+    for url in ("http://public.example:25/", "https://public.example/", "http://public.example:0/"):
+        assert network.reason(url) == "port"
+    assert network.dialled == []
+    with pytest.raises(AssertionError, match="let another address through"):
+        network.fetcher.open("http://public.example:8080/")
 
 
 def test_what_is_no_tls_is_not_spoken_to_in_the_clear(stranger: Any) -> None:

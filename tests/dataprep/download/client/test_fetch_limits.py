@@ -18,7 +18,14 @@ def test_all_tasks_together_keep_to_a_hosts_rate(tasks: int) -> None:
 
 def test_every_limit_comes_from_the_job() -> None:
     changed = {"timeout": 3, "total_timeout": 7, "max_redirects": 1, "retries": 9, "backoff": 0.5, "max_wait": 4}
-    changed |= {"host_connections": 6, "host_failures": 8, "host_rate": 5, "robots_txt": True, "agent": "other"}
+    changed |= {
+        "host_connections": 6,
+        "host_failures": 8,
+        "host_rate": 5,
+        "robots_txt": True,
+        "agent": "other",
+        "ports": [80],
+    }
     settings = {"metadata": "m", "out": "o", "opt_out": ["NoAI"], "images": {"max_bytes": 11}, **changed}
     policy = DownloadJob.model_validate(settings).policy(2)
     plain = FetchPolicy()
