@@ -186,7 +186,9 @@ def parse_node(text: str, path: str) -> Node | None:
         raise InputError("nested too deeply", file=path, line=error.problem_mark.line + 1) from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(f"not valid YAML: {error.problem}", file=path, line=line) from None
+        braces = line is not None and re.search(r"[{\[,:]\s*\$\{", text.splitlines()[line - 1])
+        remedy = "in braces and brackets, quote it: '${name}'" if braces else None
+        raise InputError(f"not valid YAML: {error.problem}", file=path, line=line, remedy=remedy) from None
     except YAMLError as error:
         raise InputError(f"not valid YAML: {error}", file=path) from None
     if node is None:
@@ -301,6 +303,13 @@ _SHAPES = {
 """Remedies for values of the wrong type."""
 
 
+_ELSEWHERE = {
+    **dict.fromkeys(("lr", "scheduler", "schedulers"), "write learning_rate: {peak: ..., warmup: ...} in the curriculum"),
+    **dict.fromkeys(("max_duration", "max_steps", "epochs"), "give each phase of the curriculum its length"),
+}
+"""Where keys that users of other trainers look for have their place here."""
+
+
 def _describe(error: Any, model: type[BaseModel]) -> tuple[str, str | None]:
     """A problem and a remedy in plain words from one pydantic error."""
     kind, loc = error["type"], error["loc"]
@@ -308,6 +317,7 @@ def _describe(error: Any, model: type[BaseModel]) -> tuple[str, str | None]:
         known = _field_names(model, loc[:-1])
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
         remedy = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
+        remedy = _ELSEWHERE.get(str(loc[-1]), remedy)
         return "unknown key", remedy if known else "remove it"
     if kind == "missing":
         return "the key is missing", "add it"

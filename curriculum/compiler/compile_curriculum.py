@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from curriculum.compiler.datasets import Dataset, Shelf
+from curriculum.compiler.doubts import doubts
 from curriculum.compiler.layout import Drained, Layout, MisplacedError, Placed, ShortageError, Supply, lay_out, nearest
 from curriculum.compiler.learning_rates import AnyCurve, draw
 from curriculum.compiler.phase_drafts import Context, drafts
@@ -34,7 +35,7 @@ class Compiled:
     document: Document
     datasets: dict[str, Dataset]
     notes: list[str]
-    """What the author should know: roundings, sources that ran out."""
+    """What the author should know: doubtful values, roundings, sources that ran out."""
     drained: list[Drained]
     """Sources that run out on the way."""
 
@@ -51,7 +52,8 @@ def compile_curriculum(document: Document, shelf: Shelf | None = None) -> Compil
     trunk = _trunk(document, curriculum, first.seq_len)
     context = Context(document, curriculum, datasets, Scale(first.seq_len, curriculum.global_batch, trunk))
     layout = _lay_out(context)
-    notes = [_note(one, first.seq_len) for one in layout.drained]
+    notes = doubts(document, curriculum, context.scale)
+    notes += [_note(one, first.seq_len) for one in layout.drained]
     notes += [f"phase '{curriculum.phases[number].name}' is not reached" for number in layout.dropped]
     placed = _end_on_a_step(context, layout.placed, notes)
     unnamed = (None, VERSION_1)  # a schedule names the format as manifests do: version 1 goes without saying
@@ -116,7 +118,8 @@ def _lay_out(context: Context) -> Layout:
             *("phases", error.draft, "until" if phase.until is not None else "for"),
             remedy="end it later, or the one before earlier ('until' counts from the start of the run)"
             if overlaps
-            else "end it later, remove it, or let it be left out with 'may_be_empty: true'",
+            else "end it later (a bare number counts tokens: '50 steps'), remove it, or let it be left out with "
+            "'may_be_empty: true'",
         )
     except ShortageError as error:
         _refuse_shortage(context, error, supplies[error.source])

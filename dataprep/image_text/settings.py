@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
+from common.quantities import Bytes
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.packing import DEFAULT_BUFFER
 from dataprep.image_text.write_windows import WindowSpec
@@ -71,7 +72,7 @@ class MultimodalJob(Strict):
     four times the speed: for images that a job of ours has downloaded and a first run has judged."""
     buffer: int = Field(default=DEFAULT_BUFFER, gt=0, le=1 << 16)
     """Items held back by the packer to choose from; more of them pad less, up to about a thousand."""
-    shard_bytes: int = Field(default=1 << 26, ge=1 << 10, lt=1 << 32)
+    shard_bytes: Bytes = Field(default=1 << 26, ge=1 << 10, lt=1 << 32)
     """Raw bytes at which a new shard starts."""
     compression: str | None = Field(default=None, pattern=r"^zstd(:([1-9]|1[0-9]|2[0-2]))?$")
     """`zstd` or `zstd:LEVEL`. Encoded images hardly shrink, so the default is none."""

@@ -17,6 +17,7 @@ from enum import StrEnum
 from PIL import Image, ImageFile
 from pydantic import Field
 
+from common.quantities import Bytes
 from dataprep.engine.rejects import RejectError
 from dataprep.images import jpeg
 from schemas.manifest import MAX_PIXELS
@@ -51,7 +52,7 @@ class ImageError(RejectError):
 class ImageLimits(Strict):
     """Limits what an image may be; all of it is known before anything is decoded."""
 
-    max_bytes: int = Field(default=20_000_000, gt=0)
+    max_bytes: Bytes = Field(default=20_000_000, gt=0)
     """Encoded bytes."""
     max_pixels: int = Field(default=50_000_000, gt=0, le=MAX_PIXELS)
     """Width x height."""

@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from common.quantities import Bytes
 from dataprep.engine.rejects import RejectError
 from schemas.strict_model import Strict
 
@@ -26,7 +27,7 @@ class CaptionPolicy(Strict):
     """`web`: alt text as crawled; `synthetic`: one of the generated captions; `sample`: either, by `probabilities`."""
     probabilities: dict[Source, float] | None = None
     """For `sample`: shares that sum to 1. A pair that lacks the drawn source takes the other one."""
-    max_bytes: int = Field(default=8192, gt=0)
+    max_bytes: Bytes = Field(default=8192, gt=0)
     """UTF-8 bytes; a longer caption is a page of text, and its row is rejected rather than cut."""
 
     @model_validator(mode="after")

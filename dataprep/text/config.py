@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from common.quantities import Bytes, Share
 from dataprep.storage.location import Location
 from dataprep.tokens.tokenizer import END_OF_TEXT, PAD
 from schemas.strict_model import OneOrMany, Strict
@@ -98,15 +99,15 @@ class TextJob(Strict):
     """Leave out documents that share a run of words with evaluation sets."""
     shuffle: bool = True
     """Permute windows over the whole dataset; false keeps the order of the inputs."""
-    held_out: float = Field(default=0.0, ge=0.0, lt=1.0)
+    held_out: Share = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of documents that go to the dataset `OUT/held_out` instead; equal texts stay on one side."""
-    shard_bytes: int = Field(default=1 << 26, ge=1 << 10, lt=1 << 32)
+    shard_bytes: Bytes = Field(default=1 << 26, ge=1 << 10, lt=1 << 32)
     """Upper bound of a shard's samples before compression, in bytes."""
     compression: str | None = Field(default=None, pattern=r"^zstd(:([1-9]|1[0-9]|2[0-2]))?$")
     """None, `zstd` or `zstd:LEVEL`."""
     unreadable: Literal["fail", "reject"] = "fail"
     """A damaged or truncated file: fail the job, or keep what can be read and reject the rest."""
-    max_line_bytes: int = Field(default=64 << 20, ge=1 << 10)
+    max_line_bytes: Bytes = Field(default=64 << 20, ge=1 << 10)
     """Longer lines are rejected unread: they bound a task's memory."""
     input_digest: Literal["full", "sampled"] = "full"
     """Whether the plan hashes inputs whole, or their size and sixteen blocks (for terabytes)."""

@@ -56,6 +56,8 @@ def test_reads_exponents_as_numbers(tmp_path: Path) -> None:
         ("rate: 1\nfrm: 1", "c.yaml:2: frm: unknown key; did you mean 'from'?"),
         ("rate: fast", "c.yaml:1: rate: Input should be a valid number"),
         ("rate: 1\nrate: 2", "c.yaml:2: rate: the key stands twice (first on line 1)"),
+        ("lr: 1", "c.yaml:1: lr: unknown key; write learning_rate: {peak: ..., warmup: ...} in the curriculum"),
+        ("max_duration: 1ep", "max_duration: unknown key; give each phase of the curriculum its length"),
         ("kind: tiny", "c.yaml:1: kind: Input should be 'small' or 'large' (found 'tiny')"),
         ("pets:\n- lives: 9\n- lives: 0", "c.yaml:3: pets[1].lives:"),
         ("pets:\n- {lives: 9, tail: 1}", "c.yaml:2: pets[0].tail: unknown key"),
@@ -131,6 +133,7 @@ def test_values_are_those_of_yaml_1_2() -> None:
         ("a: !!int ''", "f:1: a: not plain data"),
         ("a: {{x: 1}: 2}", "not plain data: found unhashable key"),
         ("a: *b", "f:1: not valid YAML: found undefined alias 'b'"),
+        ("mix: {text: rest, pairs: ${share}}", "in braces and brackets, quote it: '${name}'"),
         ("%YAML 2.0\n---\na: 1", "f:1: not valid YAML: found incompatible"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt
 
 from common import yaml_file
+from common.quantities import Bytes
 from schemas.schedule import Schedule
 from train.config.fault_config import FaultConfig
 from train.config.finite import Finite
@@ -110,7 +111,7 @@ class RunConfig(Finite):
     """Loader processes of a rank; 0 loads in the training process."""
     cache: Path | None = None
     """Local directory for shards of remote and compressed sources; default: `out`/cache."""
-    cache_limit: int | None = Field(default=None, gt=0)
+    cache_limit: Bytes | None = Field(default=None, gt=0)
     """Bytes of shards to keep in `cache`, on each node."""
     ahead: int = Field(default=64, gt=0)
     """Steps that shards are asked for before they are needed; more for remotes that are slow to answer."""
