@@ -304,7 +304,9 @@ _SHAPES = {
 
 
 _ELSEWHERE = {
-    **dict.fromkeys(("lr", "scheduler", "schedulers"), "write learning_rate: {peak: ..., warmup: ...} in the curriculum"),
+    **dict.fromkeys(
+        ("lr", "scheduler", "schedulers"), "write learning_rate: {peak: ..., warmup: ...} in the curriculum"
+    ),
     **dict.fromkeys(("max_duration", "max_steps", "epochs"), "give each phase of the curriculum its length"),
 }
 """Where keys that users of other trainers look for have their place here."""

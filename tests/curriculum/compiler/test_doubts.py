@@ -32,7 +32,10 @@ def warnings(dataset: Callable[..., Path], tmp_path: Path) -> Callable[..., list
     dataset("text", samples=20_000)
 
     def compiled(peak: str = "3e-3", warmup: str = "10 steps", rewarm: str = "1e-3", again: str = "5%") -> list[str]:
-        text = CURRICULUM.replace("PEAK", peak).replace("WARMUP", warmup).replace("AGAIN", again).replace("REWARM", rewarm)
+        values = {"REWARM": rewarm, "PEAK": peak, "WARMUP": warmup, "AGAIN": again}
+        text = CURRICULUM
+        for name, value in values.items():
+            text = text.replace(name, value)
         (tmp_path / "c.yaml").write_text(text)
         notes = compile_curriculum(Template.read(Path("c.yaml")).fill()).notes
         return [note for note in notes if note.startswith("warning:")]
