@@ -22,6 +22,7 @@ EXTRAS = {
     "spark": (
         "gigatoken",
         "hdfs_native",
+        "huggingface_hub",
         "img2dataset",
         "PIL",
         "pyarrow",

@@ -19,7 +19,7 @@ from common.errors import InputError
 from dataprep.engine.output_version import JobKind
 from dataprep.engine.paths import PLAN_NAME, STAGING
 from dataprep.engine.rejects import FOLDER
-from dataprep.storage import files
+from dataprep.storage import files, hub_address
 from schemas.manifest import MANIFEST_NAME, InputFile
 from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
@@ -127,18 +127,44 @@ def difference(earlier: Plan, now: Plan) -> list[str]:
 
     Of a plan that names no output version, the packages are not known either: only the version is said to differ.
     """
-    lines = []
-    old_inputs, new_inputs = ({one.path: one for one in plan.inputs} for plan in (earlier, now))
+    before, after = _commits(earlier), _commits(now)
+    moved = {name: commit for name, commit in before.items() if after.get(name, commit) != commit}
+    lines = [
+        f"hf://datasets/{name}: commit {commit} -> {after[name]} (write {name}@{commit} to stay at it)"
+        for name, commit in sorted(moved.items())
+    ]
+    old_inputs = {_at(one.path, after if moved else {}): one for one in earlier.inputs}
+    new_inputs = {one.path: one for one in now.inputs}
     lines += _shortened([f"input {path}: removed" for path in old_inputs.keys() - new_inputs.keys()])
     lines += _shortened([f"input {path}: added" for path in new_inputs.keys() - old_inputs.keys()])
     both = old_inputs.keys() & new_inputs.keys()
-    lines += _shortened([f"input {path}: content changed" for path in both if old_inputs[path] != new_inputs[path]])
+    lines += _shortened(
+        [f"input {path}: content changed" for path in both if _differ(old_inputs[path], new_inputs[path])]
+    )
     if not lines and earlier.inputs != now.inputs:
         lines.append("inputs: order changed")
     old, new = (plan.model_dump(mode="json", exclude={"inputs"}) for plan in (earlier, now))
     if old["output_version"] == _UNNAMED != new["output_version"]:
         del old["output_version"], old["packages"], new["packages"]
     return lines + list(_changed(old, new, ""))
+
+
+def _commits(plan: Plan) -> dict[str, str]:
+    """The commit of each dataset of the hub among the inputs."""
+    places = (hub_address.parse(one.path) for one in plan.inputs if one.path.startswith(hub_address.SCHEME))
+    return {place.repository: place.revision for place in places}
+
+
+def _at(path: str, commits: dict[str, str]) -> str:
+    """`path` at the commit that `commits` names for its dataset."""
+    if not commits or not path.startswith(hub_address.SCHEME):
+        return path
+    place = hub_address.parse(path)
+    return place._replace(revision=commits.get(place.repository, place.revision)).uri
+
+
+def _differ(one: InputFile, other: InputFile) -> bool:
+    return (one.bytes, one.digest) != (other.bytes, other.digest)
 
 
 class _Absent:

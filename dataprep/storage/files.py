@@ -1,4 +1,5 @@
-"""Opens, lists and publishes files by URI, alike on local disk, `s3://`, `gs://` and `hdfs://`, on top of `pyarrow.fs`.
+"""Opens, lists and publishes files by URI, alike on local disk, `s3://`, `gs://` and `hdfs://`, on top of `pyarrow.fs`;
+`hf://datasets/` and `https://` are read.
 
 Everything that a job writes goes through `publish`/`publish_bytes`, which make a file appear under its final name
 complete or not at all: a rename on file systems that have one, a single object upload on stores that do not. Nothing
@@ -24,11 +25,14 @@ import pyarrow.fs as pafs
 
 from common import atomic_files
 from common.errors import InputError
+from dataprep.storage import hub_address
 from dataprep.storage.hdfs import Hdfs
 from dataprep.storage.object_store import Store
+from dataprep.storage.read_only import ReadOnly
 
 CHUNK = 4 << 20
 """Bytes read or written at a time."""
+WEB = ("https://", "http://")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://")
 
 
@@ -58,9 +62,18 @@ def basename(uri: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _filesystem(key: str) -> pafs.LocalFileSystem | Hdfs | Store:
+def _filesystem(key: str) -> pafs.LocalFileSystem | Hdfs | Store | ReadOnly:
     if not key:
         return pafs.LocalFileSystem()
+    if key.startswith(hub_address.SCHEME):  # imported where they are used: an HTTP client takes its time
+        from dataprep.storage.hub import Hub
+
+        place = hub_address.parse(key)
+        return Hub(place.repository, place.revision)
+    if key.startswith(WEB):
+        from dataprep.storage.web import Web
+
+        return Web()
     scheme, _, authority = key.partition("://")
     if scheme == "hdfs":
         return Hdfs(authority)
@@ -72,7 +85,7 @@ def _filesystem(key: str) -> pafs.LocalFileSystem | Hdfs | Store:
     return Store(pafs.FileSystem.from_uri(key)[0], scheme)
 
 
-def resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
+def resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store | ReadOnly, str]:
     """The file system that holds `uri`, and the path inside it.
 
     Raises:
@@ -80,6 +93,11 @@ def resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
     """
     if is_local(uri):
         return _filesystem(""), uri
+    if uri.startswith(hub_address.SCHEME):
+        place = hub_address.parse(uri)
+        return _filesystem(place._replace(path="").uri), place.path
+    if uri.startswith(WEB):
+        return _filesystem(WEB[0]), uri
     scheme, _, rest = uri.partition("://")
     scheme = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}.get(scheme, scheme)
     authority = rest.partition("/")[0]
@@ -88,7 +106,7 @@ def resolve(uri: str) -> tuple[pafs.LocalFileSystem | Hdfs | Store, str]:
     except InputError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        remedy = "use a path, s3://, gs:// or hdfs://"
+        remedy = "use a path, s3://, gs://, hdfs://, hf://datasets/ or https://"
         raise InputError(f"cannot open this kind of storage ({_brief(error)})", file=uri, remedy=remedy) from None
     return found, "/" + rest.partition("/")[2] if scheme == "hdfs" else rest
 
@@ -195,7 +213,9 @@ def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary
     os.unlink(local)
 
 
-def _put(filesystem: Hdfs | Store, path: str, chunks: Iterable[bytes | memoryview], temporary: str | None) -> None:
+def _put(
+    filesystem: Hdfs | Store | ReadOnly, path: str, chunks: Iterable[bytes | memoryview], temporary: str | None
+) -> None:
     folder = path.rpartition("/")[0] if temporary is None else resolve(temporary)[1]
     filesystem.publish(path, chunks, f"{folder}/.{basename(path)}.{uuid.uuid4().hex}.tmp")
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import pyarrow.fs as pafs
 
 from common.errors import InputError
-from dataprep.storage.files import absolute, exists, list_files, resolve
+from dataprep.storage.files import WEB, absolute, exists, list_files, resolve
+from dataprep.storage.hub_address import SCHEME
 
 _SHOWN = r"(?!\.|_(?![^/]*=))"
 """Spark's rule, at the beginning of a name: `.` and `_` hide it, but for partitions such as `_day=7`."""
@@ -22,12 +23,23 @@ def expand(patterns: Iterable[str]) -> list[str]:
     Names that begin with `_` or `.` (`_SUCCESS`, `.part-0.crc`) are files of tools: directories and wildcards leave
     them out, and a pattern has to spell their first character.
 
+    Files of the hub are named by the commit that their revision stands for now.
+
     Raises:
         InputError: a pattern that names no file.
     """
     found: set[str] = set()
     for pattern in patterns:
         uri = absolute(pattern)
+        if uri.startswith(WEB):
+            if not exists(uri):
+                raise InputError("no such file", file=pattern, remedy="check the address; the web has no wildcards")
+            found.add(uri)
+            continue
+        if uri.startswith(SCHEME):
+            from dataprep.storage.hub import pinned
+
+            uri = pinned(uri)
         matched = _glob(uri) if re.search(r"[*?\[]", uri) else _shown(uri) if _is_directory(uri) else [uri]
         if not matched or (matched == [uri] and not exists(uri)):
             raise InputError("no file matches", file=pattern, remedy="check the path or the glob")

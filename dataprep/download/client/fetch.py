@@ -27,9 +27,10 @@ from dataprep.download.client.deadline import Deadline, DeadlineSocket
 from dataprep.download.client.fetch_limits import FetchPolicy
 from dataprep.download.client.host_limits import HostLimits
 from dataprep.download.client.reasons import TRANSIENT, FetchError, Reason, of_status
-from dataprep.download.client.response_headers import opted_out, retry_after
+from dataprep.download.client.response_headers import opted_out
 from dataprep.download.client.robots_txt import MAX_BYTES, RobotsCache
 from dataprep.images.inspect import SNIFF_BYTES, ImageFault, sniff
+from dataprep.storage.retry_after import retry_after
 
 CHUNK = 65536
 _SAFE = "/%:=&?~#+!$,;'@()*[]|"

@@ -1,4 +1,4 @@
-"""Reads the headers by which a server limits use of its answer: X-Robots-Tag (opt-out) and Retry-After.
+"""Reads the header by which a server limits use of its answer: X-Robots-Tag (opt-out).
 
 `X-Robots-Tag: noai, noimageai` speaks to everyone, `X-Robots-Tag: otherbot: noindex` to one agent. Some directives
 carry a value after a colon (`unavailable_after: 25 Jun 2030`), so not every colon names an agent.
@@ -6,8 +6,6 @@ carry a value after a colon (`unavailable_after: 25 Jun 2030`), so not every col
 
 from __future__ import annotations
 
-import email.utils
-import time
 from email.message import Message
 
 _WITH_VALUE = frozenset(["unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"])
@@ -25,14 +23,3 @@ def opted_out(headers: Message, agent: str, directives: frozenset[str]) -> bool:
             if concerns_us and name.strip() in directives:
                 return True
     return False
-
-
-def retry_after(headers: Message) -> float | None:
-    """Seconds that the server asks to wait, from either form of Retry-After; None when absent or unreadable."""
-    value = str(headers.get("Retry-After", "")).strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None

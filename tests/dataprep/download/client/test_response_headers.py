@@ -6,7 +6,8 @@ from email.message import Message
 
 import pytest
 
-from dataprep.download.client.response_headers import opted_out, retry_after
+from dataprep.download.client.response_headers import opted_out
+from dataprep.storage.retry_after import retry_after
 
 
 def headers(name: str, *values: str) -> Message:

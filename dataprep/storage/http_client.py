@@ -1,0 +1,115 @@
+"""Asks web servers for parts of files: politely, patiently, and from where an answer broke off.
+
+A server that is busy or breaks (429, 5xx, a reset) is neither a missing nor a damaged file: it is asked again, after
+as long as it asked for, and in the end it is a `StorageError`, which tries the task again later. A refusal (401, 403,
+404) is an `InputError` that names the remedy. Requests in flight are bounded for each process.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from common.errors import InputError, StorageError
+from dataprep.storage.retry_after import retry_after
+
+AT_ONCE = 8
+"""Requests of one process in flight."""
+ATTEMPTS = 6
+LONGEST_S = 300.0
+"""Longest wait that a server may ask for before the task is given back."""
+_TIMEOUT_S = (10.0, 60.0)
+"""To connect, and for the next bytes."""
+_PIECE = 1 << 18
+_MAY_PASS = frozenset([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
+_slots = threading.BoundedSemaphore(AT_ONCE)
+_sleep = time.sleep
+Judge = Callable[[requests.Response], None]
+"""Raises InputError for an answer that is a refusal."""
+
+
+@functools.lru_cache(maxsize=1)
+def _session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=AT_ONCE))
+    return session
+
+
+def ask(method: str, url: str, headers: Mapping[str, str], file: str, judge: Judge, **more: Any) -> requests.Response:
+    """The whole answer to a request.
+
+    Raises:
+        InputError: `judge` refuses it.
+        StorageError: the server fails, time after time.
+    """
+
+    def once() -> requests.Response:
+        with _slots:
+            return _session().request(method, url, headers=dict(headers), timeout=_TIMEOUT_S, **more)
+
+    return _patiently(once, file, judge)
+
+
+def read_range(
+    url: str, position: int, count: int, headers: Mapping[str, str], file: str, judge: Judge
+) -> tuple[bytes, str]:
+    """`count` bytes of the file from `position` on, all there, and the address that redirects led to.
+
+    Raises:
+        InputError: `judge` refuses the answer, or the server serves no parts of files.
+        StorageError: the server fails, time after time.
+    """
+    got, reached = bytearray(), url
+
+    def once() -> requests.Response:
+        nonlocal reached
+        begin = position + len(got)
+        part = {"Range": f"bytes={begin}-{position + count - 1}", "Accept-Encoding": "identity"}
+        with _slots, _session().get(url, headers={**headers, **part}, timeout=_TIMEOUT_S, stream=True) as answer:
+            if answer.status_code not in (200, 206):
+                return answer
+            if answer.status_code == 200 and not begin and int(answer.headers.get("Content-Length", -1)) == count:
+                pass  # the whole file was asked for
+            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {begin}-"):
+                remedy = "download it, and give the copy"
+                raise InputError("the server serves no parts of files", file=file, remedy=remedy)
+            for piece in answer.iter_content(_PIECE):
+                got.extend(piece)
+            reached = answer.url
+            if len(got) < count:
+                raise requests.ConnectionError(f"{len(got):,} of {count:,} bytes came")
+            return answer
+
+    answer = _patiently(once, file, judge)
+    if answer.status_code not in (200, 206):
+        raise InputError(
+            f"HTTP {answer.status_code}: the file is not there any more", file=file, remedy="list it again"
+        )
+    return bytes(got[:count]), reached
+
+
+def _patiently(once: Callable[[], requests.Response], file: str, judge: Judge) -> requests.Response:
+    problem = ""
+    for attempt in range(ATTEMPTS):
+        wait: float = 2**attempt / 2
+        try:
+            answer = once()
+            if answer.status_code not in _MAY_PASS:
+                judge(answer)
+                return answer
+            problem = f"HTTP {answer.status_code}"
+            wait = max(wait, retry_after(answer.headers) or 0.0)
+            if wait > LONGEST_S:
+                raise StorageError(f"{problem}; the server asks to wait {wait:,.0f} s", file=file)
+        except requests.RequestException as error:
+            problem = f"{type(error).__name__}: {error}"
+        if attempt < ATTEMPTS - 1:
+            _sleep(wait)
+    raise StorageError(f"{problem}, {ATTEMPTS} times", file=file)
