@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 REMEDY = "change only what lies ahead, branch from an earlier checkpoint, or use a new output directory"
 
 
-def check_past(schedule: Schedule, position: int, past: str, earlier: Schedule | None = None) -> None:
+def check_past(
+    schedule: Schedule, position: int, past: str, earlier: Schedule | None = None, *, branch: bool = False
+) -> None:
     """Refuse a schedule under which `position` would not have been reached as it was; log how its future differs.
 
     Args:
@@ -24,6 +26,7 @@ def check_past(schedule: Schedule, position: int, past: str, earlier: Schedule |
         position: where it stands.
         past: `prefix_hash(position)` of the schedule that it got there with.
         earlier: that schedule, if it is at hand: the message then names the first position that differs.
+        branch: the position is another run's, from which this one branches: that its future differs is no news.
 
     Raises:
         InputError: the past differs.
@@ -35,7 +38,7 @@ def check_past(schedule: Schedule, position: int, past: str, earlier: Schedule |
         first = f": {parting(earlier, schedule, position)}" if earlier is not None else ""
         problem = f"the schedule's past, before sample {position:,}, is not the one that this checkpoint was trained on"
         raise InputError(f"{problem}{first}", field="schedule", remedy=REMEDY)
-    if earlier is not None and earlier.hash != schedule.hash:
+    if earlier is not None and earlier.hash != schedule.hash and not branch:
         log.warning("the schedule's future has changed: %s", parting(earlier, schedule, None))
 
 

@@ -61,10 +61,11 @@ def starting_point(run: RunConfig, schedule: Schedule) -> tuple[Path, Saved] | N
     saved = state.read(choice.path)
     if is_checkpoint(choice.path.name) and int(choice.path.name) != saved.position:
         raise digests.damaged(f"it holds position {saved.position:,}, which is not its name's", choice.path)
-    if choice.path.parent == run.out / checkpoint_folder.FOLDER:
+    own = choice.path.parent == run.out / checkpoint_folder.FOLDER
+    if own:
         _check_identity(run, saved, choice.path)
     config_changes.check_function(saved, run, choice.path)
-    check_past(schedule, saved.position, saved.past, state.schedule_of(choice.path))
+    check_past(schedule, saved.position, saved.past, state.schedule_of(choice.path), branch=not own)
     return choice.path, saved
 
 

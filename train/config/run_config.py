@@ -121,6 +121,11 @@ class RunConfig(Finite):
     """Start from another run's weights, optimizer and position: from its newest checkpoint whose past this schedule
     shares. Its `out`, or its `checkpoint.remote` (`s3://...`); a single checkpoint may be named instead."""
 
+    @property
+    def name(self) -> str:
+        """The run's name in loggers: its folder's, or the folder above's where a sweep names all of them `out`."""
+        return self.out.parent.name if self.out.name == "out" and self.out.parent.name else self.out.name
+
 
 def read_run(config: Path) -> tuple[RunConfig, Schedule]:
     """A run's config and the schedule that it names.

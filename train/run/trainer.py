@@ -121,7 +121,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         accumulate_train_batch_on_tokens=True,
         spin_dataloaders=False,
         seed=run.seed,
-        run_name=run.out.name,
+        run_name=run.name,
         callbacks=[
             record,
             rate,

@@ -39,6 +39,7 @@ def test_a_changed_future_is_logged(root, caplog):
     earlier, now = synthetic.schedule(root), synthetic.schedule(root, pairs_share=200_000_000)
     with caplog.at_level(logging.WARNING):
         check_past(earlier, 48, earlier.prefix_hash(48), earlier)
+        check_past(now, 48, earlier.prefix_hash(48), earlier, branch=True)
         assert not caplog.messages
         check_past(now, 48, earlier.prefix_hash(48), earlier)
     assert "future has changed: the first position that differs is sample 49, 'pairs' #22" in caplog.text
