@@ -35,15 +35,11 @@ def new_directory(path: Path, *, replace: bool = False, shared: bool = False) ->
     partial.mkdir()
     try:
         yield partial
-        settle(partial)
-        if path.exists() and not shared:
-            remove_directory(path)
         try:
-            partial.rename(path)
+            take_place(partial, path, replace=not shared)
         except OSError:
             if not (shared and path.exists()):
                 raise
-        flush(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -81,6 +77,20 @@ def rename(partial: Path, path: Path, *, durable: bool = True) -> None:
     partial.replace(path)
 
 
+def beside(path: Path, attempt: str) -> Path:
+    """Where several processes that agree on `attempt` make the directory `path` together; `leftovers` finds it."""
+    return path.with_name(f".{path.name}.{attempt}.partial")
+
+
+def take_place(partial: Path, path: Path, *, replace: bool = True) -> None:
+    """Give the finished directory `partial` its name, with all of its content on disk; what is there may go."""
+    settle(partial)
+    if replace and path.exists():
+        remove_directory(path)
+    partial.rename(path)
+    flush(path.parent)
+
+
 def remove_directory(path: Path) -> None:
     """Remove a directory: it has lost its name before it loses its first file."""
     going = _beside(path, shared=True)
@@ -116,4 +126,4 @@ def flush(path: Path) -> None:
 
 def _beside(path: Path, *, shared: bool) -> Path:
     """Where `path` is made. A writer that is alone finds the place of its killed predecessor again."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial" if shared else f".{path.name}.partial")
+    return beside(path, uuid.uuid4().hex) if shared else path.with_name(f".{path.name}.partial")

@@ -22,11 +22,11 @@ READS: dict[FileKind, tuple[int, ...]] = {
     "schedule": (1,),
     "lock": (1,),
     "sweep": (1,),
-    "checkpoint": (1, 2),
+    "checkpoint": (1, 2, 3),
     "export": (1,),
     "results": (1,),
 }
-"""Schema versions that this release reads, the last of which it writes."""
+"""Schema versions that this release reads, the last of which it writes (2 for checkpoints that need no 3)."""
 
 
 def refuse_later(kind: FileKind, content: Any, file: str | Path) -> None:

@@ -108,6 +108,7 @@ def end_turns(out: Path, subject: Subject, stems: list[Stem], pixels: Any, steps
     ((token, _),) = said.most_common(1)
     head[subject.conversation.end_of_turn_id] = 1.5 * head[token]
     save_file(tensors, weights)
-    state = weights.with_name(digests.STATE)
-    stated = {**json.loads(state.read_text()), "digests": digests.of_files(weights.parent)}
-    state.write_text(digests.sealed(json.dumps(stated)))
+    state = weights.with_name("state.json")
+    stated = json.loads(state.read_text())
+    found = {name: digests.of_file(weights.with_name(name)) for name in stated["digests"]}
+    state.write_text(digests.sealed(json.dumps({**stated, "digests": found})))

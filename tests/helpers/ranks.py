@@ -35,11 +35,11 @@ def settings(schedule: Path, out: Path, **changes: Any) -> dict[str, Any]:
     return {**run, **changes}
 
 
-def start(run: dict[str, Any], ranks: int, **environment: str) -> subprocess.Popen[str]:
+def start(run: dict[str, Any], ranks: int, main: str = "train/main.py", **environment: str) -> subprocess.Popen[str]:
     """Start `run` on `ranks` processes; its output is one stream."""
     file = Path(run["out"]).with_suffix(".yaml")
     file.write_text(yaml_file.dump(run))
-    argv = [str(COMPOSER), "-n", str(ranks), str(ROOT / "train/main.py"), str(file)]
+    argv = [str(COMPOSER), "-n", str(ranks), str(ROOT / main), str(file)]
     return subprocess.Popen(
         argv,
         stdout=subprocess.PIPE,
@@ -50,9 +50,9 @@ def start(run: dict[str, Any], ranks: int, **environment: str) -> subprocess.Pop
     )
 
 
-def finish(run: dict[str, Any], ranks: int, **environment: str) -> list[Step]:
+def finish(run: dict[str, Any], ranks: int, main: str = "train/main.py", **environment: str) -> list[Step]:
     """Run to the end; returns its metrics."""
-    process = start(run, ranks, **environment)
+    process = start(run, ranks, main, **environment)
     try:
         output, _ = process.communicate(timeout=600)
     finally:

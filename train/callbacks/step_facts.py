@@ -51,6 +51,10 @@ class StepRecord(Callback):
         """Whether this rank wants to stop after the step (`leaving`)."""
         self.leave = False
         """Whether any rank does."""
+        self.save_ended = self.save_failed = False
+        """Of a checkpoint in the making: whether it is complete, or cannot be, as far as this rank knew before the step
+        (`Checkpointing` says so); `saves_ended` and `saves_failed` count the ranks."""
+        self.saves_ended = self.saves_failed = 0
         self.images = 0
         self.digest = 0
         """Of the step's rows, as they were read."""
@@ -78,7 +82,8 @@ class StepRecord(Callback):
         self._sums[1].index_add_(0, source_of_token, torch.ones_like(nll))
 
     def after_train_batch(self, state: State, logger: Logger) -> None:
-        rest = self._sums.new_tensor([self.hand, self._images, *divmod(self._digest, _HALF)])
+        flags = (self.save_ended, self.save_failed, self.hand)
+        rest = self._sums.new_tensor([*flags, self._images, *divmod(self._digest, _HALF)])
         everything = torch.cat((self._sums.flatten(), rest))
         if dist.get_world_size() > 1:
             dist.all_reduce(everything)
@@ -89,6 +94,7 @@ class StepRecord(Callback):
             [int(v) for v in values[part * count : (part + 1) * count]] for part in (1, 2, 3)
         )
         self.seen = [before + now for before, now in zip(self.seen, self.samples, strict=True)]
+        self.saves_ended, self.saves_failed = int(values[-6]), int(values[-5])
         self.leave, self.images = bool(values[-4]), int(values[-3])
         self.digest = (int(values[-2]) * _HALF + int(values[-1])) % sample_digest.MODULUS
         self.drawn = (self.drawn + self.digest) % sample_digest.MODULUS

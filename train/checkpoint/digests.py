@@ -16,11 +16,9 @@ import xxhash
 
 from common.errors import InputError
 from schemas.schema_version import refuse_later
+from train.checkpoint.names import KINDS, SCHEDULE, STATE, content, tensor_file
 
 log = logging.getLogger(__name__)
-STATE = "state.json"
-CONTENT = ("model.safetensors", "optimizer.safetensors", "schedule.json")
-"""The files of a checkpoint besides `state.json`."""
 REMEDY = "copy the folder anew, name an earlier checkpoint, or let the run go back with `checkpoint.damaged: go_back`"
 
 
@@ -33,9 +31,18 @@ def damaged(problem: str, place: Path | str) -> DamagedError:
     return DamagedError(f"this checkpoint is damaged: {problem}", file=place, remedy=REMEDY)
 
 
-def of_files(folder: Path) -> dict[str, str]:
-    """The digest of each content file in `folder`."""
-    return {name: _of_file(folder / name) for name in CONTENT}
+def content_of(said: dict[str, Any], place: Path | str) -> tuple[str, ...]:
+    """The files besides `state.json` of the checkpoint whose `state.json` says `said`.
+
+    Raises:
+        DamagedError: it does not name all of them, or others.
+    """
+    if said.get("version") == 1:
+        return content((*map(tensor_file, KINDS), SCHEDULE)) or ()
+    named = content(said.get("digests") or ())
+    if named is None:
+        raise damaged(f"{STATE} names other files than a checkpoint has", place)
+    return named
 
 
 def sealed(state: str) -> str:
@@ -76,10 +83,10 @@ def check(folder: Path, place: Path | str | None = None) -> None:
         if said.get("version") == 1:
             log.warning("%s: made by an older release, without digests: its content is not verified", place)
             return
-        for name in CONTENT:
+        for name in content_of(said, place):
             if not (folder / name).is_file():
                 raise damaged(f"{name} is missing", place)
-            if _of_file(folder / name) != said["digests"].get(name):
+            if of_file(folder / name) != said["digests"].get(name):
                 raise damaged(f"{name} is not the file that was saved", place)
     except OSError as error:
         problem = f"not a checkpoint of this trainer ({error})"
@@ -91,7 +98,8 @@ def _seal(said: dict[str, Any]) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(rest, sort_keys=True).encode())
 
 
-def _of_file(file: Path) -> str:
+def of_file(file: Path) -> str:
+    """The digest of a file."""
     state = xxhash.xxh3_128()
     with file.open("rb") as content:
         while block := content.read(1 << 22):

@@ -1,19 +1,17 @@
-"""Loads weights and optimizer state from a checkpoint."""
+"""Loads weights and optimizer state from a checkpoint; a sharded rank reads its own rows alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from common.errors import InputError
-from train.models.sharding import like
+from train.checkpoint.names import pieces_of
+from train.checkpoint.tensor_file import TensorFiles
+from train.models.sharding import part
 
 
 def load_weights(path: Path, model: nn.Module, *, decoder_only: bool = False) -> None:
@@ -23,11 +21,11 @@ def load_weights(path: Path, model: nn.Module, *, decoder_only: bool = False) ->
         InputError: the file is damaged, or holds another model's tensors.
     """
     start = "decoder." if decoder_only else ""
-    tensors = {name: t for name, t in read_tensors(path / "model.safetensors").items() if name.startswith(start)}
+    tensors = read_tensors(path / "model.safetensors")
     parameters = {name: p for name, p in model.named_parameters() if name.startswith(start)}
-    differing = {
-        name for name in parameters.keys() | tensors.keys() if _shape(parameters, name) != _shape(tensors, name)
-    }
+    names = parameters.keys() | {name for name in tensors if name.startswith(start)}
+    shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
+    differing = {name for name in names if shapes.get(name) != tensors.shape(name)}
     if differing:
         raise InputError(
             f"{len(differing)} tensors do not fit the model, '{min(differing)}' for one",
@@ -37,7 +35,7 @@ def load_weights(path: Path, model: nn.Module, *, decoder_only: bool = False) ->
         )
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(like(tensors[name], parameter))
+            _fill(parameter, tensors, name)
 
 
 def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
@@ -48,24 +46,32 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """
     parameters = dict(model.named_parameters())
     optimizer.state.clear()
-    for key, value in read_tensors(path / "optimizer.safetensors").items():
-        name, _, part = key.rpartition("/")
+    file = path / "optimizer.safetensors"
+    tensors = read_tensors(file)
+    for key in tensors:
+        name, _, kind = key.rpartition("/")
         parameter = parameters.get(name)
-        if parameter is None or (part != "step" and value.shape != parameter.shape):
-            raise InputError(
-                f"'{key}' does not fit the model", file=path / "optimizer.safetensors", remedy="use another checkpoint"
-            )
-        # Step counts stay on the CPU unless the kernel is fused, as torch's own loading has it.
-        on_device = part != "step" or bool(optimizer.defaults.get("fused"))
-        optimizer.state[parameter][part] = like(value, parameter) if on_device else value
+        if parameter is None or (kind != "step" and tensors.shape(key) != tuple(parameter.shape)):
+            raise InputError(f"'{key}' does not fit the model", file=file, remedy="use another checkpoint")
+        if kind == "step":  # it stays on the CPU unless the kernel is fused, as torch's own loading has it
+            step = tensors[key]
+            optimizer.state[parameter][kind] = step.to(parameter.device) if optimizer.defaults.get("fused") else step
+            continue
+        moment = torch.empty_like(parameter, requires_grad=False)
+        _fill(moment, tensors, key)
+        optimizer.state[parameter][kind] = moment
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"damaged or missing tensors ({error})", file=file, remedy="use another checkpoint") from None
+def read_tensors(file: Path) -> TensorFiles:
+    """The tensors of `file`, or of the pieces of it that sharded ranks have written in its place.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    return TensorFiles([file] if file.exists() else pieces_of(file) or [file])
 
 
-def _shape(tensors: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
-    return tuple(tensors[name].shape) if name in tensors else None
+def _fill(tensor: Tensor, tensors: TensorFiles, name: str) -> None:
+    """Copy this rank's rows of the tensor called `name` into `tensor`."""
+    mine = part(tensor)
+    mine.rows.copy_(tensors.rows(name, mine.first, mine.first + len(mine.rows)) if mine.total else tensors[name])

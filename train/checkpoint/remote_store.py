@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common import atomic_files
 from common.errors import InputError
 from train.checkpoint import digests, identity
-from train.checkpoint.digests import STATE
 from train.checkpoint.identity import Identity
-from train.checkpoint.names import LOGS, PATTERN
+from train.checkpoint.names import LOGS, PATTERN, STATE
 
-FILES = (*digests.CONTENT, STATE)
-"""Of a checkpoint, in the order of upload: the last one makes it one."""
 _FAILURES = (Boto3Error, BotoCoreError, ClientError, OSError)
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 
@@ -114,7 +111,9 @@ class RemoteStore:
             for name in LOGS:
                 if (out / name).exists():
                     self._client.upload_file(str(out / name), self.bucket, self._key(name))
-            for name in FILES:
+            files = digests.content_of(digests.check_seal((path / STATE).read_bytes(), path), path)
+            self._delete_but(path.name, files)  # another number of ranks wrote it before
+            for name in (*files, STATE):  # the last one makes it a checkpoint
                 self._client.upload_file(str(path / name), self.bucket, self._key(f"{path.name}/{name}"))
         except _FAILURES as error:
             raise RemoteError(self.uri, error) from error
@@ -129,7 +128,8 @@ class RemoteStore:
         try:
             # Nodes with one disk may all fetch it.
             with atomic_files.new_directory(folder / name, shared=True) as partial:
-                for file in FILES:
+                said = digests.check_seal(self.state(name), f"{self.uri}/{name}")
+                for file in (*digests.content_of(said, f"{self.uri}/{name}"), STATE):
                     self._client.download_file(self.bucket, self._key(f"{name}/{file}"), str(partial / file))
                 digests.check(partial, f"{self.uri}/{name}")
         except _FAILURES as error:
@@ -169,8 +169,8 @@ class RemoteStore:
             RemoteError: the storage does not answer.
         """
         try:
-            for file in reversed(FILES):
-                self._delete(f"{name}/{file}")
+            self._delete(f"{name}/{STATE}")
+            self._delete_but(name, ())
         except _FAILURES as error:
             raise RemoteError(self.uri, error) from error
 
@@ -189,6 +189,14 @@ class RemoteStore:
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
         for page in pages:
             yield from page.get("Uploads", [])
+
+    def _delete_but(self, name: str, kept: Iterable[str]) -> None:
+        """Delete the files of checkpoint `name` other than `kept`."""
+        start, spared = self._key(f"{name}/"), {self._key(f"{name}/{file}") for file in kept}
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start)
+        for key in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
+            if key not in spared:
+                self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def _delete(self, name: str) -> None:
         self._client.delete_object(Bucket=self.bucket, Key=self._key(name))

@@ -1,35 +1,34 @@
-"""Saves checkpoints: a directory of two safetensors files and two JSON files, complete or absent.
+"""Saves checkpoints: a directory of safetensors files and two JSON files, complete or absent.
 
 Composer's own checkpoints are pickles, and loading a pickle runs whatever code is in it. These hold tensors and JSON
-alone: `model.safetensors`, `optimizer.safetensors` (state by parameter name, so that it survives a regrouping) and
-`state.json` (position, hash of the past that led there, the run's config, digests of the files) and `schedule.json`.
-They are written beside their place, flushed to disk and renamed, so a directory that has its name is whole, whenever
-the machine died.
+alone: `model` and `optimizer` (state by parameter name, so that it survives a regrouping), each a file, or a file for
+each rank that holds a part of a sharded model; `state.json` (position, hash of the past that led there, the run's
+config, digests of the files) and `schedule.json`. A save copies to main memory; the rest happens in the background
+(`train.checkpoint.writing`), beside the checkpoint's place, and ends with a rename once everything is on disk: a
+directory that has its name is whole, whenever the machine died.
 There is no "latest" link that could point at nothing: the latest is the one with the highest position.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from composer.core import State
 from composer.utils import dist
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from common import atomic_files
 from common.pictures import RULE
 from schemas.schedule import Schedule
 from train.checkpoint import config_changes, digests, identity
 from train.checkpoint.folder import FOLDER, prune
-from train.checkpoint.names import LOGS, name_of
-from train.checkpoint.state import SCHEDULE, Saved
+from train.checkpoint.names import LOGS, SCHEDULE, STATE, name_of
+from train.checkpoint.rank_share import RankShare
+from train.checkpoint.state import Saved
+from train.checkpoint.writing import Writing
 from train.config.run_config import RunConfig
-from train.models.sharding import whole
 from train.models.vlm import VisionLanguageModel
 
 
@@ -44,23 +43,48 @@ class CheckpointStore:
         self.out, self.folder = out, out / FOLDER
         self._model, self._schedule = model, schedule
         self._run = config_changes.settled(run, None)
+        self._share: RankShare | None = None
+        self._attempt = ""
+        self.writing: Writing | None = None
+        """The newest save; None before the first."""
 
-    def save(self, state: State, samples: dict[str, int], *, lasting: bool, drawn: str = "") -> Path:
-        """Write the checkpoint of `state`'s position; returns its directory.
+    def prepare(self) -> None:
+        """Let the ranks agree on who writes, and find main memory for it; call it on all of them."""
+        if self._share is None:
+            self._share = RankShare(self._model, self.folder)
+            self._share.reserve()
+            told = [uuid.uuid4().hex[:8]]
+            dist.broadcast_object_list(told)
+            self._attempt = told[0]
 
-        Call on every rank: sharded tensors are gathered, one at a time, to rank 0, which alone writes.
+    def begin(
+        self,
+        state: State,
+        samples: dict[str, int],
+        *,
+        lasting: bool,
+        drawn: str = "",
+        then: Callable[[], None] = lambda: None,
+    ) -> Path:
+        """Copy what the checkpoint of `state`'s position holds, and write it in the background (`writing`).
+
+        Call it on every rank, with no other save under way. Returns the checkpoint's directory-to-be.
+
+        Args:
+            then: called in the background on rank 0, once the checkpoint is complete.
 
         Raises:
-            NotSavedError: on rank 0: the disk is full or broken.
             RuntimeError: on every rank: the model's parameters are not those that the optimizer trains.
         """
-        _check_known(self._model, state.optimizers[0])
-        writes = dist.get_global_rank() == 0
-        weights = _gathered(dict(self._model.named_parameters()), keep=writes)
-        moments = _gathered(_optimizer_tensors(self._model, state.optimizers[0]), keep=writes)
+        self.prepare()
+        assert self._share is not None
+        if self.writing is not None:
+            self.writing.wait()
+        files = self._share.files(state.optimizers[0])
         time = state.timestamp
         position = int(time.sample)
         saved = Saved(
+            version=2 if self._share.count == 1 else 3,
             position=position,
             step=int(time.batch),
             tokens=int(time.token),
@@ -77,56 +101,53 @@ class CheckpointStore:
             towers=self._model.shapes,
         )
         target = self.folder / name_of(position)
-        if not writes:
-            return target
-        try:
-            whose = identity.taken(self.out)
-            for log in LOGS:  # a checkpoint that outlives a power cut must not be ahead of them
-                if (self.out / log).exists():
-                    atomic_files.flush(self.out / log)
-            # It replaces one of the same position after a resume from before it.
-            with atomic_files.new_directory(target, replace=True) as partial:
-                save_file(weights, partial / "model.safetensors")
-                save_file(moments, partial / "optimizer.safetensors")
-                self._schedule.save(partial / SCHEDULE)
-                whole = saved.model_copy(update={"digests": digests.of_files(partial), "identity": whose})
-                text = digests.sealed(whole.model_dump_json(exclude={"seal"}))
-                (partial / digests.STATE).write_text(text, encoding="utf-8")
-        except (OSError, SafetensorError) as error:
-            raise NotSavedError(" ".join(str(error).split())) from error
+        partial = atomic_files.beside(target, self._attempt)
+
+        def finish(found: dict[str, str]) -> None:
+            self._complete(saved, partial, target, found)
+            then()
+
+        rank = dist.get_global_rank()
+        self.writing = Writing(partial, files, rank, None if rank else finish, self._share.writers)
         return target
 
+    def save(self, state: State, samples: dict[str, int], *, lasting: bool, drawn: str = "") -> Path:
+        """Write a checkpoint and wait for it; see `begin`.
+
+        Raises:
+            NotSavedError: the disk is full or broken.
+        """
+        target = self.begin(state, samples, lasting=lasting, drawn=drawn)
+        assert self.writing is not None
+        self.writing.wait()
+        if self.writing.problem is not None:
+            raise NotSavedError(self.writing.problem)
+        return target
+
+    def _complete(self, saved: Saved, partial: Path, target: Path, found: dict[str, str]) -> None:
+        """Make the folder with all ranks' files a checkpoint."""
+        whose = identity.taken(self.out)
+        for log in LOGS:  # a checkpoint that outlives a power cut must not be ahead of them
+            if (self.out / log).exists():
+                atomic_files.flush(self.out / log)
+        self._schedule.save(partial / SCHEDULE)
+        named = {**found, SCHEDULE: digests.of_file(partial / SCHEDULE)}
+        whole = saved.model_copy(update={"digests": named, "identity": whose})
+        text = digests.sealed(whole.model_dump_json(exclude={"seal"}))
+        (partial / STATE).write_text(text, encoding="utf-8")
+        # It replaces one of the same position after a resume from before it.
+        atomic_files.take_place(partial, target)
+
     def prune(self, keep: int, spare: str | None = None) -> None:
-        """Prunes the folder like the function `prune`; what killed writers left goes too."""
+        """Prunes the folder like the function `prune`; what killed writers left goes too. No save may be under way."""
         prune(self.folder, keep, spare)
         for leftover in atomic_files.leftovers(self.folder):
             shutil.rmtree(leftover, ignore_errors=True)
 
-
-def _check_known(model: nn.Module, optimizer: Optimizer) -> None:
-    """Refuse what would be saved without its moments, and perhaps rounded: a gathered parameter of a sharded model."""
-    known = {parameter for group in optimizer.param_groups for parameter in group["params"]}
-    strange = [name for name, p in model.named_parameters() if p.requires_grad and p not in known]
-    if strange:
-        raise RuntimeError(
-            f"not saved: the optimizer does not know {len(strange)} trained parameters, '{strange[0]}' for one; "
-            "a pass without backward may have left them gathered (train.models.sharding.scatter_again)"
-        )
-
-
-def _optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    tensors = {}
-    for name, parameter in model.named_parameters():
-        for part, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{name}/{part}"] = value
-    return tensors
-
-
-def _gathered(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
-    """Whole copies in main memory on the ranks that `keep` them."""
-    found = {}
-    for name, tensor in tensors.items():
-        full = whole(tensor.detach())
-        if keep:
-            found[name] = full.cpu().contiguous()
-    return found
+    def close(self, seconds: float | None) -> None:
+        """Wait for a save that is under way, but not longer than `seconds`; it does not count then."""
+        if self.writing is not None and not self.writing.wait(seconds):
+            self.writing.give_up()
+            return
+        if self._share is not None:
+            self._share.release()

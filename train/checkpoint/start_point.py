@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from composer.utils import dist
 
 from common.errors import InputError
@@ -20,9 +19,10 @@ from common.uri import is_remote
 from schemas.schedule import Schedule
 from train.checkpoint import config_changes, digests, identity, state
 from train.checkpoint import folder as checkpoint_folder
-from train.checkpoint.digests import STATE, DamagedError
+from train.checkpoint.digests import DamagedError
 from train.checkpoint.history_check import check_past
-from train.checkpoint.names import is_checkpoint
+from train.checkpoint.names import STATE, is_checkpoint
+from train.checkpoint.patient_group import patient_group
 from train.checkpoint.remote_store import RemoteError, RemoteStore
 from train.checkpoint.state import Saved
 from train.config.run_config import RunConfig
@@ -77,7 +77,7 @@ def _chosen(run: RunConfig, schedule: Schedule) -> Choice | None:
             told = [_own(run, schedule) or _branch(run, schedule)]
         except InputError as error:
             told = [error]
-    dist.broadcast_object_list(told)
+    dist.broadcast_object_list(told, group=patient_group())  # remotes may be slow to answer
     choice = told[0]
     if isinstance(choice, InputError):
         raise choice
@@ -87,7 +87,7 @@ def _chosen(run: RunConfig, schedule: Schedule) -> Choice | None:
 def drop_trunk(run: RunConfig) -> None:
     """Remove the copy of a remote trunk, after all ranks have loaded it."""
     if dist.get_world_size() > 1:
-        dist.barrier()
+        dist.barrier(patient_group())
     if dist.get_local_rank() == 0:
         shutil.rmtree(run.out / TRUNK, ignore_errors=True)
 
@@ -188,7 +188,7 @@ def _set_aside(choice: Choice, damage: DamagedError) -> None:
     if dist.get_global_rank() == 0:
         print(f"warning: {damage.problem} ({choice.path}): going back to the one before it", file=sys.stderr)
     if dist.get_world_size() > 1:
-        dist.barrier()
+        dist.barrier(patient_group())
 
 
 def _on_every_node(choice: Choice, run: RunConfig) -> DamagedError | None:
@@ -211,18 +211,10 @@ def _on_every_node(choice: Choice, run: RunConfig) -> DamagedError | None:
             damage = error
         except RemoteError as error:
             problem = str(error)
-    told = dist.all_gather_object(damage)
+    told = dist.all_gather_object(damage, patient_group())  # until every node's download is over
     if (found := next(filter(None, told), None)) is not None:
         return found
-    missing = torch.zeros(1, dtype=torch.int64)
-    if dist.get_world_size() > 1:
-        missing = missing.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-        dist.all_reduce(missing)  # until every node's download is over
-        missing += not path.exists()
-        dist.all_reduce(missing)
-    elif not path.exists():
-        missing += 1
-    if int(missing):
+    if not all(dist.all_gather_object(path.exists(), patient_group())):
         raise InputError(
             f"checkpoint {path.name} cannot be read on every node ({problem})",
             file=path.parent,

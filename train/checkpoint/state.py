@@ -15,16 +15,15 @@ from schemas.schedule import Schedule
 from schemas.strict_model import Strict
 from train.checkpoint.digests import check_seal
 from train.checkpoint.identity import Identity
+from train.checkpoint.names import SCHEDULE
 from train.config.run_config import RunConfig
-
-SCHEDULE = "schedule.json"
 
 
 class Saved(Strict):
     """`state.json`: where a checkpoint stands, and what it takes to rebuild its model."""
 
-    version: Literal[1, 2] = 2
-    """2: with `digests` and `seal`. Version 1 is read too, without being verified."""
+    version: Literal[1, 2, 3] = 2
+    """2: with `digests` and `seal`; 3: with one file a rank besides. Version 1 is read without being verified."""
     position: int
     """Samples trained on."""
     step: int

@@ -12,12 +12,13 @@ ranks without images, `train.loader.rows.microbatches` for ranks with fewer rows
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from common.errors import InputError
 from train.config.parallel_config import ParallelConfig
@@ -68,9 +69,45 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def like(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """`tensor`, which every rank holds whole, placed as `parameter` is; sharded without communication."""
-    tensor = tensor.to(parameter.device)
-    if isinstance(parameter, DTensor) and tensor.shape == parameter.shape:
-        return distribute_tensor(tensor, parameter.device_mesh, parameter.placements, src_data_rank=None)
-    return tensor
+class Part(NamedTuple):
+    """The rows of a tensor that this rank keeps."""
+
+    rows: Tensor
+    """All of the tensor, where it is not sharded."""
+    first: int
+    total: int
+    """Rows of the whole tensor; 0 for a number."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether other ranks keep other rows."""
+        return self.total > 0 and len(self.rows) < self.total
+
+
+def part(tensor: Tensor) -> Part:
+    """This rank's rows of `tensor`, without communication and without a copy."""
+    tensor = tensor.detach()
+    total = tensor.shape[0] if tensor.ndim else 0
+    if not isinstance(tensor, DTensor):
+        return Part(tensor, 0, total)
+    local = tensor.to_local()
+    index, count = shard_of(tensor)
+    first = min(index * -(-total // count), total)  # rows are dealt as torch.chunk deals them
+    assert len(local) == min(-(-total // count), total - first)
+    return Part(local, first, total)
+
+
+def shard_of(tensor: DTensor) -> tuple[int, int]:
+    """Which of how many shards of `tensor` this rank holds."""
+    (dimension,) = (number for number, placement in enumerate(tensor.placements) if placement.is_shard())
+    coordinate = tensor.device_mesh.get_coordinate()
+    assert coordinate is not None
+    return coordinate[dimension], tensor.device_mesh.size(dimension)
+
+
+def is_first_copy(tensor: DTensor) -> bool:
+    """Whether this rank belongs to the first of the replicas that hold `tensor`."""
+    coordinate = tensor.device_mesh.get_coordinate()
+    assert coordinate is not None
+    copies = (number for number, placement in enumerate(tensor.placements) if not placement.is_shard())
+    return not any(coordinate[number] for number in copies)

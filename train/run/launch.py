@@ -18,7 +18,7 @@ from common.errors import InputError
 from common.file_lock import exclusive
 from common.process import end_with_parent
 from schemas.schedule import Schedule
-from train.callbacks.checkpointing import await_uploads
+from train.callbacks.checkpointing import Checkpointing, await_uploads
 from train.callbacks.fault_log import RolledBack
 from train.callbacks.graceful_stop import AskedToLeave
 from train.checkpoint.upload_queue import Uploads
@@ -107,8 +107,10 @@ def _fit(run: RunConfig, schedule: Schedule, device: Device, say: Say) -> None:
         try:
             trainer.fit()
             return
-        except RolledBack:
-            continue
+        except RolledBack:  # on every rank
+            for callback in trainer.state.callbacks:
+                if isinstance(callback, Checkpointing):
+                    callback.finish(trainer.state)
         except AskedToLeave:
             raise
         except Exception as error:

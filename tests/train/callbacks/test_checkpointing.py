@@ -12,6 +12,7 @@ from composer.devices import DeviceCPU
 from common.errors import InputError
 from schemas.run_log import steps
 from tests.helpers import ranks, synthetic
+from train.callbacks.checkpointing import Checkpointing
 from train.callbacks.graceful_stop import AskedToLeave, Leaving
 from train.checkpoint import folder as checkpoint_folder
 from train.checkpoint import state as checkpoint_state
@@ -72,10 +73,14 @@ def test_an_interval_checkpoint_may_fail_now_and_then(whole, tmp_path, capfd):
     trainer, dataset = built
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
+    (saving,) = (callback for callback in trainer.state.callbacks if isinstance(callback, Checkpointing))
+
     class Full(Callback):
-        """The disk is full during the second step and the fourth's checkpoint finds room again."""
+        """The disk is full for the second step's checkpoint, and the fourth's finds room again."""
 
         def batch_end(self, state, logger) -> None:
+            if saving.store.writing is not None:
+                saving.store.writing.wait()
             limit = 12_000 if int(state.timestamp.batch) == 2 else soft
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
 

@@ -1,25 +1,36 @@
 """What is saved right after an evaluation is what training holds, sharded or not; what would be lost is refused."""
 
 import json
+import os
+import subprocess
+import time
 from types import SimpleNamespace
+from typing import Any
 
+import psutil
 import pytest
 import torch
 import torch.distributed
 from composer.core import Timestamp
+from composer.devices import DeviceCPU
 
+from common.errors import InputError
 from tests.helpers import ranks, synthetic
-from train.checkpoint import folder, load
+from train.checkpoint import digests, folder, load
 from train.checkpoint.save import CheckpointStore
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
+from train.export.hugging_face_model import load as open_model
 from train.loader.held_out import HeldOut
 from train.models.build import build_model
 from train.models.row_losses import row_losses
 from train.models.sharding import mesh_of, shard
+from train.run.launch import fit
 from train.run.optimizer import build_optimizer
 
 STRATEGIES = ("ddp", "fsdp")
+WHOLE = {"model.safetensors", "optimizer.safetensors"}
+IN_TWO = {f"{kind}-0000{n}-of-00002.safetensors" for kind in ("model", "optimizer") for n in (1, 2)}
 
 
 def evaluating(root, **lengths):
@@ -42,12 +53,18 @@ def test_two_ranks_save_the_same_at_an_evaluation_sharded_or_not(tmp_path):
     assert [int(path.name) for path in whole] == [16, 24, 32, 40]
     assert [path.name for path in whole] == [path.name for path in sharded]
     for ours, theirs in zip(sharded, whole, strict=True):
-        assert sorted(p.name for p in ours.iterdir()) == sorted(p.name for p in theirs.iterdir())
+        assert {p.name for p in theirs.iterdir()} == {*WHOLE, "schedule.json", "state.json"}
+        assert {p.name for p in ours.iterdir()} == {*IN_TWO, "schedule.json", "state.json"}
         assert (ours / "schedule.json").read_bytes() == (theirs / "schedule.json").read_bytes()
         states = [json.loads((path / "state.json").read_text()) for path in (ours, theirs)]
         for state in states:
             del state["run"]["out"], state["run"]["parallel"]
-            for own in ("digests", "seal", "identity"):  # of this run's own bytes; tensors are compared below
+            for own in (
+                "version",
+                "digests",
+                "seal",
+                "identity",
+            ):  # of its own bytes; tensors are compared below
                 del state[own]
         assert states[0] == states[1]
         for file in ("model.safetensors", "optimizer.safetensors"):
@@ -57,6 +74,85 @@ def test_two_ranks_save_the_same_at_an_evaluation_sharded_or_not(tmp_path):
                 torch.testing.assert_close(found[name], tensor, atol=2e-5, rtol=1e-3, msg=f"{ours}/{file}: {name}")
     held_out = [(tmp_path / name / "held_out.jsonl").read_text().splitlines() for name in STRATEGIES]
     assert [len(lines) for lines in held_out] == [2, 2]
+
+
+def launched(plan, path, count: int) -> None:
+    """Run `tests/helpers/sharded_save.py` on `count` ranks."""
+    path.write_text(json.dumps(plan))
+    argv = [str(ranks.COMPOSER), "-n", str(count), str(ranks.ROOT / "tests/helpers/sharded_save.py"), str(path)]
+    subprocess.run(argv, check=True, timeout=300, env={**os.environ, **ranks.ENVIRONMENT}, cwd=path.parent)
+
+
+@pytest.mark.soak
+def test_any_number_of_ranks_loads_what_any_other_has_saved(tmp_path):
+    """Unsharded to two ranks, to three, to one: every tensor stays, to the bit."""
+    schedule = synthetic.schedule(tmp_path, lengths=(16, 8, 8))
+    schedule.save(tmp_path / "schedule.json")
+    run = ranks.settings(str(tmp_path / "schedule.json"), tmp_path / "whole")
+    (tmp_path / "whole").mkdir()
+    fit(RunConfig.model_validate(run), schedule, DeviceCPU())
+    source = folder.find(tmp_path / "whole")
+    expected = {file: dict(load.read_tensors(source / file)) for file in WHOLE}
+    assert any("exp_avg" in name for name in expected["optimizer.safetensors"])
+    for count in (2, 3, 1):
+        out = tmp_path / f"of-{count}"
+        again = ranks.settings(str(tmp_path / "schedule.json"), out, parallel={"strategy": "fsdp"})
+        launched({"what": "copy", "run": again, "source": str(source)}, tmp_path / f"copy-{count}.json", count)
+        source = folder.find(out)
+        digests.check(source)
+        assert len(list(source.glob("*.safetensors"))) == 2 * count
+        assert not list(source.glob(".*")), "no receipt is left"
+        for file, tensors in expected.items():
+            found = load.read_tensors(source / file)
+            assert found.keys() == tensors.keys()
+            assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+        open_model(source)  # as export and evaluate do
+    lost = folder.find(tmp_path / "of-3")
+    (lost / "model-00002-of-00003.safetensors").unlink()
+    with pytest.raises(InputError, match=r"model-00002-of-00003\.safetensors is missing"):
+        digests.check(lost)
+
+
+@pytest.mark.soak
+def test_a_rank_needs_main_memory_for_its_share_alone(tmp_path):
+    """Of 200 M parameters, 2.4 GB with their moments; gathered on one rank they would take all of it, twice."""
+    plan = {"what": "memory", "layers": 12, "folder": str(tmp_path)}
+    launched(plan, tmp_path / "memory.json", 2)
+    told = [json.loads((tmp_path / f"told-{rank}").read_text()) for rank in (0, 1)]
+    for rank in told:
+        assert rank["share"] == 12 * 3 * 4096 * 2048 * 4
+        assert rank["grew"] < rank["share"] + 300e6, told
+
+
+SLOW = {"main": "tests/helpers/slow_disk.py", "TIME_OUT": "8"}
+
+
+@pytest.mark.soak
+def test_a_save_may_take_longer_than_collectives_wait_and_be_killed(tmp_path):
+    """Training goes on meanwhile; a save that a kill cut short is none, and other ranks go on from the one before."""
+    synthetic.schedule(tmp_path, global_batch=12, lengths=(36, 12, 12)).save(tmp_path / "schedule.json")
+
+    def settings(name: str) -> dict[str, Any]:
+        return ranks.settings(str(tmp_path / "schedule.json"), tmp_path / name, parallel={"strategy": "fsdp"})
+
+    whole = ranks.finish(settings("slow"), 2, SECONDS="12", **SLOW)
+    names = [path.name for path in folder.complete(tmp_path / "slow/checkpoints")]
+    assert names == [f"{position:015d}" for position in (36, 48, 60)]
+
+    process = ranks.start(settings("killed"), 2, SECONDS="3", **SLOW)
+    saves, deadline = tmp_path / "killed/checkpoints", time.monotonic() + 200
+    while not list(saves.glob(".*48.*.partial/model*")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    for rank in psutil.Process(process.pid).children():
+        rank.kill()
+    output, _ = process.communicate(timeout=100)
+    assert [path.name for path in folder.complete(saves)] == [f"{36:015d}"], output
+    assert list(saves.glob(".*.partial")), "it was in the middle"
+    resumed = ranks.finish(settings("killed"), 3)
+    assert [step.position for step in resumed] == [step.position for step in whole]
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, rel=2e-6)
+    assert not list(saves.glob(".*.partial")), "swept"
 
 
 @pytest.fixture

@@ -284,7 +284,7 @@ def test_another_models_checkpoint_is_refused(whole, data):
 def test_a_process_that_is_alone_takes_the_gpu_that_was_chosen_for_it(monkeypatch, world, expected):
     """A worker of a sweep, say: by rank, all of them would train on GPU 0."""
     chosen, started = [], []
-    monkeypatch.setenv("WORLD_SIZE", world)
+    monkeypatch.setattr(run_device.dist, "get_world_size", lambda: int(world))
     monkeypatch.setattr(trainer.dist, "is_initialized", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)

@@ -1,0 +1,127 @@
+"""Decides which tensors a rank saves, in which files, and copies them to main memory.
+
+Of a model that every rank holds, rank 0 saves all. Of a sharded one, every rank of the first replica saves its own rows
+to files of its own, as long as the folder is on storage that all of these ranks share. Where it is not, rank 0 gathers
+the model, a tensor at a time, and saves all of it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from composer.utils import dist
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
+
+from train.checkpoint.host_copy import HostCopy
+from train.checkpoint.names import KINDS, tensor_file
+from train.checkpoint.writing import File
+from train.models.sharding import is_first_copy, part, shard_of, whole
+
+
+class RankShare:
+    """This rank's share of the saves of `model` to `folder`. Make it on every rank: they agree on who writes."""
+
+    def __init__(self, model: nn.Module, folder: Path) -> None:
+        self._model = model
+        self._memory = HostCopy()
+        sharded = next((p for p in model.parameters() if isinstance(p, DTensor)), None)
+        self._gathers = False
+        self.index, self.count = 0, 1
+        writes = dist.get_global_rank() == 0
+        if sharded is not None:
+            first, (index, count) = is_first_copy(sharded), shard_of(sharded)
+            if _all_see(folder, first):
+                writes, self.index, self.count = first, index, count
+            else:
+                self._gathers = True
+        told = dist.all_gather_object(writes)
+        self.writers = tuple(rank for rank, one in enumerate(told) if one)
+        self.writes = writes
+
+    def reserve(self) -> None:
+        """Find the main memory for the first save now, not while training waits: of weights and two moments."""
+        if self.writes and not self._gathers:
+            parameters = list(self._model.parameters())
+            sizes = [(1 + 2 * p.requires_grad) * (part(p).rows.nbytes + 64) for p in parameters]
+            self._memory.reserve(sum(sizes) + 128 * len(parameters))
+
+    def files(self, optimizer: Optimizer) -> dict[str, File]:
+        """The files of this rank and their content at this moment, in main memory.
+
+        Raises:
+            RuntimeError: the model's parameters are not those that the optimizer trains.
+        """
+        _check_known(self._model, optimizer)
+        weights: dict[str, Tensor] = dict(self._model.named_parameters())
+        tensors = dict(zip(KINDS, (weights, _moments(self._model, optimizer)), strict=True))
+        if self._gathers:
+            whole_ones = {kind: _gathered(group, keep=self.writes) for kind, group in tensors.items()}
+            return {tensor_file(kind): File(group, {}) for kind, group in whole_ones.items()} if self.writes else {}
+        if not self.writes:
+            return {}
+        parts = {
+            (kind, name): part(tensor)
+            for kind, group in tensors.items()
+            for name, tensor in group.items()
+            if self.index == 0 or isinstance(tensor, DTensor)
+        }
+        parts = {key: one for key, one in parts.items() if self.index == 0 or len(one.rows)}
+        held = self._memory.take({key: one.rows for key, one in parts.items()})
+        return {
+            tensor_file(kind, self.index, self.count): File(
+                {name: held[of, name] for of, name in held if of == kind},
+                {name: (one.first, one.total) for (of, name), one in parts.items() if of == kind and one.is_cut},
+            )
+            for kind in KINDS
+        }
+
+    def release(self) -> None:
+        """Give the main memory back."""
+        self._memory.release()
+
+
+def _moments(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{name}/{kind}": value
+        for name, parameter in model.named_parameters()
+        for kind, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def _gathered(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Whole copies in main memory on the rank that is to `keep` them; a collective for each."""
+    found = {}
+    for name, tensor in tensors.items():
+        full = whole(tensor.detach())
+        if keep:
+            found[name] = full.to("cpu", copy=True)
+    return found
+
+
+def _check_known(model: nn.Module, optimizer: Optimizer) -> None:
+    """Refuse what would be saved without its moments, and perhaps rounded: a gathered parameter of a sharded model."""
+    known = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    strange = [name for name, p in model.named_parameters() if p.requires_grad and p not in known]
+    if strange:
+        raise RuntimeError(
+            f"not saved: the optimizer does not know {len(strange)} trained parameters, '{strange[0]}' for one; "
+            "a pass without backward may have left them gathered (train.models.sharding.scatter_again)"
+        )
+
+
+def _all_see(folder: Path, writes: bool) -> bool:
+    """Whether the ranks that are to write see what rank 0 puts into `folder`."""
+    told = [""]
+    if dist.get_global_rank() == 0:
+        told = [f".{uuid.uuid4().hex}.seen"]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / told[0]).touch()
+    dist.broadcast_object_list(told)
+    seen = all(dist.all_gather_object(not writes or (folder / told[0]).exists()))
+    if dist.get_global_rank() == 0:
+        (folder / told[0]).unlink(missing_ok=True)
+    return seen
