@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from common.pictures import as_seen
 from dataprep.images.inspect import ImageError, ImageLimits, inspect
+from dataprep.images.jpeg import scalable
 from dataprep.storage import files
 from dataprep.storage.urls import host_of
 from dataprep.tar.read import samples
@@ -72,7 +73,8 @@ def _small(data: bytes, limits: ImageLimits) -> bytes | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
-                image.draft("RGB", (2 * SIDE, 2 * SIDE))
+                if scalable(data):
+                    image.draft("RGB", (2 * SIDE, 2 * SIDE))
                 shown = as_seen(image)
         shown.thumbnail((SIDE, SIDE))
     except ImageError:

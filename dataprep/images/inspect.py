@@ -19,7 +19,7 @@ from pydantic import Field
 
 from common.quantities import Bytes
 from dataprep.engine.rejects import RejectError
-from dataprep.images import jpeg
+from dataprep.images import container, jpeg
 from schemas.manifest import MAX_PIXELS
 from schemas.strict_model import Strict
 
@@ -41,6 +41,8 @@ class ImageFault(StrEnum):
     ANIMATED = "animated"
     TRUNCATED = "image_truncated"
     """The container ends before the picture does."""
+    TOO_COMPLEX = "image_too_complex"
+    """More scans, chunks or metadata than any real picture (`container`): it would only keep its decoder busy."""
     UNDECODABLE = "undecodable"
     """The decoder gave up."""
 
@@ -108,10 +110,11 @@ def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageI
         raise ImageError(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
     if kind == "jpg" and (plain := jpeg.header(data)):
         _check_size(plain.width, plain.height, limits)
-        _check_end(data, kind, plain.scan)
+        _check_end(data, _end(data, kind, plain.scan), kind)
         if decode:
             _decode_jpeg(data, plain)
         return ImageInfo(kind, plain.width, plain.height, 1)
+    end = _end(data, kind, 0) if kind != "jpg" else None  # before any decoder reads a header
     with open_image(data, kind) as image:
         width, height = image.size
         scan = image.fp.tell() if kind == "jpg" and image.fp else 0
@@ -119,7 +122,7 @@ def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageI
         orientation = _orientation(image, kind)
         if kind != "jpg" and _animated(image):
             raise ImageError(ImageFault.ANIMATED, f"{kind} with several frames")
-        _check_end(data, kind, scan)
+        _check_end(data, _end(data, kind, scan) if kind == "jpg" else end, kind)
         if decode and kind == "jpg":
             _decode_jpeg(data, jpeg.Header(image.mode, width, height, scan))
         elif decode:
@@ -136,8 +139,8 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
         raise ImageError(ImageFault.ASPECT, f"{width} x {height}")
 
 
-def _check_end(data: bytes, kind: str, scan: int) -> None:
-    if _end(data, kind, scan) is None:
+def _check_end(data: bytes, end: int | None, kind: str) -> None:
+    if end is None:
         raise ImageError(ImageFault.TRUNCATED, f"{kind} of {len(data)} bytes has no end")
 
 
@@ -191,19 +194,7 @@ def _animated(image: Image.Image) -> bool:
 
 
 def _end(data: bytes, kind: str, start: int) -> int | None:
-    """Offset of the container's own end, looked for from `start`; None where it is missing.
-
-    Bytes after it are common and harmless.
-    """
-    if kind == "jpg":
-        return _found(data.rfind(jpeg.END, start))
-    if kind == "png":
-        return _found(data.find(b"IEND", max(0, len(data) - 4096)))
-    if kind == "webp":
-        length = int.from_bytes(data[4:8], "little") + 8
-        return length if len(data) >= length else None
-    return len(data) if data.rstrip(b"\x00").endswith(b";") else None
-
-
-def _found(offset: int) -> int | None:
-    return None if offset < 0 else offset
+    try:
+        return container.end(data, kind, start)
+    except container.TooComplexError as error:
+        raise ImageError(ImageFault.TOO_COMPLEX, str(error)) from None

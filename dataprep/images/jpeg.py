@@ -9,6 +9,7 @@ the pixels: simplejpeg says quickly which pictures are beyond doubt, and Pillow 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import NamedTuple
 
 import simplejpeg
@@ -23,6 +24,8 @@ _GREY = frozenset(_MODES.values())
 """Modes that can be decoded in grey."""
 _START_OF_SCAN, _QUANTIZATION, _ICC_CHUNK = 0xDA, 0xDB, 0xE2
 _FRAMES = frozenset([0xC0, 0xC1, 0xC2])  # Huffman-coded: baseline, extended, progressive
+_SKIPPED = frozenset([0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)])
+"""Segments before the frame, with a length: tables, restart interval, comment, applications."""
 _SHORTEST = {0xC4: 2, 0xDD: 2, 0xFE: 2, 0xE0: 16, 0xEE: 14, _ICC_CHUNK: 16}
 """Least length of segments that are passed over: Huffman tables, restart interval, comment, JFIF, Adobe, profile."""
 
@@ -81,16 +84,37 @@ def _whole_tables(data: bytes, at: int, after: int) -> bool:
     return at == after
 
 
+def scalable(data: bytes) -> bool:
+    """Whether decoders may be asked for a smaller picture, as `Image.draft` and `thumbnail` do.
+
+    Of a lossless JPEG, libjpeg-turbo 3 ignores the scale, and Pillow 11.3 and simplejpeg 1.9 write the whole picture
+    into memory for the smaller one: 6 kB from a stranger corrupt the heap. So the frame must be one that scales, and
+    the header one that every parser reads alike; of everything else, the whole picture is decoded.
+    """
+    at, end = 2, len(data)
+    while at + 4 <= end and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in _FRAMES:
+            return True  # a second frame is an error to the decoder
+        if marker not in _SKIPPED:
+            return False
+        at += 2 + (data[at + 2] << 8 | data[at + 3])
+    return False
+
+
 def is_whole(data: bytes, found: Header) -> bool:
     """Decode the pixels of `data` once: False where the picture stops before its last ones.
 
     It is decoded in grey at an eighth of its size: every entropy-coded byte is still read, most arithmetic is not.
     Few pictures give the decoder anything to complain of; the others are decoded again, more leniently.
+    Where the size cannot be asked for (`scalable`), the whole picture is decoded.
 
     Raises:
         Exception: whatever the decoder likes, where it gives up.
     """
-    return _is_flawless(data, found) or _has_last_pixels(data, found)
+    if not scalable(data):
+        return _has_last_pixels(data, found, _full)
+    return _is_flawless(data, found) or _has_last_pixels(data, found, _eighth)
 
 
 def _is_flawless(data: bytes, found: Header) -> bool:
@@ -104,18 +128,23 @@ def _is_flawless(data: bytes, found: Header) -> bool:
     return True
 
 
-def _has_last_pixels(data: bytes, found: Header) -> bool:
+def _has_last_pixels(data: bytes, found: Header, pixels: Callable[[bytes, Header], bytes]) -> bool:
     """The verdict by pixels alone, as of a decoder that accepts what it can.
 
     Where a JPEG's data stops early (but its end marker is there), Pillow says nothing and fills the rest with middle
     grey. So where the last pixel is that grey, more data is put before the end marker: a picture that was whole
     ignores it, one that was cut changes.
     """
-    grey = _eighth(data, found)
+    grey = pixels(data, found)
     if abs(grey[-1] - _MIDDLE_GREY) > 2:  # 2: unfinished progressive files are smoothed
         return True
     end = data.find(END, found.scan)
-    return _eighth(data[:end] + _FILLER + data[end:], found) == grey
+    return pixels(data[:end] + _FILLER + data[end:], found) == grey
+
+
+def _full(data: bytes, _: Header) -> bytes:
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        return image.tobytes()
 
 
 def _eighth(data: bytes, found: Header) -> bytes:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from common.pictures import as_seen
+from dataprep.images.jpeg import scalable
 
 COLUMNS, ROWS = 9, 8
 MIN_RANGE = 16
@@ -28,7 +29,8 @@ def difference_hash(data: bytes) -> int | None:
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            image.draft("RGB", (8 * COLUMNS, 8 * ROWS))
+            if scalable(data):
+                image.draft("RGB", (8 * COLUMNS, 8 * ROWS))
             cells = np.asarray(as_seen(image).convert("L").resize((COLUMNS, ROWS), Image.Resampling.BOX), np.int16)
     except Exception:  # with `decode: false` nobody has looked at the pixels before
         return None

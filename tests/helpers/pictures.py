@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -44,3 +45,26 @@ def picture() -> Callable[..., bytes]:
         return out.getvalue()
 
     return encode
+
+
+def lossless_jpeg(grey: npt.NDArray[np.uint8]) -> bytes:
+    """A lossless JPEG (ITU-T T.81, annex H; predictor 1) of 8-bit grey, which no encoder at hand writes."""
+    bits = []
+    for y, row in enumerate(grey.astype(int).tolist()):
+        before = int(grey[y - 1, 0]) if y else 128
+        for value in row:
+            difference, before = value - before, value
+            size = abs(difference).bit_length()
+            bits.append(f"{size:04b}")
+            if size:
+                bits.append(f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}")
+    joined = "".join(bits)
+    joined += "1" * (-len(joined) % 8)
+    data = int(joined, 2).to_bytes(len(joined) // 8, "big").replace(b"\xff", b"\xff\0")
+
+    def segment(marker: int, content: bytes) -> bytes:
+        return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+    frame = segment(0xC3, struct.pack(">BHHB", 8, *grey.shape, 1) + bytes([1, 0x11, 0]))
+    table = segment(0xC4, bytes([0, 0, 0, 0, 9, *[0] * 12]) + bytes(range(9)))  # codes of 4 bits
+    return b"\xff\xd8" + frame + table + segment(0xDA, bytes([1, 1, 0, 1, 0, 0])) + data + b"\xff\xd9"

@@ -238,7 +238,7 @@ def _request(parts: urllib.parse.SplitResult, agent: str) -> tuple[bytes, str]:
         f"GET {path}{query} HTTP/1.1",
         f"Host: {host}",
         f"User-Agent: Mozilla/5.0 (compatible; {agent})",
-        "Accept: image/*,*/*;q=0.5",
+        "Accept: image/jpeg,image/png,image/webp,image/gif,*/*;q=0.1",  # what is taken: `image/*` invites AVIF
         "Accept-Encoding: identity",
         "Connection: close",
     )
