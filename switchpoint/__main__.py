@@ -21,7 +21,7 @@ From raw data to a scored model, in this order:
 
   prepare, plan, jobs, verify, why, remove, clean     datasets (Spark)
   compile, check, plot, explain, diff, amend          schedules
-  train, audit, evaluate, export, import, cost        models (GPUs)
+  train, audit, evaluate, ask, export, import, cost   models (GPUs)
   sweep, score, report                                many runs that share their trunks
 """
 _OWN = {name: f"switchpoint.commands.{name}" for name in ("prepare", "jobs", "verify", "report", "train")}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from common.command_line import command_line, run_command
 
 COMMANDS = {
+    "ask": "train.commands.ask",
     "audit": "train.commands.audit",
     "cost": "train.commands.cost",
     "evaluate": "train.commands.evaluate",
