@@ -7,6 +7,8 @@ whatever colour lies beneath it, and cuts 16-bit grey off at 255 instead of scal
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -17,6 +19,34 @@ _ORIENTATION = 0x0112
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 """Pillow's modes of 16-bit grey."""
 _FULL = 65535
+
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""The formats that data jobs write and the trainer opens."""
+
+
+class UnusablePictureError(ValueError):
+    """A picture that cannot be decoded, or is too large to be."""
+
+
+def decoded(encoded: bytes, size: int, max_pixels: int) -> Image.Image:
+    """The picture that `encoded` holds, as `as_seen` shows it; JPEGs at the lowest resolution of at least `size`.
+
+    The cap on pixels is checked from the header, before anything is decoded.
+
+    Raises:
+        UnusablePictureError: it is no picture of a known format, damaged, or of more than `max_pixels` pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                raise UnusablePictureError(f"an image of {image.width} x {image.height} pixels")
+            image.draft("RGB", (size, size))
+            return as_seen(image)
+    except UnusablePictureError:
+        raise
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise UnusablePictureError(f"an image that cannot be decoded ({error})") from None
 
 
 def as_seen(image: Image.Image) -> Image.Image:

@@ -10,17 +10,19 @@ placeholder or padding may bear loss.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from common import pictures
 from common.errors import InputError
 from dataprep.engine import journal
 from dataprep.engine.dataset import load_manifest
@@ -28,8 +30,9 @@ from dataprep.engine.paths import INDEX_NAME
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.mds.layout import Layout
+from dataprep.provenance import row_parts
 from dataprep.storage import files
-from schemas.manifest import Manifest, ShardReceipt
+from schemas.manifest import MAX_PIXELS, Manifest, ShardReceipt
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,18 @@ class Census:
         )
 
 
-def verify(dataset: str) -> tuple[Manifest, list[str]]:
+class _Sound(NamedTuple):
+    """Holds what a shard with the right bytes was found to hold."""
+
+    census: Census
+    unusable: list[tuple[int, int, str]]
+
+
+def verify(dataset: str, *, decode: bool = False) -> tuple[Manifest, list[str]]:
     """The manifest of `dataset`, and every problem found (none: the dataset is sound).
+
+    Args:
+        decode: whether every picture has to decode, under the trainer's cap.
 
     Raises:
         InputError: there is no finished dataset.
@@ -69,14 +82,33 @@ def verify(dataset: str) -> tuple[Manifest, list[str]]:
         return manifest, problems
     census = Census()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found in pool.map(functools.partial(_shard, root, manifest), manifest.shards, entries):
+        sound = functools.partial(_shard, root, manifest, decode=decode)
+        for first, found in zip(_firsts(manifest), pool.map(sound, manifest.shards, entries), strict=True):
             if isinstance(found, str):
                 problems.append(found)
-            else:
-                census += found
+                continue
+            census += found.census
+            problems += [_unusable(root, first, *one) for one in found.unusable]
     if not manifest.samples:
         problems.append(f"{root}: no samples; rows rejected: {manifest.rows.rejected}")
     return manifest, problems or list(_balance(census, manifest))
+
+
+def _firsts(manifest: Manifest) -> list[int]:
+    """Number of the first sample of each shard."""
+    return [0, *itertools.accumulate(shard.samples for shard in manifest.shards)][:-1]
+
+
+def _unusable(root: str, first: int, number: int, picture: int, reason: str) -> str:
+    """The line about a picture that the trainer would refuse, with what takes it out."""
+    sample, uid = first + number, None
+    try:
+        rows = row_parts.why(root, sample)
+        uid = [row.get("uid") for row in rows for _ in range(row["images"])][picture]
+    except (InputError, OSError, IndexError, KeyError):
+        pass  # without provenance
+    remedy = "" if uid is None else f", uid {uid}; `python -m dataprep remove {root} --uid {uid}` takes it out"
+    return f"{root}: sample {sample}: picture {picture + 1}: {reason}{remedy}"
 
 
 def _index(root: str, manifest: Manifest) -> tuple[list[ShardEntry], list[str]]:
@@ -92,7 +124,7 @@ def _index(root: str, manifest: Manifest) -> tuple[list[ShardEntry], list[str]]:
     return entries, []
 
 
-def _shard(root: str, manifest: Manifest, shard: ShardReceipt, entry: ShardEntry) -> Census | str:
+def _shard(root: str, manifest: Manifest, shard: ShardReceipt, entry: ShardEntry, *, decode: bool) -> _Sound | str:
     uri = files.join(root, shard.name)
     try:
         stored = files.read_bytes(uri)
@@ -109,9 +141,26 @@ def _shard(root: str, manifest: Manifest, shard: ShardReceipt, entry: ShardEntry
             census += _count(ids, manifest)
         if "image_lengths" in entry["column_names"]:
             census += Census(images=_check_images(raw, entry, manifest))
-        return census
+        unusable = list(_unusable_pictures(raw, entry, manifest)) if decode else []
+        return _Sound(census, unusable)
     except (InputError, ValueError, KeyError) as error:
         return f"{uri}: {error}" if not isinstance(error, InputError) else str(error)
+
+
+def _unusable_pictures(raw: bytes, entry: ShardEntry, manifest: Manifest) -> Iterator[tuple[int, int, str]]:
+    """(sample of the shard, picture of the sample, why the trainer would refuse it)."""
+    if "image_lengths" not in entry["column_names"]:
+        return
+    columns = dict(zip(entry["column_names"], entry["column_encodings"], strict=True))
+    size = manifest.geometry.size if manifest.geometry else 1
+    for number, encoded in enumerate(read.samples(raw, int(entry["samples"]))):
+        sample = read.decode(Layout(columns), encoded)
+        ends = np.cumsum(sample["image_lengths"], dtype=np.int64).tolist()
+        for picture, (start, stop) in enumerate(itertools.pairwise([0, *ends])):
+            try:
+                pictures.decoded(sample["images"][start:stop], size, MAX_PIXELS)
+            except pictures.UnusablePictureError as error:
+                yield number, picture, str(error)
 
 
 def _check_images(raw: bytes, entry: ShardEntry, manifest: Manifest) -> int:

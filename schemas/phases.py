@@ -5,28 +5,43 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas.manifest import TokenCounts
 from schemas.order.mixing import SHARE_UNIT
 from schemas.order.ramp import Shape
 from schemas.strict_model import Strict
 
+MOST_SHARDS = 100_000_000
+"""Shards of a source: their sizes are an array in memory (a dataset of 6 PB has that many of 64 MB)."""
+MOST_SAMPLES = 1 << 53
+"""Samples of a run, a source or a shard: exact in every number format that they pass through."""
+
+
+def _one_line(text: str) -> str:
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
+        raise ValueError("control characters are no part of a name or a path")
+    return text
+
+
+Plain = Annotated[str, AfterValidator(_one_line)]
+Count = Annotated[int, Field(gt=0, le=MOST_SAMPLES)]
+
 
 class Source(Strict):
     """One MDS dataset that the run draws from."""
 
-    name: str = Field(min_length=1)
-    path: str
+    name: Plain = Field(min_length=1, max_length=128)
+    path: Plain
     """Directory or URL of the dataset; not part of any hash, data may move."""
     content: str
     """`Manifest.content`: names the samples by what they hold, so equal data at another place, or prepared from inputs
     under other paths, gives the same run."""
     kind: Literal["text", "pairs", "conversations"]
-    samples: int = Field(gt=0)
-    shards: list[tuple[int, int]]
+    samples: Count
+    shards: list[tuple[Count, Count]]
     """Run lengths (samples in a shard, how many such shards follow each other), in the dataset's order."""
     tokens: TokenCounts
     """Of one pass."""
@@ -39,6 +54,8 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
+        if (many := sum(times for _, times in self.shards)) > MOST_SHARDS:
+            raise ValueError(f"{many:,} shards, at most {MOST_SHARDS:,} are known to work")
         if (total := sum(size * times for size, times in self.shards)) != self.samples:
             raise ValueError(f"shards hold {total:,} samples, the source says {self.samples:,}")
         return self
@@ -47,9 +64,9 @@ class Source(Strict):
 class Phase(Strict):
     """A stretch of the run, [start, stop) in samples, with one rule for mixing."""
 
-    name: str = Field(min_length=1)
+    name: Plain = Field(min_length=1, max_length=128)
     start: int = Field(ge=0)
-    stop: int = Field(gt=0)
+    stop: Count
     shares: list[int]
     """Share of samples by source, in billionths; sums to 1,000,000,000."""
     shares_to: list[int] | None = None

@@ -58,7 +58,7 @@ def steps(path: str | Path) -> Iterator[Step]:
         InputError: the file is missing or a line is damaged.
     """
     try:
-        with open(path, encoding="utf-8") as lines:
+        with open(path, "rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     yield Step.model_validate_json(line)

@@ -35,6 +35,8 @@ from schemas.strict_model import Strict
 
 _CHUNK = 1 << 16
 """Positions worked out at a time: arrays of this length stay in the processor's cache."""
+MOST_ROWS = 1 << 24
+"""Samples of a step: a rank holds its part of them in memory."""
 _FEW = 4
 """Up to so many positions are worked out one by one."""
 
@@ -44,9 +46,9 @@ class Schedule(Strict):
 
     version: Literal[1] = 1
     seed: int
-    seq_len: int = Field(gt=0)
+    seq_len: int = Field(gt=0, le=1 << 24)
     """Tokens in a sample."""
-    global_batch: int = Field(gt=0)
+    global_batch: int = Field(gt=0, le=MOST_ROWS)
     """Samples in an optimizer step as compiled; the order of samples does not depend on it."""
     lanes: int = Field(default=1, ge=1, lt=1 << 16)
     """Equal slices of the global batch, each of which keeps to its own part of every source's shards: nodes that read

@@ -10,6 +10,7 @@ Exit status: 0 sound, 1 the problems are listed, 2 there is no dataset to check.
 
 example:
   python -m dataprep verify data/text
+  python -m dataprep verify data/pairs --decode
 """
 _SHOWN = 20
 """Problems that are listed; the rest is counted."""
@@ -18,13 +19,14 @@ _SHOWN = 20
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("dataset", metavar="DIR", help="a finished dataset, on disk or in object storage")
+    parser.add_argument("--decode", action="store_true", help="decode every picture too, as the trainer does")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check and print; returns the exit status."""
     from dataprep.verify import verify
 
-    manifest, problems = verify(options.dataset)
+    manifest, problems = verify(options.dataset, decode=options.decode)
     for problem in problems[:_SHOWN]:
         print(problem)
     if problems:

@@ -22,13 +22,14 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("what", metavar="DATASET|RUN|SWEEP", help="a folder; datasets may lie in object storage")
+    parser.add_argument("--decode", action="store_true", help="of a dataset: decode every picture too")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check and print; returns the exit status."""
     kind = kind_of(options.what)
     if kind is Kind.DATASET:
-        return dataprep.commands.verify.run(argparse.Namespace(dataset=options.what))
+        return dataprep.commands.verify.run(argparse.Namespace(dataset=options.what, decode=options.decode))
     folders = [Path(options.what)] if kind is Kind.RUN else runs_of(Path(options.what))
     return max(_run(one) for one in folders)
 

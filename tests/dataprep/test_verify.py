@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 from common.errors import InputError
 from dataprep.mds.index import index_json
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import Shard
+from dataprep.provenance import row_parts
 from dataprep.verify import verify
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
 from tests.helpers.samples import encode_samples
@@ -151,3 +155,46 @@ def test_a_dataset_without_samples_is_not_sound(tmp_path: Path) -> None:
     assert [problem.partition(": ")[2] for problem in verify(str(path))[1]] == [
         "no samples; rows rejected: {'missing_image': 4}"
     ]
+
+
+def test_pictures_that_the_trainer_refuses_are_named_with_their_uids(tmp_path: Path) -> None:
+    """Each digest is right: they were written so, by a release with a higher cap or from a damaged file."""
+    folder = tmp_path / "d"
+    bomb, sound, cut = picture(9_000, 9_000), picture(20, 30), picture(40, 40)[:-30]
+    columns = {"tokens": "ndarray:uint16:8", "images": "bytes", "image_lengths": "ndarray:uint32"}
+    rows = [
+        {"tokens": np.array([5, 100, 100, 0, 100, 100, 6, 0], np.uint16), "pictures": [sound, bomb]},
+        {"tokens": np.array([100, 100, 7, 0, 1, 1, 1, 1], np.uint16), "pictures": [cut]},
+    ]
+    encoded = [
+        {**row, "images": b"".join(row["pictures"]), "image_lengths": np.array([*map(len, row["pictures"])], np.uint32)}
+        for row in rows
+    ]
+    shards = [encode_samples(Layout(columns, None), n, [row]) for n, row in enumerate(encoded)]
+    dataset(
+        folder,
+        shards=[receipt(shard) for shard in shards],
+        geometry=ImageGeometry(size=16, patch=8, tokens=2),
+        tokens=TokenCounts(text=0, visual=6, caption=6, pad=4),
+    )
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "images": 3}))
+    for shard in shards:
+        (folder / shard.basename).write_bytes(shard.data)
+    (folder / "index.json").write_bytes(index_json([shard.entry for shard in shards]))
+    assert verify(str(folder))[1] == []
+    at = {"sample": [0, 0, 1], "start": [0, 4, 0], "tokens": [4, 4, 4], "images": [1, 1, 1], "row": ["a", "b", "c"]}
+    (folder / "provenance").mkdir()
+    part = row_parts.part_bytes(pa.table({**at, "uid": ["u-sound", "u-bomb", "u-cut"]}))
+    (folder / row_parts.part_file(0)).write_bytes(part)
+    first, second = verify(str(folder), decode=True)[1]
+    assert "sample 0: picture 2: an image of 9000 x 9000 pixels, uid u-bomb; `python -m dataprep remove " in first
+    assert "sample 1: picture 1: an image that cannot be decoded (" in second
+    assert second.endswith("--uid u-cut` takes it out")
+
+
+def picture(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    made = Image.effect_noise((width, height), 50) if width < 100 else Image.new("1", (width, height))
+    made.save(buffer, "PNG")
+    return buffer.getvalue()

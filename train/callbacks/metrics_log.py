@@ -166,5 +166,5 @@ def _place(line: bytes) -> _Place | None:
     try:
         said = json.loads(line)
         return _Place(int(said["step"]), int(said["position"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -60,7 +60,7 @@ def check_seal(state: bytes, place: Path | str) -> dict[str, Any]:
     """
     try:
         said = json.loads(state)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(f"{STATE} is no JSON ({error})", place) from None
     if not isinstance(said, dict):
         raise damaged(f"{STATE} holds no object", place)

@@ -13,6 +13,9 @@ from train.checkpoint.names import pieces_of
 from train.checkpoint.tensor_file import TensorFiles
 from train.models.sharding import part
 
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
+"""What AdamW keeps of a parameter."""
+
 
 def load_weights(path: Path, model: nn.Module, *, decoder_only: bool = False) -> None:
     """Set every parameter of `model`, or those of its decoder, from a checkpoint whose digests have been checked.
@@ -45,14 +48,17 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
         InputError: the file is damaged, or holds another model's state.
     """
     parameters = dict(model.named_parameters())
+    found: dict[str, set[str]] = {}
     optimizer.state.clear()
     file = path / "optimizer.safetensors"
     tensors = read_tensors(file)
     for key in tensors:
         name, _, kind = key.rpartition("/")
         parameter = parameters.get(name)
-        if parameter is None or (kind != "step" and tensors.shape(key) != tuple(parameter.shape)):
+        wanted = None if parameter is None else () if kind == "step" else tuple(parameter.shape)
+        if parameter is None or kind not in MOMENTS or tensors.shape(key) != wanted:
             raise InputError(f"'{key}' does not fit the model", file=file, remedy="use another checkpoint")
+        found.setdefault(name, set()).add(kind)
         if kind == "step":  # it stays on the CPU unless the kernel is fused, as torch's own loading has it
             step = tensors[key]
             optimizer.state[parameter][kind] = step.to(parameter.device) if optimizer.defaults.get("fused") else step
@@ -60,6 +66,9 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
         moment = torch.empty_like(parameter, requires_grad=False)
         _fill(moment, tensors, key)
         optimizer.state[parameter][kind] = moment
+    if lacking := sorted(name for name, kinds in found.items() if kinds != MOMENTS):
+        problem = f"moments of {len(lacking)} parameters are missing, of '{lacking[0]}' for one"
+        raise InputError(problem, file=file, remedy="use another checkpoint")
 
 
 def read_tensors(file: Path) -> TensorFiles:

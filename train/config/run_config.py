@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PositiveInt
 
 from common import yaml_file
 from common.quantities import Bytes
-from schemas.schedule import Schedule
+from schemas.schedule import MOST_ROWS, Schedule
 from train.config.fault_config import FaultConfig
 from train.config.finite import Finite
 from train.config.model_config import ModelConfig
@@ -87,7 +87,7 @@ class RunConfig(Finite):
     """tokenizer.json that made the data (or its directory), checked by digest; evaluation needs it."""
     microbatch: PositiveInt | Literal["auto"]
     """Rows of a rank in one forward and backward pass; `auto`: the fastest number that fits, tried before training."""
-    global_batch: int | None = Field(default=None, gt=0)
+    global_batch: int | None = Field(default=None, gt=0, le=MOST_ROWS)
     """Rows of all ranks in a step; default: the schedule's. The order of samples does not depend on it."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"
     """`amp_bf16` needs a GPU: bf16 products, fp32 weights. `fp32` on a GPU multiplies in TF32, Composer's default."""

@@ -22,6 +22,7 @@ from train.loader.errors import Failure, SourceError, ended_by_another, lost_pee
 from train.loader.rows.batch import Batch
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import Row
+from train.loader.shared_memory import Results, is_full, little_is_left, no_room
 
 _HEARD = 3.0
 """Seconds within which a rank hears why another of its node has left, or that a worker of its own has."""
@@ -53,14 +54,25 @@ class ScheduleLoader(DataLoader[Batch]):
         """
         if self._workers is not None:
             self._workers.started.clear()
-        batches = super().__iter__()
+        if self._workers is not None and little_is_left():
+            raise self._first(no_room())  # torch's iterator would break half-way, and once more when it is dropped
+        try:
+            batches = super().__iter__()
+        except OSError as error:
+            if is_full(error):
+                raise self._first(no_room()) from None
+            raise
         _raise_outside_of_errors()
         for batch in batches:
             if isinstance(batch, Failure):
-                if isinstance(batch.error, SourceError):
-                    batch.error.told_elsewhere = not self._data.first_to_fail()
-                raise batch.error
+                raise self._first(batch.error)
             yield batch
+
+    def _first(self, error: InputError) -> InputError:
+        """Note in `error` whether another rank of the node has failed before."""
+        if isinstance(error, SourceError):
+            error.told_elsewhere = not self._data.first_to_fail()
+        return error
 
     def explained(self, error: Exception) -> SourceError | None:
         """Why this rank cannot go on, if `error` is only what came of it: a worker was lost, or another rank is gone.
@@ -81,7 +93,7 @@ class ScheduleLoader(DataLoader[Batch]):
         if ended:  # one that was told to end, because another had died, does not count
             number, process = min(ended, key=lambda one: one[1].exitcode == -signal.SIGTERM)
             lost = lost_worker(number, process.pid or 0, process.exitcode or 0)
-            lost.told_elsewhere = not self._data.first_to_fail()
+            self._first(lost)
             return lost
         return ended_by_another() if isinstance(error, RuntimeError) and self._data.failed_elsewhere() else None
 
@@ -90,7 +102,7 @@ class ScheduleLoader(DataLoader[Batch]):
         if not (isinstance(error, DistError) or any(sign in str(error) for sign in _BROKEN)):
             return None
         lost = lost_peer(error)
-        lost.told_elsewhere = not self._data.first_to_fail()
+        self._first(lost)
         return lost
 
     @property
@@ -116,6 +128,10 @@ class _Recorded(ForkContext):
         process = ForkProcess(*arguments, **settings)
         self.started.append(process)
         return process
+
+    def Queue(self, maxsize: int = 0) -> Results:  # type: ignore[override]  # noqa: N802 - its name
+        """A queue that tells the rank if shared memory has no room for a batch."""
+        return Results(maxsize, ctx=self)
 
 
 def _raise_outside_of_errors() -> None:

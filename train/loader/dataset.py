@@ -179,8 +179,10 @@ def _remedy(damage: Exception, path: str, sample: int) -> str:
     """An image can be taken out of a dataset without making another dataset of it."""
     if not isinstance(damage, DamagedImageError):
         return "validate the dataset and write it again"
-    found = f"`python -m dataprep why {path} {sample}` names its uid"
-    return f"{found}, `python -m dataprep remove {path} --uid UID` takes it out; then start the same command again"
+    return (
+        f"`python -m dataprep why {path} {sample}` names its uid (`verify {path} --decode` those of all such "
+        f"pictures), `python -m dataprep remove {path} --uid UID` takes it out; then start the same command again"
+    )
 
 
 def _what(damage: Exception) -> str:

@@ -25,6 +25,7 @@ from train.checkpoint.upload_queue import Uploads
 from train.config.run_config import RunConfig
 from train.loader.cache.download import is_disk_full
 from train.loader.data_loader import ScheduleLoader
+from train.loader.shared_memory import is_full, no_room
 from train.run.device import choose_device
 from train.run.last_words import Peers, undisturbed
 from train.run.out_of_memory import advice
@@ -129,6 +130,8 @@ def _fit(run: RunConfig, schedule: Schedule, device: Device, say: Say) -> None:
 
 def _meant(error: Exception, run: RunConfig) -> Exception:
     """Returns what the user can do about `error`; itself, if there is nothing."""
+    if is_full(error):
+        return no_room()
     if is_disk_full(error):
         problem, remedy = f"the disk is full ({error.strerror})", "free some space and start the same command again"
         return InputError(problem, file=error.filename or run.out, remedy=remedy)

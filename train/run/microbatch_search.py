@@ -12,9 +12,10 @@ depends on are the same.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import xxhash
@@ -86,10 +87,9 @@ def search(
         "recompute": any(block.recompute for block in model.decoder.layers),
         "compile": any(getattr(block, "_compiled_call_impl", None) is not None for block in model.blocks()),
     }
-    told = [None]
+    told: list[int | None] = [None]
     if dist.get_global_rank() == 0 and file.exists():
-        known = json.loads(file.read_text())
-        told = [known["microbatch"] if known["for"] == key else None]
+        told = [_remembered(file, key)]
     dist.broadcast_object_list(told)
     if told[0] is not None:
         return Answer(int(told[0]), used=False)
@@ -107,6 +107,21 @@ def search(
     if least < float("inf") and dist.get_global_rank() == 0:
         atomic_files.write_text(file, json.dumps({"microbatch": best, "for": key}) + "\n")
     return Answer(best, used=True)
+
+
+def _remembered(file: Path, key: dict[str, object]) -> int | None:
+    """The answer in `file` to the question `key`; None if it answers another, or is damaged: then it is made anew."""
+    try:
+        known = json.loads(file.read_bytes())
+        if known["for"] != key:
+            return None
+        found = int(known["microbatch"])
+        if 0 < found <= max(1, cast(int, key["rows"])):
+            return found
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        pass
+    print(f"warning: {file}: damaged; the micro-batch is searched anew", file=sys.stderr)
+    return None
 
 
 def _hardware(device: Device) -> str:

@@ -115,10 +115,12 @@ def test_a_picture_that_cannot_be_used_is_told_with_how_to_take_it_out(root, mon
     dataset = ScheduleDataset(schedule, 8, cache=str(root / "cache"))
     monkeypatch.setattr(decode, "MAX_PIXELS", 100)
     path = schedule.sources[1].path
-    with pytest.raises(InputError, match=r"sample 0 of source 'pairs' holds an image of \d+ x \d+ pixels; ") as caught:
+    with pytest.raises(
+        InputError, match=r"sample 0 of source 'pairs' holds an image of \d+ x \d+ pixels \(picture 1 of \d\); "
+    ) as caught:
         dataset.row(Drawn(0, 1, 0))
-    named = (
-        f"`python -m dataprep why {path} 0` names its uid, `python -m dataprep remove {path} --uid UID` takes it out"
+    assert f"`python -m dataprep why {path} 0` names its uid (`verify {path} --decode` those of all" in str(
+        caught.value
     )
-    assert named in str(caught.value)
+    assert f"`python -m dataprep remove {path} --uid UID` takes it out" in str(caught.value)
     assert dataset.row(Drawn(0, 0, 0)).real_tokens, "rows without pictures are no matter"

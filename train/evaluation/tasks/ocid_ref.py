@@ -23,11 +23,11 @@ from pathlib import Path
 from PIL import Image
 
 from common.errors import InputError
+from common.pictures import FORMATS
 from train.evaluation import official_files
 from train.evaluation.metrics.boxes import Box
 from train.evaluation.task import Item
 from train.evaluation.tasks.box_task import BOX_RULES, PROMPT, BoxTask, within
-from train.loader.rows.decode import FORMATS
 
 USUAL = "val_expressions.json"
 _CLUTTER = ((9, "minimum clutter"), (16, "medium clutter"), (20, "maximum clutter"))

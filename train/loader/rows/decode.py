@@ -9,7 +9,6 @@ padding nor an image placeholder.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -18,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from common.pictures import as_seen
+from common.pictures import UnusablePictureError, decoded
 from schemas.manifest import MAX_PIXELS, PAD, STRETCH, Fit, ImageGeometry, TokenizerIdentity
 from train.loader.rows.batch import IGNORED
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_SIDE = math.isqrt(MAX_PIXELS)
 GREY = (127, 127, 127)
 _NONE = np.empty(0, np.int64)
@@ -92,7 +90,10 @@ def _decode_images(raw: Mapping[str, Any], placeholders: int, geometry: ImageGeo
         raise DamagedRowError(f"{len(lengths)} images but {placeholders} image placeholders")
     pixels = np.empty((len(lengths), 3, size, size), np.uint8)
     for index, encoded in enumerate(_cut(raw.get("images", b""), lengths)):
-        pixels[index] = decode_image(encoded, size, fit)
+        try:
+            pixels[index] = decode_image(encoded, size, fit)
+        except DamagedImageError as error:
+            raise DamagedImageError(f"{error} (picture {index + 1} of {len(lengths)})") from None
     return pixels
 
 
@@ -103,18 +104,14 @@ def decode_image(encoded: bytes, size: int, fit: Fit = STRETCH) -> NDArray[np.ui
         DamagedImageError: not an image of a known format, or more than `MAX_PIXELS` pixels.
     """
     try:
-        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DamagedImageError(f"an image of {image.width} x {image.height} pixels")
-            image.draft("RGB", (size, size))  # JPEG only: skip resolution that the resize would throw away
-            square = as_seen(image)
-            if fit == PAD:
-                square = _padded(square)
-            if square.size != (size, size):
-                square = square.resize((size, size), Image.Resampling.BICUBIC)
-            return np.asarray(square, np.uint8).transpose(2, 0, 1)
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise DamagedImageError(f"an image that cannot be decoded ({error})") from None
+        square = decoded(encoded, size, MAX_PIXELS)
+        if fit == PAD:
+            square = _padded(square)
+        if square.size != (size, size):
+            square = square.resize((size, size), Image.Resampling.BICUBIC)
+        return np.asarray(square, np.uint8).transpose(2, 0, 1)
+    except (UnusablePictureError, OSError, ValueError) as error:
+        raise DamagedImageError(str(error)) from None
 
 
 def _padded(picture: Image.Image) -> Image.Image:

@@ -30,6 +30,8 @@ from train.loader.sources.shard_table import Layout, ShardTable
 from train.loader.sources.source_stream import SourceStream
 from train.loader.sources.wait_for_takedown import when_settled
 
+SCHEMES = {"s3", "gs", "oci", "azure", "azure-dl", "hf", "sftp", "dbfs", "dbfs-uc", "alipan"}
+"""Of addresses that MosaicML Streaming has a downloader for."""
 INDEX_NAME = "index.json"
 
 
@@ -50,6 +52,7 @@ def survey(schedule: Schedule, slot: Slot, patience: Patience) -> list[Site]:
     """
     tables = {}
     for source in schedule.sources:
+        _check_scheme(source)
         with _no_collection():
             read = partial(_read, schedule, source, slot.path, patience)
             table = when_settled(read, source.path, slot.path, patience)
@@ -57,6 +60,18 @@ def survey(schedule: Schedule, slot: Slot, patience: Patience) -> list[Site]:
         tables[_folder_name(source, table)] = table
     slot.keep_only(set(tables))  # first: it may be what takes the room that the tables need
     return [_leave(table, slot.path / name) for name, table in tables.items()]
+
+
+def _check_scheme(source: Source) -> None:
+    scheme, colon, _ = source.path.partition("://")
+    if not colon and source.path.startswith("file:"):
+        scheme, colon = "file", ":"
+    if colon and scheme not in SCHEMES:
+        raise InputError(
+            f"source '{source.name}' lies at a '{scheme}:' address",
+            field="path",
+            remedy=f"edit `path` in the schedule: a folder, or an address of {', '.join(sorted(SCHEMES))}",
+        )
 
 
 def _leave(table: ShardTable, folder: Path) -> Site:
