@@ -9,11 +9,12 @@ placeholder or padding may bear loss.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,7 +31,6 @@ from dataprep.engine.paths import INDEX_NAME
 from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.mds.layout import Layout
-from dataprep.provenance import row_parts
 from dataprep.storage import files
 from schemas.manifest import MAX_PIXELS, Manifest, ShardReceipt
 
@@ -64,11 +64,15 @@ class _Sound(NamedTuple):
     unusable: list[tuple[int, int, str]]
 
 
-def verify(dataset: str, *, decode: bool = False) -> tuple[Manifest, list[str]]:
+Uids = Callable[[str, int], list[str | None]]
+"""The uids of the pictures of a sample: of (dataset, number of the sample)."""
+
+
+def verify(dataset: str, uids: Uids | None = None) -> tuple[Manifest, list[str]]:
     """The manifest of `dataset`, and every problem found (none: the dataset is sound).
 
     Args:
-        decode: whether every picture has to decode, under the trainer's cap.
+        uids: where the pictures are from. If given, every picture has to decode, under the trainer's cap.
 
     Raises:
         InputError: there is no finished dataset.
@@ -82,13 +86,13 @@ def verify(dataset: str, *, decode: bool = False) -> tuple[Manifest, list[str]]:
         return manifest, problems
     census = Census()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sound = functools.partial(_shard, root, manifest, decode=decode)
+        sound = functools.partial(_shard, root, manifest, decode=uids is not None)
         for first, found in zip(_firsts(manifest), pool.map(sound, manifest.shards, entries), strict=True):
             if isinstance(found, str):
                 problems.append(found)
                 continue
             census += found.census
-            problems += [_unusable(root, first, *one) for one in found.unusable]
+            problems += [_unusable(root, uids, first, *one) for one in found.unusable]
     if not manifest.samples:
         problems.append(f"{root}: no samples; rows rejected: {manifest.rows.rejected}")
     return manifest, problems or list(_balance(census, manifest))
@@ -99,14 +103,11 @@ def _firsts(manifest: Manifest) -> list[int]:
     return [0, *itertools.accumulate(shard.samples for shard in manifest.shards)][:-1]
 
 
-def _unusable(root: str, first: int, number: int, picture: int, reason: str) -> str:
+def _unusable(root: str, uids: Uids | None, first: int, number: int, picture: int, reason: str) -> str:
     """The line about a picture that the trainer would refuse, with what takes it out."""
     sample, uid = first + number, None
-    try:
-        rows = row_parts.why(root, sample)
-        uid = [row.get("uid") for row in rows for _ in range(row["images"])][picture]
-    except (InputError, OSError, IndexError, KeyError):
-        pass  # without provenance
+    with contextlib.suppress(InputError, OSError, IndexError, KeyError):  # a dataset without provenance
+        uid = uids(root, sample)[picture] if uids else None
     remedy = "" if uid is None else f", uid {uid}; `python -m dataprep remove {root} --uid {uid}` takes it out"
     return f"{root}: sample {sample}: picture {picture + 1}: {reason}{remedy}"
 

@@ -24,9 +24,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check and print; returns the exit status."""
+    from dataprep.provenance import row_parts
     from dataprep.verify import verify
 
-    manifest, problems = verify(options.dataset, decode=options.decode)
+    manifest, problems = verify(options.dataset, row_parts.uids if options.decode else None)
     for problem in problems[:_SHOWN]:
         print(problem)
     if problems:

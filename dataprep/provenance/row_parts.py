@@ -69,6 +69,11 @@ def why(dataset: str, sample: int) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != "sample"} for row in rows]
 
 
+def uids(dataset: str, sample: int) -> list[str | None]:
+    """The uid of each picture of `sample`. Raises InputError as `why` does."""
+    return [row.get("uid") for row in why(dataset, sample) for _ in range(row["images"])]
+
+
 def shard_number(task: int, index: int) -> int:
     """Number of the shard `index` of task `task`: known without asking other tasks, in task order."""
     if index >= SHARDS_PER_TASK:

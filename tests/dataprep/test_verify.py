@@ -187,7 +187,7 @@ def test_pictures_that_the_trainer_refuses_are_named_with_their_uids(tmp_path: P
     (folder / "provenance").mkdir()
     part = row_parts.part_bytes(pa.table({**at, "uid": ["u-sound", "u-bomb", "u-cut"]}))
     (folder / row_parts.part_file(0)).write_bytes(part)
-    first, second = verify(str(folder), decode=True)[1]
+    first, second = verify(str(folder), row_parts.uids)[1]
     assert "sample 0: picture 2: an image of 9000 x 9000 pixels, uid u-bomb; `python -m dataprep remove " in first
     assert "sample 1: picture 1: an image that cannot be decoded (" in second
     assert second.endswith("--uid u-cut` takes it out")
