@@ -38,10 +38,16 @@ def write_run(root: Path, name: str, *further: str) -> Path:
     return run
 
 
-def start(run: Path) -> subprocess.Popen[str]:
+def start(run: Path, *, start_new_session: bool = False) -> subprocess.Popen[str]:
     argv = [str(COMPOSER), "-n", "2", str(ROOT / "train/main.py"), str(run)]
     return subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT, cwd=run.parent
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=run.parent,
+        start_new_session=start_new_session,
     )
 
 
@@ -84,6 +90,21 @@ def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
     newest = [complete(tmp_path / name / "checkpoints")[-1] for name in ("whole", "killed")]
     for file in ("model.safetensors", "optimizer.safetensors"):
         assert (newest[0] / file).read_bytes() == (newest[1] / file).read_bytes()
+
+
+@pytest.mark.soak
+def test_ctrl_c_saves_like_any_other_signal(tmp_path):
+    """A terminal signals its whole foreground group: the launcher, both ranks, and their loader workers."""
+    synthetic.schedule(tmp_path, lengths=(1600, 1200, 1040)).save(tmp_path / "schedule.json")
+    process = start(write_run(tmp_path, "run", "workers: 1"), start_new_session=True)
+    deadline = time.monotonic() + 300
+    while lines(tmp_path / "run") < 9 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert "asked to leave: saved" in output
+    assert "error:" not in output
+    assert complete(tmp_path / "run" / "checkpoints")[-1].name == f"{lines(tmp_path / 'run') * 8:015d}"
 
 
 @pytest.mark.soak

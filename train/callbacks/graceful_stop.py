@@ -1,5 +1,5 @@
 """Saves and stops when a signal asks for it (SIGTERM from a scheduler that wants the node, SIGUSR1 from Slurm's
-`--signal`).
+`--signal`, SIGINT from a terminal's Ctrl-C).
 
 A signal reaches ranks at different moments, and some not at all; if each saved when it heard, they would save different
 steps. So the signal sets a flag: the next all-reduce (`step_facts`) shares it with all ranks, and the step in which any
@@ -18,7 +18,7 @@ from composer.loggers import Logger
 
 from train.callbacks.step_facts import StepRecord
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 EXIT_ASKED_TO_LEAVE = 128 + signal.SIGTERM
 """Not 0: to a scheduler the job is unfinished and should be started again."""
 

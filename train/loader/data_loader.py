@@ -161,7 +161,12 @@ class _OutsideOfErrors:
 def _end_with(rank: int) -> Callable[[int], None]:
     """Ties a worker to its rank when it starts: its process ends when the rank's does, however that ends."""
 
-    return lambda worker: end_with_parent(signal.SIGKILL, rank)
+    def begin(worker: int) -> None:
+        end_with_parent(signal.SIGKILL, rank)
+        for number in (signal.SIGINT, signal.SIGUSR1):  # terminals and schedulers signal all of a job: its rank decides
+            signal.signal(number, signal.SIG_IGN)
+
+    return begin
 
 
 def _collate_or_fail(rows: Sequence[Row | Failure]) -> Batch | Failure:

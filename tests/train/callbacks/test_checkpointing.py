@@ -13,7 +13,7 @@ from common.errors import InputError
 from schemas.run_log import steps
 from tests.helpers import ranks, synthetic
 from train.callbacks.checkpointing import Checkpointing
-from train.callbacks.graceful_stop import AskedToLeave, Leaving
+from train.callbacks.graceful_stop import SIGNALS, AskedToLeave, Leaving
 from train.checkpoint import folder as checkpoint_folder
 from train.checkpoint import state as checkpoint_state
 from train.config.run_config import RunConfig
@@ -130,19 +130,20 @@ def test_a_checkpoint_that_was_half_removed_is_none(whole, tmp_path, monkeypatch
     assert oldest not in checkpoint_folder.complete(folder)
 
 
-def test_a_signal_saves_and_leaves(whole, tmp_path):
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_saves_and_leaves(whole, tmp_path, number):
     run = from_position(whole, tmp_path / "out", 0)
     built = build_trainer(run, whole[1], DeviceCPU())
     assert built is not None
     trainer, dataset = built
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
 
     class Scheduler(Callback):
         """Wants the node back in the third step."""
 
         def batch_start(self, state, logger) -> None:
             if int(state.timestamp.batch) == 2:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
 
     trainer.state.callbacks.append(Scheduler())
     try:
@@ -152,7 +153,7 @@ def test_a_signal_saves_and_leaves(whole, tmp_path):
         dataset.close()
         trainer.close()
     assert any(isinstance(callback, Leaving) for callback in trainer.state.callbacks)
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
     assert checkpoint_state.read(checkpoint_folder.find(run.out)).position == 24
     fit(run, whole[1], DeviceCPU())
     assert facts(run.out) == facts(whole[0].out)
