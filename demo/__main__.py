@@ -16,6 +16,7 @@ from rich.console import Console
 
 from common.errors import InputError, exit_code
 from demo import pipeline, report
+from demo.seeds import reseeded
 from demo.stages import ROOT, stages
 
 EXIT_NOT_BETTER = 3
@@ -33,11 +34,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--recipes", type=Path, default=ROOT / "recipes/demo", help="folder of the YAML files (default: recipes/demo)"
     )
+    parser.add_argument("--seed", type=int, metavar="N", help="of everything (default: the recipes' own)")
     parser.add_argument("--dry-run", action="store_true", help="print the commands and stop")
     args = parser.parse_args(argv)
     recipes = args.recipes.resolve()
     if not (recipes / "world.yaml").is_file():
         raise InputError("no world.yaml here", file=args.recipes, remedy="name a folder such as recipes/demo")
+    if args.seed is not None:
+        if args.seed < 0:
+            raise InputError("must not be negative", field="--seed")
+        recipes = reseeded(recipes, args.seed, args.work.resolve() / "recipes")
     todo = stages(recipes)
     if args.dry_run:
         pipeline.show(todo)
@@ -46,7 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     def finish() -> int:
         return 0 if report.write(args.work, Console(highlight=False)) else EXIT_NOT_BETTER
 
-    return pipeline.run(args.work, todo, f"python -m demo {shlex.quote(str(args.work))}", finish)
+    again = shlex.join(["python", "-m", "demo", *(argv or sys.argv[1:])])
+    return pipeline.run(args.work, todo, again, finish)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ def environment(work: Path) -> dict[str, str]:
         "NO_ALBUMENTATIONS_UPDATE": "1",
         "WANDB_MODE": "offline",
         "TOKENIZERS_PARALLELISM": "false",
+        # Threads of torch wait for each other asleep: on a busy machine a core that spins is one that is not there.
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     return {**os.environ, **fixed}
 

@@ -57,6 +57,8 @@ def stages(recipes: Path) -> list[Stage]:
     ):
         recipe, job = recipes / f"{name}.yaml", name.partition("-")[0]
         found.append(Stage(name, says, spark(job, recipe), recipe, needs_images=job == "download"))
+    tower = recipes / "tower.yaml"
+    found.append(Stage("tower", "teach the vision tower", (python, "-m", "demo.tower", str(tower)), tower))
     for run, says in (("curriculum", "with images"), ("baseline", "text only, the same trunk")):
         recipe, train = recipes / f"{run}.yaml", recipes / f"{run}-run.yaml"
         schedule = f"runs/{run}/schedule.json"

@@ -63,6 +63,17 @@ class SweepNode(Strict):
     """Runs that are complete at `stop`."""
 
 
+class Registered(Strict):
+    """Holds what was said, before any run, that the sweep's report would try, and how."""
+
+    findings: list[str] = Field(min_length=1)
+    """Claims, as the report words them: these are tried, and no others."""
+    tasks: list[str] = Field(min_length=1)
+    """Tasks that every run is scored on, as results name them; no others count."""
+    seeds: int = Field(ge=2)
+    """Runs of every configuration."""
+
+
 class SweepFile(Strict):
     """The content of `sweep.json`."""
 
@@ -73,6 +84,8 @@ class SweepFile(Strict):
     runs: list[SweepRun] = Field(min_length=1)
     nodes: list[SweepNode] = Field(min_length=1)
     """Parents come before their children."""
+    registered: Registered | None = None
+    """None where nothing was said beforehand."""
 
     @model_validator(mode="after")
     def _is_a_tree(self) -> Self:

@@ -17,6 +17,7 @@ th { font-weight: 600; color: #555; } th:first-child, td:first-child { text-alig
 svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; font-size: 13px; }
 pre.passage { white-space: pre-wrap; overflow-wrap: anywhere; background: #f7f7f5; padding: .6rem .8rem; }
+@media (max-width: 500px) { table { font-size: 12px; } th, td { padding-right: .4rem; } }
 p { overflow-wrap: anywhere; }
 p.note { color: #666; font-size: .9rem; }
 .gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { margin: 0; width: 9rem; }

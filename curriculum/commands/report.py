@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from curriculum.sweep_report.page import NO_SIGNAL, no_signal, remarks, summary, write
     from curriculum.sweep_report.paper_findings import orderings
     from curriculum.sweep_report.read_runs import read
+    from curriculum.sweep_report.registration import departures, sentence
     from curriculum.sweep_report.shared_trunks import sharing
     from schemas.score_preset import preset_named
 
@@ -59,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
         print(remark)
     if no_signal(analysis):
         print(NO_SIGNAL)
-    for one in orderings(analysis):
+    tried = orderings(analysis)
+    if (found := departures(analysis, tried)) is not None:
+        print(sentence(found))
+    for one in tried:
         print(one.sentence)
     print(f"wrote {out}")
     return 0

@@ -12,11 +12,13 @@ from ruamel.yaml import nodes as yaml_nodes
 from common.errors import InputError
 from curriculum.commands.arguments import add_settings, settings
 from curriculum.compiler.datasets import Shelf
+from curriculum.language.sweep_file import Sweep
 from curriculum.language.template import Template
 from curriculum.sweep import launch_files
 from curriculum.sweep.expand import Run, expand
 from curriculum.sweep.summary import drawn, sentence, sweep_file
 from curriculum.sweep.tree import Node, tree
+from schemas.sweep_file import Registered
 
 HELP = "expand a sweep, share trunks, and write a tree of runs with launch files"
 EXAMPLE = """\
@@ -62,9 +64,16 @@ def run(args: argparse.Namespace) -> int:
         print(picture)
     print(sentence(runs, nodes))
     if args.out is not None:
-        launch_files.write(nodes, sweep_file(runs, nodes), picture, args.out)
+        launch_files.write(nodes, sweep_file(runs, nodes, _registered(args)), picture, args.out)
         print(f"wrote {args.out}")
     return 0
+
+
+def _registered(args: argparse.Namespace) -> Registered | None:
+    """Reads what a sweep file registers, if it is what will be run: one file, all of its runs, with its own values."""
+    if len(args.sweeps) > 1 or args.settings or args.alone or args.runs is not None:
+        return None
+    return Template.read(args.sweeps[0]).fill().load(Sweep).registered
 
 
 def _expanded(path: Path, given: dict[str, yaml_nodes.Node], shelf: Shelf) -> list[Run]:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from curriculum.language.curriculum_file import Written
 from schemas.strict_model import Strict
+from schemas.sweep_file import Registered
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*$")]
 
@@ -77,3 +78,5 @@ class Sweep(Strict):
     """The sweep's runs are those of all grids."""
     throughput: Throughput | None = None
     """For GPU-hours."""
+    registered: Registered | None = None
+    """What the report will try, and how, said before the first run; the report checks that it was so."""

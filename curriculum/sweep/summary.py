@@ -9,7 +9,7 @@ from curriculum.language.sweep_file import Throughput
 from curriculum.sweep.expand import Run
 from curriculum.sweep.tree import Node
 from curriculum.views.supply import cost
-from schemas.sweep_file import SweepFile, SweepNode, SweepRun, Totals
+from schemas.sweep_file import Registered, SweepFile, SweepNode, SweepRun, Totals
 
 
 def _sum(parts: Iterable[tuple[int, Throughput | None]]) -> Totals:
@@ -83,7 +83,7 @@ def drawn(nodes: Sequence[Node]) -> str:
     return "\n".join(lines)
 
 
-def sweep_file(runs: Sequence[Run], nodes: Sequence[Node]) -> SweepFile:
+def sweep_file(runs: Sequence[Run], nodes: Sequence[Node], registered: Registered | None = None) -> SweepFile:
     """Builds the content of `sweep.json`."""
     leaf = {name: node.id for node in nodes for name in node.ends}
     return SweepFile(
@@ -113,4 +113,5 @@ def sweep_file(runs: Sequence[Run], nodes: Sequence[Node]) -> SweepFile:
             )
             for node in nodes
         ],
+        registered=registered,
     )

@@ -36,6 +36,9 @@ FOLLOWS = {"encoder": "vision"}
 GIVES_WAY = {"instruction_share": "image_share"}
 """Maps a swept share to the share that is reduced to make room: instruction data replaces images."""
 
+FIXED_TOTALS = "fixed-totals"
+"""The `design` of runs that all see the same data: start and share follow from each other."""
+
 
 @dataclass(frozen=True)
 class Axis:

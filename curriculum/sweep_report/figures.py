@@ -10,11 +10,9 @@ from matplotlib.figure import Figure
 
 from common.html.figure import COLOURS
 from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
-from curriculum.sweep_report.axes import Axis
+from curriculum.sweep_report.axes import FIXED_TOTALS, Axis
 
 _LINES = 8
-FIXED_TOTALS = "fixed-totals"
-"""The `design` of runs that all see the same data: start and share follow from each other, so a line may vary both."""
 _SOLVED = ("switch", "image_share")
 _PANELS = 12
 

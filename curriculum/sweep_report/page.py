@@ -16,6 +16,7 @@ from curriculum.sweep_report.figures import figure, left_out
 from curriculum.sweep_report.paper_findings import ERROR, Ordering, orderings, untried
 from curriculum.sweep_report.preset_scores import halves, said
 from curriculum.sweep_report.read_runs import Run
+from curriculum.sweep_report.registration import departures, sentence
 from curriculum.sweep_report.shared_trunks import Sharing
 from curriculum.sweep_report.stable_score import SIGNAL
 
@@ -39,6 +40,8 @@ def write(analysis: Analysis, shared: Sharing, out: Path) -> None:
     tried = orderings(analysis)
     if no_signal(analysis):
         parts.append(page.verdict(NO_SIGNAL, good=False))
+    if (found := departures(analysis, tried)) is not None:
+        parts.append(page.verdict(sentence(found), good=not found))
     if tried:
         parts += [page.heading("Do the paper's orderings appear?"), _orderings(tried), page.note(_how(tried))]
     for axis in analysis.axes:

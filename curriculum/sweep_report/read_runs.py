@@ -18,7 +18,7 @@ from common.errors import InputError
 from schemas.results import RESULTS_NAME, Results, TaskSummary, load_task
 from schemas.run_log import Step
 from schemas.schedule import Schedule
-from schemas.sweep_file import SweepFile, SweepNode, SweepRun
+from schemas.sweep_file import Registered, SweepFile, SweepNode, SweepRun
 
 SCORES = "scores"
 SEED = "seed"
@@ -112,6 +112,7 @@ class SweepRuns:
     nodes: list[Node]
     tokens_with_sharing: int
     tokens_without: int
+    registered: Registered | None = None
 
     @property
     def scored(self) -> list[Run]:
@@ -128,7 +129,9 @@ def read(folder: Path) -> SweepRuns:
     told = SweepFile.load(folder)
     nodes = {one.id: _node(folder, one) for one in told.nodes}
     runs = [_run(folder, one, nodes, tuple(node.id for node in told.path(one))) for one in told.runs]
-    return SweepRuns(folder, runs, list(nodes.values()), told.with_sharing.tokens, told.without_sharing.tokens)
+    return SweepRuns(
+        folder, runs, list(nodes.values()), told.with_sharing.tokens, told.without_sharing.tokens, told.registered
+    )
 
 
 def _node(folder: Path, told: SweepNode) -> Node:

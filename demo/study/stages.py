@@ -15,8 +15,8 @@ from pathlib import Path
 from demo.stages import ROOT, Stage, spark
 from demo.stages import stages as demo_stages
 
-DATA = ("world", "text", "download", "pairs", "conversations")
-TASKS = ("vqav2", "gqa", "pope", "refcoco")
+DATA = ("world", "text", "download", "pairs", "conversations", "tower")
+TASKS = ("vqav2", "gqa", "pope")
 FOLDER = "study"
 ALONE = f"{FOLDER}-alone"
 

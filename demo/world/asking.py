@@ -20,7 +20,7 @@ from collections import Counter, defaultdict
 from demo.world.questions import Question, on_colour, on_count, on_existence, on_shape, on_side
 from demo.world.scene import Scene, Thing
 
-WEIGHTS = {"colour": 0.35, "shape": 0.25, "existence": 0.20, "side": 0.10, "count": 0.10}
+WEIGHTS = {"colour": 0.17, "shape": 0.17, "existence": 0.30, "side": 0.25, "count": 0.11}
 MOST_ROUNDS = 4
 """Rounds that `Asker.conversation` can always find: two things, a side and the number."""
 

@@ -7,18 +7,29 @@ other. The web caption is what DataComp's `text` column is like: a file name, a 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import permutations
 
-from demo.world.scene import Scene, Thing
+from demo.world.scene import COLUMNS, ROWS, Scene, Thing
 
 NUMBER = {2: "two", 3: "three"}
-_ROW_WORDS = {"top": ("top", "upper"), "bottom": ("bottom", "lower")}
+_PLACES = (
+    {"top": "in the upper {}", "bottom": "in the lower {}"},
+    {"top": "at the top {}", "bottom": "at the bottom {}"},
+    {"top": "in the top {} corner", "bottom": "in the bottom {} corner"},
+)
+"""Ways to say where something is. A text keeps to one of them."""
 
 
-def place(rng: random.Random, thing: Thing) -> str:
-    """Say where `thing` is: `in the upper left`."""
-    word = rng.choice(_ROW_WORDS[thing.row])
-    return rng.choice(("in the {} {}", "at the {} {}", "in the {} {} corner")).format(word, thing.column)
+def reading_order(scene: Scene) -> list[Thing]:
+    """The things of `scene` from top to bottom, from left to right: an order that the picture gives away."""
+    return sorted(scene.things, key=lambda thing: (ROWS.index(thing.row), COLUMNS.index(thing.column)))
+
+
+def placed(rng: random.Random, things: list[Thing], name: Callable[[Thing], str]) -> str:
+    """All of `things` in one phrase, each as `name` says and with its place."""
+    places = rng.choice(_PLACES)
+    return listing([f"{name(thing)} {places[thing.row].format(thing.column)}" for thing in things])
 
 
 def listing(names: list[str]) -> str:
@@ -27,8 +38,8 @@ def listing(names: list[str]) -> str:
 
 
 def inventory(rng: random.Random, scene: Scene) -> str:
-    """All of `scene` in one phrase: `a red circle in the upper left and a black cross at the lower right`."""
-    return listing([f"a {thing.name} {place(rng, thing)}" for thing in scene.things])
+    """All of `scene` in one phrase: `a red circle in the upper left and a black cross in the lower right`."""
+    return placed(rng, reading_order(scene), lambda thing: f"a {thing.name}")
 
 
 def relation(rng: random.Random, scene: Scene) -> str:
@@ -44,25 +55,26 @@ def relation(rng: random.Random, scene: Scene) -> str:
 
 
 def synthetic(rng: random.Random, scene: Scene) -> list[str]:
-    """Five true captions of `scene` in different words."""
-    things = rng.sample(scene.things, len(scene.things))
-    named = [f"a {thing.name}" for thing in things]
-    placed = [f"a {thing.name} {place(rng, thing)}" for thing in things]
+    """Five true captions of `scene` in different words.
+
+    Most say where things are, and two leave out colours or shapes: which picture belongs to a caption then depends on
+    places too, and a tower that is taught by comparing them has to keep these.
+    """
+    things = reading_order(scene)
+    names = listing([f"a {thing.name}" for thing in things])
     number = NUMBER[len(things)]
-    thing = things[0]
+    thing = rng.choice(things)
     captions = [
-        rng.choice(("{} on a light background", "A picture of {}", "An image with {}", "{}", "There is {}")).format(
-            listing(named)
-        ),
-        rng.choice(("{}", "The picture shows {}", "There is {}", "We see {}")).format(listing(placed)),
-        rng.choice(("{} shapes: {}", "{} objects, {}", "{} things can be seen, {}")).format(number, listing(named)),
-        rng.choice(("In this picture {}", "In the image {}", "{}")).format(relation(rng, scene)),
+        rng.choice(("{}", "the picture shows {}", "we see {}")).format(inventory(rng, scene)),
+        placed(rng, things, lambda one: f"a {one.shape}"),
+        placed(rng, things, lambda one: f"something {one.colour}"),
+        rng.choice(("in this picture {}", "{}")).format(relation(rng, scene)),
         rng.choice(
             (
+                placed(rng, [thing], lambda one: f"a {one.name}"),
+                f"{number} {rng.choice(('shapes', 'objects', 'things'))}: {names}",
                 f"the {thing.shape} is {thing.colour} and lies on the {thing.column}",
                 f"the {thing.colour} object is a {thing.shape}, it is on the {thing.column} side",
-                f"on the {thing.column} there is a {thing.name}; there are {number} objects in all",
-                f"the colour of the {thing.shape} is {thing.colour}, and the picture holds {number} objects",
             )
         ),
     ]

@@ -1,9 +1,10 @@
 """The instruction release: one JSON array in the form of LLaVA-v1.5's mix665k, and the pictures beside it.
 
-Rows have one to four rounds; the marker `<image>` stands at the start or at the end of the first human turn. A third of
-the pictures are described in full instead of asked about, like the detailed descriptions of the real release: one
-description says more about a picture than all the short answers on it. About 6 % of the rows are text only and carry
-`model`. A few rows have the defects that the release is known for.
+Rows have two to four rounds, mostly three; the marker `<image>` stands at the start or at the end of the first human
+turn. A quarter of the pictures are described in full instead of asked about, like the detailed descriptions of the real
+release: one description says more about a picture than all the short answers on it. The request settles the form of
+the description, and things come in an order that the picture settles, so a model can get every word right. About 6 %
+of the rows are text only and carry `model`. A few rows have the defects that the release is known for.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from demo.world.asking import Asker
-from demo.world.captions import inventory, relation
+from demo.world.captions import NUMBER, inventory, listing, reading_order
 from demo.world.render import encode, render
-from demo.world.scene import Layout, draw, stream
+from demo.world.scene import SHAPES, Layout, Scene, draw, stream
 from demo.world.world import Defect, DefectKind, Fate
 from schemas.conversation_format import ANSWER, PROMPT
 
 MARKER = "<image>"
 _TEXT_ONLY_SHARE = 0.06
-_ROUNDS = {1: 0.35, 2: 0.40, 3: 0.20, 4: 0.05}
-"""Shares of rows by rounds. Few are long, or sides and counts, asked once a row, would outgrow their weights."""
+_ROUNDS = {1: 0.05, 2: 0.20, 3: 0.55, 4: 0.20}
+"""Shares of rows by rounds. Three leave room for two colours, shapes or existences and a side; a fourth is a number."""
 
-_DESCRIBED = 0.35
+_DESCRIBED = 0.25
 """Share of the pictures that are described."""
-DESCRIBE = ("Describe the picture.", "What does the picture show?", "Write down everything that you see.")
+DESCRIBE = ("Describe the picture.", "Write down everything that you see.", "Where is each shape?")
 
 Round = tuple[str, str]
 """(question, answer)."""
@@ -73,7 +74,8 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
             continue
         kind = planted.get(index)
         if kind is None and rng.random() < _DESCRIBED:
-            asked = [(rng.choice(DESCRIBE), f"I see {inventory(rng, scene)}; {relation(rng, scene)}.")]
+            request = rng.choice(DESCRIBE)
+            asked = [(request, description(request, scene))]
         else:
             put = asker.conversation(rng, scene, max(rounds, 2) if kind == "unpaired_turns" else rounds)
             asked = [(one.text, one.answer) for one in put]
@@ -89,6 +91,19 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
         rows.append({"id": identity, "image": name, "conversations": _turns(rng, asked, kind)})
     (folder / "llava.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
     return Written(defects, len(text_only), questions)
+
+
+def description(request: str, scene: Scene) -> str:
+    """All of `scene` in words, in the form that `request`, one of `DESCRIBE`, stands for."""
+    things = reading_order(scene)
+    where = {"top": "upper", "bottom": "lower"}
+    if request == DESCRIBE[0]:
+        return f"I see {listing([f'a {one.name} in the {where[one.row]} {one.column}' for one in things])}."
+    if request == DESCRIBE[1]:
+        seen = [f"{where[one.row]} {one.column} a {one.name}" for one in things]
+        return f"{NUMBER[len(things)].capitalize()} things: {', '.join(seen)}."
+    by_shape = sorted(things, key=lambda one: SHAPES.index(one.shape))
+    return f"{'; '.join(f'the {one.shape} is {one.colour} and on the {one.column}' for one in by_shape)}."
 
 
 def prompts(root: Path) -> list[str]:

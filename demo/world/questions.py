@@ -1,8 +1,8 @@
 """Questions on a scene: five kinds with short answers, and the wordings that training and held-out sets share.
 
 Each function lists all questions of one kind that can be put about given things; which of them is asked is the
-business of `asking.py`. A "no" question on existence keeps the colour or the shape of something that is there, so a
-model that saw half of the picture cannot tell it from a "yes" question.
+business of `asking.py`. A "no" question on a colour and a shape keeps one of the two from something that is there, so a
+model that sees colours and shapes, but not which belong together, cannot tell it from a "yes" question.
 """
 
 from __future__ import annotations
@@ -78,15 +78,35 @@ def on_count(scene: Scene) -> Iterator[Question]:
 def on_existence(
     rng: random.Random, scene: Scene, things: list[Thing], avoided: Set[str] = frozenset()
 ) -> Iterator[Question]:
-    """Is there such a thing? One "yes" and one "no" about each of `things`; no "no" names one of `avoided`."""
+    """Is there such a thing? A "yes" and a "no" in each form about each of `things`; no "no" names one of `avoided`.
+
+    The forms name a colour and a shape, a shape alone, or a colour alone.
+    """
+    shapes, colours = {one.shape for one in scene.things}, {one.colour for one in scene.things}
     for wording in WORDINGS["existence"]:
         for thing in things:
-            for colour, shape, answer in (
-                (thing.colour, thing.shape, "yes"),
-                (*_absent(rng, scene, thing, avoided), "no"),
-            ):
-                words = frozenset((colour, shape))
-                yield Question("existence", wording, wording.format(f"{colour} {shape}"), answer, words)
+            named: list[tuple[tuple[str | None, str | None], str]] = [
+                ((thing.colour, thing.shape), "yes"),
+                (_absent(rng, scene, thing, avoided), "no"),
+                ((None, thing.shape), "yes"),
+                *(((None, shape), "no") for shape in _lacking(rng, SHAPES, shapes | avoided)),
+                ((thing.colour, None), "yes"),
+                *(((colour, None), "no") for colour in _lacking(rng, COLOURS, colours | avoided)),
+            ]
+            for (colour, shape), answer in named:
+                words = frozenset(word for word in (colour, shape) if word is not None)
+                yield Question("existence", wording, wording.format(called(colour, shape)), answer, words)
+
+
+def called(colour: str | None, shape: str | None) -> str:
+    """Name a thing by colour, shape or both: `red circle`, `circle`, `red object`."""
+    return " ".join((*([colour] if colour else []), shape or "object"))
+
+
+def _lacking(rng: random.Random, names: tuple[str, ...], taken: Set[str]) -> list[str]:
+    """One of `names` that is not taken, if there is any."""
+    free = [name for name in names if name not in taken]
+    return [rng.choice(free)] if free else []
 
 
 def _absent(rng: random.Random, scene: Scene, thing: Thing, avoided: Set[str]) -> tuple[str, str]:

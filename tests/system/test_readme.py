@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from tests.helpers.browser import CHROMIUM, faults_of
 from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
 
 
@@ -35,8 +37,21 @@ def test_the_report_is_self_contained(finished_demo: FinishedDemo) -> None:
     html = (finished_demo.work / "report.html").read_text(encoding="utf-8")
     assert html.count("<svg") == 4
     assert not re.search(r"""(src|href)\s*=\s*["']https?:""", html)
-    for title in ("Held-out questions", "Target and realised mix", "Loss", "Learning rate", "Data"):
+    for title in ("Held-out questions", "Target and realised mix", "Loss by source", "Learning rate", "Reports"):
         assert f"<h2>{title}</h2>" in html
+    linked = re.findall(r'<a href="([^"]*)"', html)
+    assert len(linked) == 6
+    assert all((finished_demo.work / path).is_file() for path in linked)
+    assert html.count("right answer: ") == html.count('<img src="data:image/jpeg')
+    assert all(f"<h2>{kind}: " in html for kind in ("Colour", "Count", "Existence", "Shape", "Side"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("width", [1200, 400])
+def test_nothing_of_the_report_overflows_or_is_cut_off(finished_demo: FinishedDemo, tmp_path: Path, width: int) -> None:
+    for page in ("report.html", "runs/curriculum/report.html"):
+        assert faults_of((finished_demo.work / page).read_text(encoding="utf-8"), tmp_path, width) == []
 
 
 @pytest.mark.slow
@@ -60,7 +75,7 @@ def test_a_second_demo_reuses_everything_and_writes_the_same_report(finished_dem
     work = finished_demo.work
     before = (work / "report.html").read_bytes()
     done = run("make demo", WORK=str(work), DEMO_ARGS=f"--recipes {SMOKE}")
-    assert " ".join(done.stderr.split()).count("done before") == 12, done.stderr
+    assert " ".join(done.stderr.split()).count("done before") == 13, done.stderr
     assert (work / "report.html").read_bytes() == before
 
 

@@ -13,6 +13,7 @@ from dataprep.conversations.config import ConversationsJob
 from dataprep.download.config import DownloadJob
 from dataprep.pairs.config import PairsJob
 from dataprep.text.config import TextJob
+from demo.tower.settings import Settings
 from demo.world.world import Options
 from train.config.run_config import RunConfig
 
@@ -35,6 +36,8 @@ def test_is_what_its_name_says(recipe: Path) -> None:
     elif name == "world":
         keys = {key.replace("-", "_"): value for key, value in yaml_file.compose(recipe)[0].items()}
         Options.model_validate(keys)
+    elif name == "tower":
+        yaml_file.load(recipe, Settings)
     elif name.partition("-")[0] in JOBS:
         yaml_file.load(recipe, JOBS[name.partition("-")[0]])
     else:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from common.html.figure import COLOURS
 from schemas.schedule import Schedule
@@ -130,6 +130,8 @@ def canvas(schedule: Schedule, unit: str) -> tuple[Figure, Axes]:
     axes.set_ylabel(unit, fontsize=9)
     axes.tick_params(labelsize=9)
     axes.spines[["top", "right"]].set_visible(False)
+    # No factor such as 1e-3 above the axis, where the phases' names stand.
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     return figure, axes
 
 
@@ -214,6 +216,3 @@ def _finish(axes: Axes, schedule: Schedule, record: Record, *, legend: bool = Tr
     handles, labels = axes.get_legend_handles_labels()
     if legend and labels:
         below(axes.figure, handles, labels)
-    highest = np.nanmax([axes.get_ylim()[1], 1e-30])
-    if highest < 1e-2:
-        axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))

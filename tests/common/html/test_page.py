@@ -40,3 +40,13 @@ def test_a_gallery_shows_pictures_and_text_and_no_markup_of_others() -> None:
     assert 'src="data:image/jpeg;base64,AAAA"' in shown
     assert "a &lt;b&gt;" in shown
     assert 'onerror="' not in shown
+
+
+def test_links_are_escaped() -> None:
+    shown = page.links([("data/a b.html", "a <b>"), ('x" onclick="y', "z")])
+    assert '<a href="data/a b.html">a &lt;b&gt;</a> · <a href="x&quot; onclick=&quot;y">z</a>' in shown
+
+
+def test_only_a_page_that_goes_on_is_loaded_again() -> None:
+    assert "http-equiv" not in page.page("t", [])
+    assert '<meta http-equiv="refresh" content="7">' in page.page("t", [], refresh=7)

@@ -232,3 +232,16 @@ def test_the_simulated_sweep_is_what_it_says():
     losses = one.measure("loss-text").estimates
     assert losses.variance**0.5 == pytest.approx(NOISE, rel=0.35)
     assert nothing({}) == 0
+
+
+def test_where_totals_are_fixed_a_start_is_compared_with_the_share_that_it_decides():
+    cases = [
+        {"design": "fixed-totals", "switch": switch, "image_share": share}
+        for switch, share in (("0%", "10%"), ("50%", "20%"), ("80%", "50%"))
+    ]
+    tried = found(analysis(cases, [0.2, 0.3, 0.5]))
+    start = tried["images from the start on hurt vision"]
+    assert (start.pairs, start.difference.value) == (1, pytest.approx(0.3))
+    assert "10-20 % of images beat more" not in tried
+    free = [{**case, "design": "fixed-phase"} for case in cases]
+    assert "images from the start on hurt vision" not in found(analysis(free, [0.2, 0.3, 0.5]))

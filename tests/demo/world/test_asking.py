@@ -23,7 +23,7 @@ def conversations() -> list[tuple[Scene, list[Question]]]:
     for index in range(4000):
         rng = stream(3, index)
         scene = draw(rng)
-        found.append((scene, asker.conversation(rng, scene, rng.choices((1, 2, 3, 4), (35, 40, 20, 5))[0])))
+        found.append((scene, asker.conversation(rng, scene, rng.choices((1, 2, 3, 4), (5, 20, 55, 20))[0])))
     return found
 
 

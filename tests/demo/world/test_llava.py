@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from demo.world import llava
-from demo.world.questions import CHOICES, WORDINGS
+from demo.world.questions import CHOICES, WORDINGS, called
 from demo.world.world import Options, World
 
 
@@ -108,5 +108,5 @@ def test_the_answers_are_level(tmp_path: Path) -> None:
 def _names(kind: str) -> list[str]:
     colours, shapes = CHOICES["colour"], CHOICES["shape"]
     if kind == "existence":
-        return [f"{colour} {shape}" for colour in colours for shape in shapes]
+        return [called(colour, shape) for colour in (*colours, None) for shape in (*shapes, None) if colour or shape]
     return list(colours if kind == "shape" else shapes)

@@ -30,10 +30,11 @@ def test_answers_are_right(seed: int) -> None:
         assert question.answer == by_shape[shape].column
     for question in on_count(scene):
         assert question.answer == str(len(things))
-    names = {thing.name for thing in things}
+    names = {name for thing in things for name in (thing.name, f"a {thing.shape}", f"{thing.colour} object")}
     for question in on_existence(rng, scene, things):
-        assert question.answer == ("yes" if any(name in question.text for name in names) else "no")
-        assert question.words & {word for thing in things for word in (thing.shape, thing.colour)}
+        assert question.answer == ("yes" if any(question.text.endswith(f" {name}?") for name in names) else "no")
+        if len(question.words) == 2:
+            assert question.words & {word for thing in things for word in (thing.shape, thing.colour)}
 
 
 @settings(max_examples=100, deadline=None)
@@ -45,7 +46,7 @@ def test_absent_things_keep_clear_of_words_to_avoid(seed: int) -> None:
     avoided = {second.shape, second.colour}
     for question in on_existence(rng, scene, [first], avoided):
         assert not question.words & avoided
-        assert question.words & {first.shape, first.colour}
+        assert question.words & {first.shape, first.colour} or len(question.words) == 1
 
 
 def test_every_kind_has_two_or_three_wordings_and_its_choices() -> None:

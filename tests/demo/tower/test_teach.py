@@ -1,0 +1,162 @@
+"""The tower learns from pairs what is where, is the same each time, and is what the trainer's encoder reads."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from common.errors import InputError
+from demo.tower.pairs import read
+from demo.tower.settings import Settings
+from demo.tower.teach import rate_share, teach
+from demo.world import tokenizer as world_tokenizer
+from demo.world.captions import synthetic
+from demo.world.render import encode, render
+from demo.world.scene import COLOURS, SHAPES, Scene, draw, stream
+from schemas.manifest import ImageGeometry
+from train.config.encoder_config import EncoderConfig
+from train.models.towers import SiglipEncoder
+
+WEIGHTS = "model.safetensors"
+
+
+def scenes(label: str, number: int) -> list[Scene]:
+    return [draw(stream(5, label, index)) for index in range(number)]
+
+
+def write_tars(folder: Path, found: list[Scene]) -> None:
+    """What the download job leaves: a picture and its captions under one name; one sample lacks its captions."""
+    folder.mkdir(parents=True)
+    captions = [synthetic(stream(5, "captions", n), scene) for n, scene in enumerate(found)]
+    world_tokenizer.save(world_tokenizer.train(text for texts in captions for text in texts), folder / "tokenizer")
+    half = len(found) // 2
+    for name, numbers in (("0.tar", range(half)), ("1.tar", range(half, len(found)))):
+        with tarfile.open(folder / name, "w") as tar:
+            for n in numbers:
+                said = {} if n == 0 else {"syn_text": captions[n]}
+                for ending, content in (
+                    ("jpg", encode(render(found[n]), "JPEG")),
+                    ("json", json.dumps(said).encode()),
+                ):
+                    member = tarfile.TarInfo(f"{n:06d}.{ending}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+
+
+def settings(folder: Path, **changes: object) -> Settings:
+    small = {"width": 32, "layers": 1, "steps": 6, "pairs_a_step": 8, "threads": 1}
+    fixed = {"inputs": "pairs/*.tar", "tokenizer": "pairs/tokenizer", "out": folder / "tower"}
+    return Settings.model_validate({**small, **fixed, **changes})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_tars(tmp_path / "pairs", scenes("pair", 24))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_pairs_are_read_in_order_and_without_those_that_lack_captions(folder: Path) -> None:
+    found = read(settings(folder))
+    assert found.pixels.shape == (23, 3, 32, 32)
+    assert [len(texts) for texts in found.captions] == [5] * 23
+    _, ids = found.drawn([0, 1], [0, 6])
+    longest = max(len(found.captions[0][0]), len(found.captions[1][1]))
+    assert ids.shape == (2, longest)
+    assert ids[1, : len(found.captions[1][1])].tolist() == found.captions[1][1]
+
+
+def test_the_same_weights_each_time_and_a_finished_tower_is_left_alone(folder: Path) -> None:
+    first = teach(settings(folder))
+    assert first is not None
+    assert first["pairs"] == 23
+    again = teach(settings(folder, out=folder / "other"))
+    assert again is not None
+    weights, others = load_file(folder / "tower" / WEIGHTS), load_file(folder / "other" / WEIGHTS)
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+    stood = (folder / "tower" / WEIGHTS).stat().st_mtime_ns
+    assert teach(settings(folder)) is None
+    assert (folder / "tower" / WEIGHTS).stat().st_mtime_ns == stood
+    assert teach(settings(folder, seed=8)) is not None
+    assert not torch.equal(load_file(folder / "tower" / WEIGHTS)["vision_model.embeddings.position_embedding.weight"],
+                           weights["vision_model.embeddings.position_embedding.weight"])  # fmt: skip
+
+
+def test_the_trainers_encoder_reads_it(folder: Path) -> None:
+    teach(settings(folder))
+    encoder = SiglipEncoder(EncoderConfig(kind="siglip", path=str(folder / "tower"), frozen=True),
+                            ImageGeometry(size=32, patch=8, tokens=16))  # fmt: skip
+    assert encoder(read(settings(folder)).pixels[:3]).shape == (3, 16, 32)
+
+
+def test_too_few_pairs_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="23 pairs in 2 tars, a step takes 64"):
+        teach(settings(folder, pairs_a_step=64))
+    with pytest.raises(InputError, match="0 pairs in 0 tars"):
+        teach(settings(folder, inputs="none/*.tar"))
+
+
+def test_the_rate_rises_over_a_tenth_and_falls_to_nothing() -> None:
+    shares = [rate_share(step, 100) for step in range(100)]
+    assert shares[0] == pytest.approx(0.1)
+    assert max(shares) == shares[9]
+    assert shares[-1] < 0.001
+
+
+@pytest.mark.soak
+def test_a_linear_probe_tells_place_colour_and_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each patch of unseen pictures; an untaught tower does not tell shapes."""
+    write_tars(tmp_path / "pairs", scenes("pair", 1500))
+    monkeypatch.chdir(tmp_path)
+    taught = settings(tmp_path, width=128, layers=2, steps=250, pairs_a_step=96, threads=2)
+    teach(taught)
+    untaught = settings(tmp_path, width=128, layers=2, steps=1, out=tmp_path / "untaught")
+    teach(untaught)
+    right, before = probe(taught.out), probe(untaught.out)
+    assert right["place"] > 0.98
+    assert right["colour"] > 0.9
+    assert right["shape"] > max(0.7, before["shape"] + 0.1)
+
+
+def probe(tower: Path) -> dict[str, float]:
+    """Share of patches of unseen pictures that a linear map, fitted on others, assigns right."""
+    encoder = SiglipEncoder(EncoderConfig(kind="siglip", path=str(tower)), ImageGeometry(size=32, patch=8, tokens=16))
+    fitted, asked = scenes("fit", 500), scenes("asked", 200)
+    features, labels = features_of(encoder, fitted), labels_of(fitted)
+    unseen, expected = features_of(encoder, asked), labels_of(asked)
+    found = {}
+    for name, choices in (("place", 4), ("colour", len(COLOURS)), ("shape", len(SHAPES))):
+        kept, held = labels[name] >= 0, expected[name] >= 0
+        x = torch.cat((features[kept], torch.ones(int(kept.sum()), 1)), 1)
+        y = torch.nn.functional.one_hot(labels[name][kept], choices).float()
+        weights = torch.linalg.solve(x.T @ x + torch.eye(x.shape[1]), x.T @ y)
+        guesses = torch.cat((unseen[held], torch.ones(int(held.sum()), 1)), 1) @ weights
+        found[name] = (guesses.argmax(1) == expected[name][held]).float().mean().item()
+    return found
+
+
+def features_of(encoder: SiglipEncoder, found: list[Scene]) -> torch.Tensor:
+    pictures = [np.asarray(render(scene).resize((32, 32), 3)).transpose(2, 0, 1) for scene in found]
+    with torch.inference_mode():
+        return encoder(torch.from_numpy(np.stack(pictures))).flatten(0, 1)
+
+
+def labels_of(found: list[Scene]) -> dict[str, torch.Tensor]:
+    """By patch: its quarter, and colour and shape of what lies there (-1: nothing)."""
+    labels: dict[str, list[int]] = {"place": [], "colour": [], "shape": []}
+    for scene in found:
+        there = {(thing.row, thing.column): thing for thing in scene.things}
+        for patch in range(16):
+            place = ("top" if patch < 8 else "bottom", "left" if patch % 4 < 2 else "right")
+            thing = there.get(place)
+            labels["place"].append(2 * (place[0] == "bottom") + (place[1] == "right"))
+            labels["colour"].append(COLOURS.index(thing.colour) if thing else -1)
+            labels["shape"].append(SHAPES.index(thing.shape) if thing else -1)
+    return {name: torch.tensor(values) for name, values in labels.items()}
