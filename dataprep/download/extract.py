@@ -21,7 +21,7 @@ from common.printable import has_controls
 from dataprep.download.client.reasons import Reason
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
-from dataprep.storage import files, json_value
+from dataprep.storage import files, foreign_parquet, json_value
 from dataprep.tar.read import Member, samples
 from dataprep.tar.seen_keys import SeenKeys
 
@@ -64,7 +64,7 @@ def count_rows(path: str) -> int:
     """Rows of the Parquet file `path`, by its footer. Raises InputError where it is none."""
     try:
         with files.open_input(path) as stream:
-            return int(pq.ParquetFile(stream).metadata.num_rows)
+            return int(foreign_parquet.opened(stream).metadata.num_rows)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
 
@@ -89,14 +89,14 @@ def _usable(row: dict[str, Any], source: Source) -> bool:
 def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
     try:
         with files.open_input(path) as stream:
-            parquet = pq.ParquetFile(stream)
+            parquet = foreign_parquet.opened(stream)
             names = {name: _PARQUET_NAMES.get(name, name) for name in SCHEMA.names}
             present = {ours: theirs for ours, theirs in names.items() if theirs in parquet.schema_arrow.names}
             if missing := {"uid", "url"} - present.keys():
                 raise InputError(
                     f"no column {', '.join(sorted(missing))}", file=path, remedy="give DataComp's metadata"
                 )
-            for batch in parquet.iter_batches(BATCH, columns=list(present.values())):
+            for batch in foreign_parquet.batches(parquet, BATCH, list(present.values())):
                 yield _batch_rows(batch, present)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None

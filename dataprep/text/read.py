@@ -13,11 +13,10 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from common.errors import InputError
 from dataprep.engine.rejects import Reject
-from dataprep.storage import files, json_value
+from dataprep.storage import files, foreign_parquet, json_value
 from dataprep.storage.lines import BROKEN, lines
 from dataprep.text import file_kind
 from dataprep.text.config import TextJob
@@ -116,9 +115,9 @@ def _not_json(number: int, line: bytes, error: orjson.JSONDecodeError) -> Reject
 def _parquet_rows(uri: str, job: TextJob) -> Iterator[Document | Reject]:
     path, number = job.text_field.split("."), 0
     with files.open_input(uri) as stream:
-        parquet = pq.ParquetFile(stream)
+        parquet = foreign_parquet.opened(stream)
         columns = [name for name in parquet.schema_arrow.names if name in job.columns]
-        for batch in parquet.iter_batches(PARQUET_ROWS, columns=columns, use_threads=False):
+        for batch in foreign_parquet.batches(parquet, PARQUET_ROWS, columns):
             for row in _decoded(batch):
                 number += 1
                 if isinstance(row, UnicodeDecodeError):

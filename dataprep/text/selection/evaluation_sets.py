@@ -21,7 +21,7 @@ import xxhash
 
 from common.errors import InputError
 from dataprep.engine.paths import STAGING, TEMPORARY
-from dataprep.storage import files, fingerprint, globs, json_value
+from dataprep.storage import files, fingerprint, foreign_parquet, globs, json_value
 from dataprep.storage.lines import BLOCK, BROKEN, opened
 from dataprep.text import file_kind
 from dataprep.text.config import Decontamination, EvaluationSet
@@ -164,7 +164,8 @@ def _rows(uri: str) -> Iterator[tuple[int, Any]]:
     try:
         with opened(uri, kind.codec) as stream:
             if kind.parquet:
-                yield from enumerate(pq.read_table(stream).to_pylist(), 1)
+                tables = foreign_parquet.batches(foreign_parquet.opened(stream), BATCH)
+                yield from enumerate((row for batch in tables for row in batch.to_pylist()), 1)
                 return
             data = b"".join(iter(lambda: bytes(stream.read(BLOCK)), b""))
     except BROKEN as error:
