@@ -99,6 +99,15 @@ def record(out: Path, saved: Saved | None, run: RunConfig) -> None:
         file.unlink(missing_ok=True)
 
 
+def described(checkpoint: Path, saved: Saved, run: RunConfig) -> str:
+    """Makes the line that a run begins with: where it goes on from, and which keys of its config have changed."""
+    own = run.out in checkpoint.parents
+    whence = "going on from" if own else f"branching from {checkpoint},"
+    changes = [f"{key} {before} -> {after}" for key, (before, after) in changed(saved, run).items()]
+    what = f"; changed since: {', '.join(changes)}" if changes and own else ""
+    return f"{whence} step {saved.step:,} (sample {saved.position:,}, {saved.tokens:,} tokens){what}"
+
+
 def read(out: Path) -> list[Change]:
     """The changes that a run has seen, oldest first.
 

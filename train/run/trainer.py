@@ -8,6 +8,7 @@ samples, and gradients are weighted by loss-bearing tokens over all ranks.
 from __future__ import annotations
 
 import gc
+import sys
 from functools import partial
 
 from composer import Trainer
@@ -103,6 +104,8 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
 
     if dist.get_global_rank() == 0:
         config_changes.record(run.out, begin[1] if begin else None, run)
+        if begin:
+            print(config_changes.described(*begin, run), file=sys.stderr, flush=True)
     record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
     rate = ScheduledRate(schedule)
     gradients = Gradients(model, schedule, record, run.optimizer.clip)

@@ -68,7 +68,7 @@ def test_the_same_shape_by_another_name_is_no_change(whole, tmp_path):
     assert read(tmp_path / "out") == []
 
 
-def test_every_other_change_is_on_record(whole, tmp_path):
+def test_every_other_change_is_on_record_and_told(whole, tmp_path, capsys):
     stopped(whole, tmp_path / "out", 16)
     run = config(
         tmp_path / "out",
@@ -84,6 +84,11 @@ def test_every_other_change_is_on_record(whole, tmp_path):
     ]
     fit(run, whole[1], DeviceCPU())
     assert read(run.out) == expected
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("going on")]
+    assert told == [
+        "going on from step 2 (sample 16, 512 tokens); changed since: microbatch 2 -> 4, model.z_loss 0.0001 -> 0.0, "
+        "optimizer.betas [0.9, 0.95] -> [0.8, 0.9], optimizer.clip 1.0 -> 0.5"
+    ]
     for path in folder.complete(run.out / "checkpoints")[2:]:
         shutil.rmtree(path)
     fit(run, whole[1], DeviceCPU())
@@ -98,11 +103,12 @@ def test_every_other_change_is_on_record(whole, tmp_path):
     assert not (run.out / "changes.jsonl").exists(), "changes of steps that were trained again are gone"
 
 
-def test_a_branch_has_its_changes_on_record(whole, tmp_path):
+def test_a_branch_has_its_changes_on_record(whole, tmp_path, capsys):
     at = whole[0].out / "checkpoints" / f"{16:015d}"
     run = config(tmp_path / "out", optimizer={"weight_decay": 0.1}, branch_from=str(at))
     fit(run, whole[1], DeviceCPU())
     assert read(run.out) == [Change(position=16, key="optimizer.weight_decay", before=0.033, after=0.1)]
+    assert f"branching from {at}, step 2 (sample 16, 512 tokens)\n" in capsys.readouterr().err
     fit(run, whole[1], DeviceCPU())
     assert len(read(run.out)) == 1
 
