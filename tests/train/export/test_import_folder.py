@@ -14,8 +14,8 @@ from schemas.run_log import steps
 from schemas.schedule import Schedule
 from tests.helpers.checkpoints import PATCH, byte_schedule, checkpoint
 from train.__main__ import main
+from train.checkpoint import config_changes, state
 from train.checkpoint import folder as checkpoint_folder
-from train.checkpoint import state
 from train.config.run_config import read_run
 from train.export.export_folder import export
 from train.export.import_folder import decoder_shape, import_trunk
@@ -82,6 +82,24 @@ def test_training_goes_on_from_it(run, tmp_path):
     kept = [path.name for path in checkpoint_folder.complete(tmp_path / "out/checkpoints")]
     assert kept[0] == f"{0:015d}"
     assert kept[-1] == f"{16:015d}"
+
+
+def test_another_function_of_imported_weights_is_refused(run, tmp_path):
+    """As on resume; other keys are taken, and are on record from sample 0 on."""
+    schedule = yaml_file.compose(run)[0]["schedule"]
+    Schedule.load(schedule).cut(8).save(schedule)
+    import_trunk(foreign(tmp_path), run)
+    config, compiled = read_run(run)
+    decoder = config.model.shape.model_copy(update={"rope_theta": 200.0})
+    changed = config.model_copy(update={"model": config.model.model_copy(update={"decoder": decoder})})
+    with pytest.raises(InputError, match=r"model.decoder.rope_theta: 200.0 now, but these weights were trained with"):
+        launch(changed, compiled)
+    closes = config.model_copy(update={"model": config.model.model_copy(update={"end_of_text": "closes"})})
+    with pytest.raises(InputError, match=r"model.end_of_text: 'closes' now, but these weights were trained"):
+        launch(closes, compiled)
+    launch(config.model_copy(update={"microbatch": 2}), compiled)
+    (change,) = config_changes.read(config.out)
+    assert (change.position, change.key, change.before, change.after) == (0, "microbatch", 4, 2)
 
 
 def test_bad_models_are_refused(run, tmp_path):
