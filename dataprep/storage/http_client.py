@@ -11,6 +11,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import requests
@@ -40,6 +41,12 @@ def _session() -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=AT_ONCE))
     return session
+
+
+@functools.lru_cache(maxsize=1)
+def ahead() -> ThreadPoolExecutor:
+    """Threads that fetch what is read next."""
+    return ThreadPoolExecutor(AT_ONCE, "ahead")
 
 
 def ask(method: str, url: str, headers: Mapping[str, str], file: str, judge: Judge, **more: Any) -> requests.Response:

@@ -87,7 +87,7 @@ class Hub(ReadOnly):
             data, final = http_client.read_range(address, position, wanted, _headers(), uri, _judged(uri))
             return data
 
-        return buffered_reader.stream(read_at, length, buffer)
+        return buffered_reader.stream(read_at, length, buffer, http_client.ahead())
 
     def _list(self, folder: str) -> list[pafs.FileInfo]:
         below = f"/{quote(folder, safe='/')}" if folder else ""

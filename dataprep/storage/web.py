@@ -36,7 +36,7 @@ class Web(ReadOnly):
         def read_at(position: int, wanted: int) -> bytes:
             return http_client.read_range(url, position, wanted, condition, url, lambda answer: _judge(answer, url))[0]
 
-        return buffered_reader.stream(read_at, _size(first, url), buffer)
+        return buffered_reader.stream(read_at, _size(first, url), buffer, http_client.ahead())
 
 
 def _head(url: str) -> requests.Response:
