@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from schemas.schedule import Schedule
 from tests.helpers import synthetic
 from train.checkpoint import digests
 from train.checkpoint.save import CheckpointStore
+from train.checkpoint.state import read
 from train.config.run_config import RunConfig
 from train.evaluation.generation import Stem
 from train.evaluation.scored_model import Subject
@@ -112,3 +114,16 @@ def end_turns(out: Path, subject: Subject, stems: list[Stem], pixels: Any, steps
     stated = json.loads(state.read_text())
     found = {name: digests.of_file(weights.with_name(name)) for name in stated["digests"]}
     state.write_text(digests.sealed(json.dumps({**stated, "digests": found})))
+
+
+def copied_to(path: Path, position: int, schedule: Schedule, **update: Any) -> Path:
+    """A copy of the checkpoint `path` beside it, as if it stood at `position` of `schedule`."""
+    target = path.with_name(f"{position:015d}")
+    shutil.copytree(path, target)
+    schedule.save(target / "schedule.json")
+    facts = {"position": position, "past": schedule.prefix_hash(position), "samples": schedule.counts(position)}
+    before = read(path)
+    found = {name: digests.of_file(target / name) for name in before.digests}
+    saved = before.model_copy(update={**facts, "digests": found, **update})
+    (target / "state.json").write_text(digests.sealed(saved.model_dump_json(exclude={"seal"})))
+    return target

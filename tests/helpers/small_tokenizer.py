@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -38,6 +39,14 @@ def byte_level_tokenizer() -> dict[str, object]:
         "decoder": byte_level,
         "model": {**model, **defaults, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False},
     }
+
+
+def changed(folder: Path, target: Path, change: Callable[[dict[str, Any]], object]) -> str:
+    """Writes the `tokenizer.json` of `folder` to `target`, with a change; returns `target`."""
+    parsed = json.loads((folder / "tokenizer.json").read_text())
+    change(parsed)
+    (target / "tokenizer.json").write_text(json.dumps(parsed))
+    return str(target)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,9 @@ from streaming import MDSWriter
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
 from schemas.order.learning_rate import Piece
 from schemas.phases import Phase, Source
+from schemas.run_log import Step
 from schemas.schedule import Schedule
+from train.audit import sample_digest
 
 SEQ_LEN = 32
 TOKENIZER = TokenizerIdentity(digest="synthetic", vocabulary_size=60, end_of_text_id=0, pad_id=1, image_id=60)
@@ -156,3 +158,22 @@ def schedule(
             Piece(start=second, shape="linear", first=2e-3, last=0.0, over=third - second),
         ],
     )
+
+
+def log(schedule: Schedule, start: int, batch: int, first: int = 1) -> list[Step]:
+    """The log of a run from `start` to the schedule's end in steps of `batch` rows, the first of them `first`."""
+    fixed = {"phase": "", "loss": 1.0, "loss_by_source": {}, "images": 0, "real_tokens": 1, "gradient_norm": 1.0}
+    stop = schedule.total_samples
+    found = []
+    for number, low in enumerate(range(start, stop, batch), first):
+        high = min(low + batch, stop)
+        facts = {
+            "step": number,
+            "position": high,
+            "tokens": schedule.tokens(high),
+            "lr": schedule.lr(low),
+            "samples": schedule.counts(high),
+            "digest": sample_digest.text(sample_digest.due(schedule, low, high)),
+        }
+        found.append(Step.model_validate({**facts, **fixed, "seconds": 1, "tokens_per_second": 1}))
+    return found

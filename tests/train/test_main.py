@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from schemas.run_log import steps
 from tests.helpers import synthetic
+from tests.helpers.small_runs import facts
 from train.checkpoint.folder import complete
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,10 +54,6 @@ def start(run: Path, *, start_new_session: bool = False) -> subprocess.Popen[str
 def lines(out: Path) -> int:
     metrics = out / "metrics.jsonl"
     return metrics.read_bytes().count(b"\n") if metrics.exists() else 0
-
-
-def facts(out: Path) -> list[dict[str, object]]:
-    return [step.model_dump(exclude={"seconds", "tokens_per_second"}) for step in steps(out / "metrics.jsonl")]
 
 
 @pytest.mark.soak

@@ -10,8 +10,8 @@ from composer.core import Callback
 from composer.devices import DeviceCPU
 
 from common.errors import InputError
-from schemas.run_log import steps
-from tests.helpers import ranks, synthetic
+from tests.helpers import small_runs, synthetic
+from tests.helpers.small_runs import facts
 from train.callbacks.checkpointing import Checkpointing
 from train.callbacks.graceful_stop import SIGNALS, AskedToLeave, Leaving
 from train.checkpoint import folder as checkpoint_folder
@@ -19,10 +19,6 @@ from train.checkpoint import state as checkpoint_state
 from train.config.run_config import RunConfig
 from train.run.launch import fit, launch
 from train.run.trainer import build_trainer
-
-
-def facts(out) -> list[dict[str, object]]:
-    return [step.model_dump(exclude={"seconds", "tokens_per_second"}) for step in steps(out / "metrics.jsonl")]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +32,7 @@ def whole(tmp_path_factory):
 
 
 def config(out) -> RunConfig:
-    return RunConfig.model_validate(ranks.settings("", out, checkpoint={"every": 2}))
+    return small_runs.config(out, checkpoint={"every": 2})
 
 
 def from_position(whole, out, position: int) -> RunConfig:
@@ -96,7 +92,7 @@ def test_an_interval_checkpoint_may_fail_now_and_then(whole, tmp_path, capfd):
 
 
 def test_a_disk_too_full_for_the_log_is_told_in_one_line(whole, tmp_path):
-    run = RunConfig.model_validate(ranks.settings("", tmp_path / "out", checkpoint={"every": 99}))
+    run = small_runs.config(tmp_path / "out", checkpoint={"every": 99})
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, hard))
     try:
@@ -106,28 +102,6 @@ def test_a_disk_too_full_for_the_log_is_told_in_one_line(whole, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     launch(run, whole[1])
     assert facts(run.out) == facts(whole[0].out)
-
-
-def test_a_checkpoint_that_was_half_removed_is_none(whole, tmp_path, monkeypatch):
-    """Killed while it prunes, a run must not be left with a directory that looks like a checkpoint."""
-    run = from_position(whole, tmp_path / "out", 80)
-    folder = run.out / "checkpoints"
-    (oldest, *_) = checkpoint_folder.outdated(folder, 1)
-
-    class Killed(BaseException):
-        pass
-
-    def dies(path, **_):
-        next(file for file in sorted(path.iterdir())).unlink()
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr("train.checkpoint.save.shutil.rmtree", dies)
-        with pytest.raises(Killed):
-            checkpoint_folder.prune(folder, 1)
-    for path in checkpoint_folder.complete(folder):
-        assert {file.name for file in path.iterdir()} >= {"model.safetensors", "optimizer.safetensors", "state.json"}
-    assert oldest not in checkpoint_folder.complete(folder)
 
 
 @pytest.mark.parametrize("number", SIGNALS)

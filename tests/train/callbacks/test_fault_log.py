@@ -1,164 +1,45 @@
-"""A poisoned sample in a real run: stopped, skipped, rolled back; and what counts as a spike."""
+"""Tests of `faults.jsonl`: what is written is read again, a torn line is cut off, a damaged one is refused."""
 
-import json
-import math
-import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from composer.devices import DeviceCPU
 
 from common.errors import InputError
-from schemas.run_log import Step, steps
-from tests.helpers import ranks, synthetic
 from train.callbacks.fault_log import Fault, FaultLog
-from train.callbacks.fault_policy import Faults
-from train.callbacks.loss_spikes import Judge
-from train.checkpoint import folder, load, state
-from train.config.fault_config import FaultConfig
-from train.config.run_config import RunConfig
-from train.models.vlm import VisionLanguageModel
-from train.run.launch import fit
-from train.run.trainer import build_trainer
-
-POISONED = 20
-"""Position of the sample whose loss is NaN: in the third step, of samples 16 to 23."""
 
 
-@pytest.fixture
-def schedule(tmp_path, monkeypatch):
-    """A schedule under which one text sample yields a loss that is no number, whenever it is drawn."""
-    made = synthetic.schedule(tmp_path, lengths=(32, 8, 8))
-    source, index = made.sample(POISONED)
-    assert source == 0
-    name = torch.tensor([2 + index // 50, 2 + index % 50])
-    sound = VisionLanguageModel.loss
-
-    def loss(self, outputs, batch, *args, **kwargs):
-        value = sound(self, outputs, batch, *args, **kwargs)
-        rows = (batch["input_ids"][:, 1:3] == name).all(dim=1) & (batch["sources"] == 0)
-        return value * float("nan") if rows.any() else value
-
-    monkeypatch.setattr(VisionLanguageModel, "loss", loss)
-    return made
+def fault(start: int, stop: int) -> Fault:
+    facts = {"step": 1, "reason": "r", "loss": float("nan"), "gradient_norm": float("inf"), "action": "skip"}
+    return Fault.model_validate({"start": start, "stop": stop, **facts})
 
 
-def config(out: Path, **faults) -> RunConfig:
-    return RunConfig.model_validate(ranks.settings("", out, checkpoint={"every": 1, "keep": 99}, faults=faults))
+def test_faults_are_on_disk_at_once_where_they_are_written_and_read_again(tmp_path: Path) -> None:
+    log = FaultLog(tmp_path)
+    log.read()
+    assert log.faults == []
+    log.add(fault(8, 16), write=True)
+    log.add(fault(24, 32), write=False)
+    again = FaultLog(tmp_path)
+    again.read()
+    assert [(one.start, one.stop) for one in again.faults] == [(8, 16)]
+    assert str(again.faults[0].loss) == "nan"
+    assert again.faults[0].gradient_norm == float("inf")
 
 
-def train(run: RunConfig, schedule) -> list[Step]:
-    run.out.mkdir(exist_ok=True)
-    fit(run, schedule, DeviceCPU())
-    return list(steps(run.out / "metrics.jsonl"))
+def test_a_torn_last_line_is_cut_off_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    log = FaultLog(tmp_path)
+    log.add(fault(8, 16), write=True)
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole + whole[:-1])
+    log.read()
+    assert (len(log.faults), log.path.read_bytes()) == (1, whole)
+    log.path.write_bytes(b"{}\n" + whole)
+    with pytest.raises(InputError, match=r"faults.jsonl: not a list of faults; delete it to start without one"):
+        log.read()
 
 
-def weights(out: Path, position: int) -> dict[str, torch.Tensor]:
-    return load.read_tensors(out / "checkpoints" / f"{position:015d}" / "model.safetensors")
-
-
-def moved(out: Path, before: int, after: int) -> bool:
-    """Whether any weight differs between two checkpoints."""
-    first, second = weights(out, before), weights(out, after)
-    return any(not torch.equal(first[name], second[name]) for name in first)
-
-
-def without_clock(found: list[Step]) -> str:
-    """As text: NaN is not equal to itself."""
-    return json.dumps([step.model_dump(exclude={"seconds", "tokens_per_second"}) for step in found])
-
-
-def test_stop_leaves_the_last_good_checkpoint(schedule, tmp_path):
-    run = config(tmp_path / "out")
-    with pytest.raises(InputError, match="step 3: loss or gradient is not finite; look at what it drew"):
-        train(run, schedule)
-    assert state.read(folder.find(run.out)).position == 16
-    assert all(tensor.isfinite().all() for tensor in weights(run.out, 16).values())
-
-
-def test_skip_withholds_the_update_and_says_so(schedule, tmp_path):
-    run = config(tmp_path / "out", non_finite="skip")
-    found = train(run, schedule)
-    assert [step.step for step in found] == [1, 2, 3, 4, 5, 6]
-    assert [step.withheld for step in found] == [False, False, True, False, False, False]
-    assert math.isnan(found[2].gradient_norm)
-    assert found[-1].samples == schedule.counts(48)
-    assert not moved(run.out, 16, 24)
-    assert moved(run.out, 24, 32)
-    (line,) = (run.out / "faults.jsonl").read_text().splitlines()
-    fault = Fault.model_validate_json(line)
-    assert (fault.start, fault.stop, fault.step, fault.action) == (16, 24, 3, "skip")
-
-    again = config(tmp_path / "again", non_finite="skip")
-    shutil.copytree(run.out, again.out)
-    for path in folder.complete(again.out / "checkpoints")[1:]:
-        shutil.rmtree(path)
-    with (again.out / "faults.jsonl").open("a") as torn:
-        torn.write('{"start": 3')
-    assert without_clock(train(again, schedule)) == without_clock(found)
-    assert (again.out / "faults.jsonl").read_text() == line + "\n"
-
-
-def test_roll_back_gives_up_the_steps_that_led_there(schedule, tmp_path):
-    run = config(tmp_path / "out", non_finite="roll_back", give_up=2)
-    found = train(run, schedule)
-    assert [step.step for step in found] == [1, 2, 3, 4, 5, 6]
-    assert [step.withheld for step in found][2:] == [True, False, False, False]
-    # The last checkpoint is the one before the fault: of the stretch only what lies behind it can be taken again.
-    assert not moved(run.out, 16, 24)
-    for path in folder.complete(run.out / "checkpoints")[1:]:
-        shutil.rmtree(path)
-    assert [step.withheld for step in train(run, schedule)] == [False, True, True, False, False, False]
-    assert not moved(run.out, 8, 24)
-
-
-def test_too_many_faults_stop_the_run(schedule, tmp_path):
-    run = config(tmp_path / "out", non_finite="skip", limit=1)
-    run.out.mkdir()
-    log = FaultLog(run.out)
-    log.add(Fault(start=900, stop=908, step=112, reason="r", loss=1, gradient_norm=1, action="skip"), write=True)
-    with pytest.raises(InputError, match=r"faults.limit: step 3: .* after 1 faults that were passed over"):
-        train(run, schedule)
-
-
-def test_a_run_that_was_stopped_judges_as_one_that_was_not(tmp_path):
-    """Text was last drawn longer ago than a window is long: it is compared with that past all the same."""
-    schedule = synthetic.schedule(tmp_path, global_batch=2, lengths=(48, 8, 64))
-    judges = []
-    for kept in (None, 112):
-        run = RunConfig.model_validate(
-            ranks.settings(
-                "", tmp_path / "out", microbatch=2, checkpoint={"every": 4}, faults={"spike": "skip", "window": 20}
-            )
-        )
-        run.out.mkdir(exist_ok=True)
-        for path in folder.complete(run.out / "checkpoints"):
-            if int(path.name) > kept:
-                shutil.rmtree(path)
-        built = build_trainer(run, schedule, DeviceCPU())
-        assert built is not None
-        trainer, dataset = built
-        try:
-            trainer.fit()
-        finally:
-            dataset.close()
-            trainer.close()
-        (faults,) = (callback for callback in trainer.state.callbacks if isinstance(callback, Faults))
-        judges.append(faults.judge)
-    assert judges[0]._recent == judges[1]._recent
-    assert len(judges[1]._recent["text"]) == 20
-
-
-def test_a_spike_is_measured_against_the_sources_own_past():
-    judge = Judge(FaultConfig(spike="skip", deviations=6.0, window=50))
-    for step in range(30):
-        assert judge.verdict({"text": 3.0 + 0.1 * (step % 2)}, 1.0) is None
-        judge.learn({"text": 3.0 + 0.1 * (step % 2)})
-    assert judge.verdict({"text": 3.1, "pairs": 9.0}, 1.0) is None, "a new source has no past to stand out from"
-    reason, action = judge.verdict({"text": 4.0}, 1.0)
-    assert action == "skip"
-    assert reason.startswith("loss of 'text' is 4.000, 19.0 deviations above average")
-    assert judge.verdict({"text": 2.0}, 1.0) is None, "better is no fault"
-    assert judge.verdict({"text": 3.0}, math.inf) == ("loss or gradient is not finite", "stop")
-    assert Judge(FaultConfig()).verdict({"text": 1e9}, 1.0) is None, "spikes are ignored unless asked for"
+@pytest.mark.parametrize(("start", "stop", "covered"), [(0, 8, False), (0, 9, True), (15, 24, True), (16, 24, False)])
+def test_a_step_is_covered_where_it_shares_a_sample(tmp_path: Path, start: int, stop: int, covered: bool) -> None:
+    log = FaultLog(tmp_path)
+    log.add(fault(8, 16), write=False)
+    assert log.covers(start, stop) is covered

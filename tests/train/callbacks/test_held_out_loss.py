@@ -6,8 +6,8 @@ import pytest
 import torch
 from composer.devices import DeviceCPU
 
-from schemas.run_log import steps
 from tests.helpers import ranks, synthetic
+from tests.helpers.small_runs import facts
 from train.checkpoint import folder, load
 from train.config.run_config import RunConfig
 from train.loader.held_out import HeldOut
@@ -45,7 +45,7 @@ def test_losses_at_the_schedules_points(tmp_path):
         run = RunConfig.model_validate(ranks.settings("", tmp_path / name, evaluation=evaluation))
         run.out.mkdir()
         fit(run, schedule, DeviceCPU())
-        logs.append([s.model_dump(exclude={"seconds", "tokens_per_second"}) for s in steps(run.out / "metrics.jsonl")])
+        logs.append(facts(run.out))
     assert logs[0] == logs[1]
     lines = [json.loads(line) for line in (tmp_path / "with/held_out.jsonl").read_text().splitlines()]
     assert [line["position"] for line in lines] == [16, 64]

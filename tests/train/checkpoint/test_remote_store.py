@@ -8,15 +8,13 @@ from composer.core import Callback
 from composer.devices import DeviceCPU
 
 from common.errors import InputError
-from schemas.run_log import steps
-from tests.helpers import ranks, synthetic
+from tests.helpers import ranks, small_runs, synthetic
 from train.checkpoint import folder, load
 from train.checkpoint import state as checkpoint_state
 from train.checkpoint.names import LOGS
 from train.checkpoint.remote_store import RemoteStore
 from train.checkpoint.start_point import starting_point
 from train.config.run_config import RunConfig
-from train.run.launch import fit
 from train.run.trainer import build_trainer
 
 
@@ -26,9 +24,7 @@ def config(out, bucket: str, **changes) -> RunConfig:
 
 
 def train(run, schedule) -> list[dict[str, object]]:
-    run.out.mkdir(parents=True, exist_ok=True)
-    fit(run, schedule, DeviceCPU())
-    return [s.model_dump(exclude={"seconds", "tokens_per_second"}) for s in steps(run.out / "metrics.jsonl")]
+    return small_runs.without_clock(small_runs.train(run, schedule))
 
 
 def store(bucket: str, path: str = "study/a") -> RemoteStore:
@@ -151,24 +147,11 @@ class Outage(Callback):
             self.server.create_bucket(Bucket=self.bucket)
 
 
-def train_through(callback: Callback, run, schedule) -> None:
-    run.out.mkdir()
-    built = build_trainer(run, schedule, DeviceCPU())
-    assert built is not None
-    trainer, dataset = built
-    trainer.state.callbacks.insert(0, callback)
-    try:
-        trainer.fit()
-    finally:
-        dataset.close()
-        trainer.close()
-
-
 def test_a_remote_that_fails_for_a_while_costs_nothing(s3_client, s3_bucket, tmp_path, capfd):
     """It is down from before the first save until the last step."""
     schedule = synthetic.schedule(tmp_path, lengths=(48, 16, 16))
     run = config(tmp_path / "out", s3_bucket)
-    train_through(Outage(s3_client, s3_bucket, 1, 10), run, schedule)
+    small_runs.train_with(run, schedule, Outage(s3_client, s3_bucket, 1, 10))
     assert store(s3_bucket).complete() == names(32, 48, 64, 80)
     quiet = RunConfig.model_validate(ranks.settings("", tmp_path / "quiet", checkpoint={"every": 2, "keep": 1}))
     train(quiet, schedule)
@@ -180,7 +163,7 @@ def test_the_last_checkpoint_must_arrive_and_may_be_sent_later(s3_client, s3_buc
     run = config(tmp_path / "out", s3_bucket, checkpoint={"remote_wait": 8})
     late = r"a: the last checkpoints are on disk only \(s3://.*NoSuchBucket.*; mend that and start the same command"
     with pytest.raises(InputError, match=late):
-        train_through(Outage(s3_client, s3_bucket, 4, 99), run, schedule)
+        small_runs.train_with(run, schedule, Outage(s3_client, s3_bucket, 4, 99))
     assert "warning: checkpoint is on disk only (s3://" in capfd.readouterr().err
     assert checkpoint_state.read(folder.find(run.out)).position == 32, "on disk it is safe"
     with pytest.raises(InputError, match=r"cannot ask for checkpoints \(s3://.*NoSuchBucket"):

@@ -10,16 +10,15 @@ import pytest
 from composer.core import Callback
 from composer.devices import DeviceCPU
 
-from schemas.run_log import steps
 from tests.helpers import ranks, synthetic
 from tests.helpers.gate import gate_before
+from tests.helpers.small_runs import facts, train_with
 from train.callbacks.graceful_stop import AskedToLeave
 from train.checkpoint import folder as checkpoint_folder
 from train.checkpoint import state as checkpoint_state
 from train.checkpoint.remote_store import RemoteStore
 from train.config.run_config import RunConfig
 from train.run.launch import fit
-from train.run.trainer import build_trainer
 
 
 @pytest.fixture
@@ -37,23 +36,6 @@ def settings(out, bucket: str, schedule: str = "", **saved):
 
 def names(*positions: int) -> list[str]:
     return [f"{position:015d}" for position in positions]
-
-
-def facts(out) -> list[dict[str, object]]:
-    return [step.model_dump(exclude={"seconds", "tokens_per_second"}) for step in steps(out / "metrics.jsonl")]
-
-
-def train_with(callback: Callback, run: RunConfig, schedule) -> None:
-    run.out.mkdir()
-    built = build_trainer(run, schedule, DeviceCPU())
-    assert built is not None
-    trainer, dataset = built
-    trainer.state.callbacks.insert(0, callback)
-    try:
-        trainer.fit()
-    finally:
-        dataset.close()
-        trainer.close()
 
 
 def uploading(process: psutil.Process) -> list[psutil.Process]:
@@ -90,7 +72,7 @@ def test_training_goes_on_while_an_upload_hangs(gate, s3_bucket, tmp_path):
     run = RunConfig.model_validate(settings(tmp_path / "out", s3_bucket))
     gate.hold(f"{names(16)[0]}/optimizer")
     watcher = Watcher(gate, run.out / "checkpoints")
-    train_with(watcher, run, schedule)
+    train_with(run, schedule, watcher)
     assert watcher.seen == {5: names(16, 32)}, "the second checkpoint was pruned only after its upload"
     assert [path.name for path in checkpoint_folder.complete(run.out / "checkpoints")] == names(48, 64, 72, 80)
     assert RemoteStore(f"s3://{s3_bucket}/run").complete() == names(48, 64, 72, 80)
@@ -112,7 +94,7 @@ def test_who_is_asked_to_leave_does_not_wait_for_ever(gate, s3_client, s3_bucket
     run = RunConfig.model_validate(settings(tmp_path / "out", s3_bucket, remote_wait=2))
     gate.hold("state.json")
     with pytest.raises(AskedToLeave):
-        train_with(Scheduler(2), run, schedule)
+        train_with(run, schedule, Scheduler(2))
     said = capfd.readouterr().err
     assert "warning: s3://" in said
     assert "on disk only (the upload was not over after 2 s); mend that and start the same command again" in said
@@ -135,7 +117,7 @@ def test_killed_in_the_middle_of_an_upload(gate, s3_client, s3_bucket, tmp_path)
 
     first = RunConfig.model_validate(settings(tmp_path / "first", s3_bucket, every=99))
     with pytest.raises(AskedToLeave):
-        train_with(Scheduler(4), first, schedule)
+        train_with(first, schedule, Scheduler(4))
     gate.hold(f"{names(48)[0]}/state.json")
     process = ranks.start(settings(first.out, s3_bucket, str(tmp_path / "s.json"), every=99), 1)
     try:

@@ -2,7 +2,6 @@
 
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +12,8 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 
 from common.errors import InputError
 from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
-from tests.test_architecture import imports
 from train.__main__ import main
 from train.checkpoint.digests import sealed
-from train.export import modeling_switchpoint
 from train.export.export_folder import described, export
 from train.export.hugging_face_model import load
 from train.loader.rows.decode import decode_image
@@ -108,11 +105,6 @@ def test_decoder_only_and_bfloat16(tmp_path):
     file.write_text(file.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(InputError, match="export of schema 2; this release reads 1"):
         described(tmp_path / "hf")
-
-
-def test_the_module_of_a_patch_export_needs_nothing_of_this_project():
-    found = imports(Path(str(modeling_switchpoint.__file__)))
-    assert found == {"__future__", "typing", "torch", "transformers"}
 
 
 def test_bad_checkpoints_leave_nothing(tmp_path):

@@ -1,15 +1,59 @@
-"""A worker that is lost is the reason of whatever came of it, however the rank happens to hear."""
+"""Tests of the loader's batches, in the schedule's order whatever the workers, and of what is said of a lost worker."""
 
 import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
+from schemas.schedule import Schedule
 from tests.helpers import synthetic
 from train.loader.data_loader import ScheduleLoader, _OutsideOfErrors
 from train.loader.dataset import ScheduleDataset
+from train.loader.errors import SourceError
+
+
+@pytest.fixture
+def schedule(tmp_path: Path) -> Schedule:
+    return synthetic.schedule(tmp_path / "data", lengths=(16, 8, 13))
+
+
+def dataset(schedule: Schedule, tmp_path: Path, start: int = 0) -> ScheduleDataset:
+    return ScheduleDataset(schedule, 8, cache=str(tmp_path / "cache"), start=start)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_the_schedules_and_the_last_is_short(schedule: Schedule, tmp_path: Path, workers: int) -> None:
+    data = dataset(schedule, tmp_path, start=8)
+    found = [batch["positions"].tolist() for batch in ScheduleLoader(data, workers)]
+    data.close()
+    assert [len(batch) for batch in found] == [8, 8, 8, 5]
+    assert [position for batch in found for position in batch] == list(range(8, 37))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_data_is_raised_in_the_rank_as_it_was_in_the_worker(
+    schedule: Schedule, tmp_path: Path, workers: int
+) -> None:
+    (shard, *_) = sorted(Path(schedule.sources[0].path).glob("shard.*"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    data = dataset(schedule, tmp_path)
+    with pytest.raises(SourceError, match=f"shard '{shard.name}' of source 'text' is damaged") as caught:
+        list(ScheduleLoader(data, workers))
+    assert "Traceback" not in str(caught.value)
+    assert not caught.value.told_elsewhere, "the first rank of the node to fail reports it"
+    data.close()
+
+
+def test_a_mistake_and_a_bug_are_their_own_explanation(schedule: Schedule, tmp_path: Path) -> None:
+    data = dataset(schedule, tmp_path)
+    loader = ScheduleLoader(data, 0)
+    assert loader.explained(InputError("a mistake")) is None
+    assert loader.explained(ValueError("a bug")) is None
+    data.close()
 
 
 @pytest.fixture

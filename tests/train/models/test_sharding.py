@@ -4,16 +4,14 @@ import shutil
 
 import pytest
 import torch
-from composer.devices import DeviceCPU
 
 from common.errors import InputError
-from schemas.run_log import steps
-from tests.helpers import ranks, synthetic
+from schemas.schedule import Schedule
+from tests.helpers import ranks, small_runs, synthetic
 from train.checkpoint import folder, load
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
 from train.models.sharding import mesh_of
-from train.run.trainer import build_trainer
 
 LENGTHS = (16, 40, 13)
 """The last step has 5 rows: three for one rank, two for the other."""
@@ -22,18 +20,7 @@ LENGTHS = (16, 40, 13)
 def alone(run: dict[str, object]):
     """The run in this process."""
     config = RunConfig.model_validate(run)
-    config.out.mkdir(parents=True, exist_ok=True)
-    from schemas.schedule import Schedule
-
-    built = build_trainer(config, Schedule.load(config.schedule), DeviceCPU())
-    assert built is not None
-    trainer, dataset = built
-    try:
-        trainer.fit()
-    finally:
-        dataset.close()
-        trainer.close()
-    return list(steps(config.out / "metrics.jsonl"))
+    return small_runs.train(config, Schedule.load(config.schedule))
 
 
 def assert_same(found, expected) -> None:
