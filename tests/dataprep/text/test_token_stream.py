@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.text.token_stream import Reader, TokenStream, Windows, shard_bounds, shuffle_key
-from dataprep.text.tokenize import terminated
 
 PAD = 1
 
@@ -60,14 +59,6 @@ def test_shards_are_few_and_equal(samples: int, per_shard: int) -> None:
     assert sizes.sum() == samples
     assert len(sizes) == -(-samples // per_shard)
     assert 1 <= sizes.min() <= sizes.max() <= min(per_shard, sizes.min() + 1)
-
-
-@given(st.lists(st.lists(st.integers(2, 99), max_size=6), max_size=8))
-def test_every_document_is_followed_by_end_of_text(documents: list[list[int]]) -> None:
-    flat = np.array([i for one in documents for i in one], np.uint32)
-    lengths = np.array([len(one) for one in documents], np.int64)
-    expected = [i for one in documents for i in (*one, 0)]
-    assert terminated(flat, lengths, 0, np.dtype(np.uint16)).tolist() == expected
 
 
 def test_files_beyond_the_limit_are_opened_again_and_short_ones_are_told(tmp_path: Path) -> None:

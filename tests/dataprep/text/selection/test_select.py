@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from common.errors import InputError
-from dataprep.text.config import DCLM_FIELDS, TextJob, top_level
+from dataprep.text.config import DCLM_FIELDS, TextJob
 from dataprep.text.job import run
 
 
@@ -133,8 +133,3 @@ def test_parquet_rows_are_documents(spark: SparkSession, tmp_path: Path, tokeniz
     where = make(tmp_path, tokenizer_dir, out=str(tmp_path / "w"), where="en > 0.5", fields="en double")
     assert run(spark, where).rows.rejected == {"invalid_utf8": 1, "missing_text": 1, "where": 2}
     assert kept(tmp_path / "w") == [(0, 3)]
-
-
-def test_column_names_of_a_schema() -> None:
-    assert top_level("a int, `b c` struct<x: int, y: array<int>>,d: decimal(10, 2)") == ["a", "b c", "d"]
-    assert top_level(DCLM_FIELDS)[:2] == ["url", "language_id_whole_page_fasttext"]
