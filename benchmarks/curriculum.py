@@ -1,9 +1,9 @@
-"""The curriculum's speed and exactness, beside StreamingDataset's own ordering, measured in one run.
+"""Measures the speed and exactness of schedules beside StreamingDataset's own ordering, in one run.
 
     python benchmarks/curriculum.py                 # everything: about five minutes and 5 GB of memory
     python benchmarks/curriculum.py --samples 2M    # a quick look
 
-Prints a Markdown report. Streaming orders an epoch by `generate_work`, an array of all sample ids that is built before
+The report is Markdown. Streaming orders an epoch by `generate_work`, an array of all sample ids that is built before
 the first batch; a schedule is asked position by position. Both get the same two sources (99 % and 1 %), 64 samples a
 step, one worker; each case runs in a process of its own. Streaming's peak memory is counted without its imports.
 """
@@ -45,7 +45,7 @@ FAR = 2_000_000_000
 def schedule(
     sizes: list[int], shares: list[int], total: int, batch: int = BATCH, lanes: int = 1, shard: int = SHARD
 ) -> Schedule:
-    """A run of one phase over sources of these sizes (samples)."""
+    """The schedule of a run of one phase over sources of these sizes (samples)."""
     sources = []
     for number, size in enumerate(sizes):
         runs = [run for run in ((shard, size // shard), (size % shard, 1)) if all(run)]
@@ -67,7 +67,7 @@ def schedule(
 
 
 def shares_of(count: int) -> list[int]:
-    """85 % for the first source, the rest in equal parts."""
+    """Gives 85 % to the first source and the rest to the others in equal parts."""
     if count == 1:
         return [SHARE_UNIT]
     small = SHARE_UNIT * 15 // 100 // (count - 1)
@@ -104,7 +104,7 @@ def per_batch(ids: Any) -> tuple[float, int, int]:
 
 
 def ours(samples: int) -> dict[str, Any]:
-    """Seek into the middle of a run of `samples`, then look at every batch."""
+    """Seeks into the middle of a run of `samples` and looks at every batch from there."""
     began = time.perf_counter()
     run = schedule([samples * 99 // 100, samples // 100], [990_000_000, 10_000_000], samples)
     run.samples(samples // 2, samples // 2 + BATCH)
@@ -114,7 +114,7 @@ def ours(samples: int) -> dict[str, Any]:
 
 
 def streaming(samples: int, method: str) -> dict[str, Any]:
-    """The whole epoch by StreamingDataset's `generate_work`."""
+    """Orders the whole epoch by StreamingDataset's `generate_work`."""
     from streaming import Stream, StreamingDataset
     from streaming.base.batching import generate_work
     from streaming.base.world import World
@@ -223,7 +223,7 @@ def _manifest(folder: Path, kind: str, tokens: int, shard: int, geometry: dict[s
 
 
 def apart(*arguments: str) -> dict[str, Any] | str:
-    """Run one case in a process of its own; what it says on failure, in a line."""
+    """Runs one case in a process of its own; where it fails, returns the reason in one line."""
     command = [sys.executable, __file__, "--case", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
     if done.returncode:
@@ -233,7 +233,7 @@ def apart(*arguments: str) -> dict[str, Any] | str:
 
 
 def report(sizes: list[int]) -> str:
-    """The whole report as Markdown."""
+    """Returns the whole report as Markdown."""
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}",
         "",
@@ -290,7 +290,7 @@ def _cpuinfo() -> list[str]:
 
 
 def main() -> None:
-    """Run all, or one case for its parent process."""
+    """Runs all cases, or one case for its parent process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", nargs="+", default=["20M", "50M"], help="sizes of the run beside Streaming")
     parser.add_argument("--case", nargs="+", help=argparse.SUPPRESS)

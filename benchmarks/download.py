@@ -1,4 +1,4 @@
-"""The download job against plain img2dataset, same settings, in one run.
+"""Compares the download job with plain img2dataset under the same settings, in one run.
 
     python benchmarks/download.py WORK --images 5000 --runs 3
 
@@ -43,7 +43,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((512, 384), (384, 512), (512, 341), (512, 512))
 DISTINCT = 500
-"""Pictures that are generated; URLs repeat them."""
+"""How many pictures are generated; URLs repeat them."""
 PEERS = ("multiprocessing", "pyspark")
 _PEER = """
 import sys, json
@@ -58,7 +58,7 @@ if __name__ == "__main__":
 
 
 def main() -> None:
-    """Run everything; see the module's text."""
+    """Runs both programs in turn and prints the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="new directory for inputs and results")
     parser.add_argument("--images", type=int, default=5000)
@@ -183,7 +183,7 @@ def timed(command: list[str]) -> tuple[float, float]:
 
 
 def plain(work: Path, out: Path, options: argparse.Namespace, distributor: str) -> tuple[float, float]:
-    """img2dataset itself."""
+    """Runs img2dataset itself under one of its distributors."""
     arguments = {
         "url_list": str(work / "metadata.parquet"),
         "input_format": "parquet",
@@ -237,7 +237,7 @@ def shard_rows(options: argparse.Namespace) -> int:
 
 
 def check(images: int, options: argparse.Namespace) -> None:
-    """A program that lost images is not fast."""
+    """Fails if a program has lost images: it is not fast then."""
     if images != options.images:
         sys.exit(f"{images} images of {options.images}")
 

@@ -1,4 +1,4 @@
-"""CPU and memory of one downloaded image: our shard task against img2dataset's own path, in one process, in turn.
+"""Measures CPU and memory of one downloaded image: our shard task and img2dataset's own path, in turn in one process.
 
     python benchmarks/download_cpu.py WORK --images 2000 --runs 3
 
@@ -38,7 +38,7 @@ OURS = (
 
 
 def main() -> None:
-    """Run everything; see the module's text."""
+    """Runs both paths in turn and prints the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="new directory for what is downloaded")
     parser.add_argument("--images", type=int, default=2000)
@@ -153,7 +153,7 @@ def plain(folder: Path, urls: list[str]) -> float:
 
 
 def check(images: int, urls: list[str]) -> None:
-    """A program that lost images is not fast."""
+    """Fails if a program has lost images: it is not fast then."""
     if images != len(urls):
         sys.exit(f"{images} images of {len(urls)}")
 

@@ -1,11 +1,10 @@
-"""How many shards a node opens, with and without lanes: what `lanes:` in a curriculum is for.
+"""Counts the shards that a node opens, with and without lanes: the purpose of `lanes:` in a curriculum.
 
     python benchmarks/lanes.py
 
-Prints a Markdown table. Draws one pass over the largest source and gives every position to its node by the loader's own
-rule (`train.loader.rank_share.Share`: a step's positions rank after rank). Nothing is read; the figures do not depend
-on the
-machine.
+One pass over the largest source is drawn, and every position is given to its node by the loader's own rule
+(`train.loader.rank_share.Share`: a step's positions rank after rank). Nothing is read; the figures do not depend on the
+machine. The table is Markdown.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from train.loader.rank_share import Share  # noqa: E402
 
 SHARD, SHARDS = 512, 4096
 RANKS = 8
-"""Of a node."""
+"""Ranks of a node, at most."""
 CASES = [
     ("one source", [100], 8, 512),
     ("one source", [100], 64, 512),
@@ -37,11 +36,11 @@ CASES = [
     ("85 % + 10 % + 5 %", [85, 10, 5], 8, 512),
     ("85 % + 10 % + 5 %", [85, 10, 5], 64, 512),
 ]
-"""Mix, weights, nodes, global batch."""
+"""Name of the mix, its weights, nodes, global batch."""
 
 
 def opened(run: Schedule, nodes: int) -> list[float]:
-    """Part of each source's shards that a node opens, on average over nodes."""
+    """Computes the part of each source's shards that a node opens, on average over nodes."""
     seen = [np.zeros((nodes, sum(times for _, times in source.shards)), bool) for source in run.sources]
     _check_the_rule(run, nodes)
     for low in range(0, run.total_samples, 1 << 20):
@@ -55,7 +54,7 @@ def opened(run: Schedule, nodes: int) -> list[float]:
 
 
 def _check_the_rule(run: Schedule, nodes: int) -> None:
-    """The arithmetic above is the loader's."""
+    """Checks that the arithmetic above is the loader's."""
     ranks = min(RANKS, run.global_batch // nodes)
     rows = run.global_batch // (nodes * ranks)
     for rank in range(nodes * ranks):
@@ -67,7 +66,7 @@ def _check_the_rule(run: Schedule, nodes: int) -> None:
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table as Markdown."""
     print("| mix | nodes | global batch | shards a node opens | with lanes = nodes | 1 / nodes |")
     print("|---|---|---|---|---|---|")
     for name, weights, nodes, batch in CASES:

@@ -1,4 +1,4 @@
-"""The loader, side by side with the stock `StreamingDataset`, in one run on the same shards.
+"""Compares the loader with the stock `StreamingDataset` on the same shards, in one run.
 
     python benchmarks/loader.py [rate] [start] [switch] [decode] [--work DIR] [--small] [--simplejpeg DIR]
 
@@ -38,11 +38,11 @@ HIDDEN = {
     "_stock": loader_start.stock_starts,
     "_switch": loader_switch.steps_taken,
 }
-"""What a part runs in a process of its own."""
+"""Hidden parts: functions that a part runs in a process of its own."""
 
 
 def main() -> None:
-    """Measure what is asked for, or one hidden part in this process."""
+    """Measures the parts that are named, or one hidden part in this process."""
     torch.set_num_threads(1)  # as in a loader worker
     if len(sys.argv) > 1 and sys.argv[1] in HIDDEN:
         HIDDEN[sys.argv[1]](*sys.argv[2:])

@@ -1,4 +1,4 @@
-"""Libraries that decode and resize an image: JPEG to RGB bytes [3, size, size], images a CPU second of one thread."""
+"""Compares libraries that turn a JPEG into RGB bytes [3, size, size], in images a CPU second of one thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Decoder = Callable[[bytes, int], Any]
 
 
 def decode(simplejpeg_folder: str | None) -> list[str]:
-    """Measure; returns the table."""
+    """Measures every library and returns the table."""
     rng, sides = np.random.default_rng(0), decoders(simplejpeg_folder)
     cells: dict[str, list[str]] = {name: [] for name in sides}
     for width, height, size in SHAPES:
@@ -47,7 +47,7 @@ def decode(simplejpeg_folder: str | None) -> list[str]:
 
 
 def decoders(simplejpeg_folder: str | None) -> dict[str, Decoder]:
-    """What is compared, by name."""
+    """Returns the decoders that are compared, by name."""
     from torchvision.io import ImageReadMode, decode_jpeg
     from torchvision.transforms.v2 import InterpolationMode
     from torchvision.transforms.v2.functional import resize

@@ -1,7 +1,7 @@
-"""Rows a second, with 0 and 2 workers, of text windows and of image windows.
+"""Measures rows a second, with 0 and 2 workers, of text windows and of image windows.
 
 Both sides decode and collate with the same functions, so that what differs is how rows are found and shards are kept.
-A third column has stock at its least: ids stacked, no labels, nothing of ours.
+A third column shows the stock loader at its least: it stacks ids, and makes no labels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RUNS = 3
 
 
 def rate(work: Path, small: bool) -> list[str]:
-    """Measure; returns the table."""
+    """Measures both loaders and returns the table."""
     lines: list[str] = []
     table(lines, "windows", "workers", "ours, rows/s", "stock, same decoding", "ours / stock", "stock, ids alone")
     table(lines, *["---"] * 6)
@@ -67,12 +67,12 @@ def stock(kind: type, path: str, batch: int, workers: int, gather: Callable[...,
 
 
 def ids_alone(rows: list[Any]) -> Any:
-    """The least that a text loader can do with stock rows."""
+    """Collates stock rows with the least work that a text loader can do."""
     return np.stack([row["tokens"] for row in rows]).astype(np.int64)
 
 
 def timed(batches: Iterator[Any], batch: int) -> float:
-    """Rows a second after the first batch: start-up is measured elsewhere."""
+    """Measures rows a second after the first batch: start-up is measured elsewhere."""
     next(batches)
     begun, count = time.perf_counter(), 0
     for _ in batches:

@@ -1,4 +1,4 @@
-"""What the parts of `benchmarks/loader.py` share: windows, the stock dataset beside ours, processes of their own."""
+"""Provides the parts of `benchmarks/loader.py` with windows, the stock dataset, and processes of their own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WINDOWS = Windows(2048, tokenizer_of(50_277), ImageGeometry(size=224, patch=16, 
 
 
 class Decoding(StreamingDataset):
-    """Stock order, download and cache; rows decoded as ours are."""
+    """Reads with the stock order, download and cache, and decodes rows as ours are decoded."""
 
     def __getitem__(self, at: Any) -> Any:
         return decode_row(super().__getitem__(at), 0, WINDOWS.seq_len, WINDOWS.tokenizer, WINDOWS.geometry)
@@ -49,7 +49,7 @@ def in_a_process(part: str, *arguments: str, env: dict[str, str] | None = None) 
 
 
 def leave(found: Any) -> NoReturn:
-    """In a process of its own: print what was found and end at once, with the loader workers.
+    """Prints the result of a process of its own and ends it at once, with its loader workers.
 
     Left to itself, a worker of a stock dataset that is not read to its end waits for its look-ahead threads for ever.
     """
@@ -60,7 +60,7 @@ def leave(found: Any) -> NoReturn:
 
 
 def medians(found: list[dict[str, float]]) -> dict[str, float]:
-    """Of each key over several runs."""
+    """Returns the median of each key over several runs."""
     return {key: statistics.median(one[key] for one in found) for key in found[0]}
 
 

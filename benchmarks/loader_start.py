@@ -1,4 +1,4 @@
-"""Time to the first batch, and memory, at up to 2 x 10^9 samples, at the first and at the last step.
+"""Measures time to the first batch, and memory, at up to 2 x 10^9 samples, at the first and at the last step.
 
 The index has that size; shard files are there where they are read (links to one of 64 MiB). Stock is measured at two
 sizes and extrapolated along the line through them. Every measurement is a process of its own.
@@ -26,14 +26,14 @@ from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 
 SHARD_SAMPLES = 16_384
-"""Of a shard of 64 MiB."""
+"""Samples of a shard of 64 MiB."""
 BATCH = 256
 READ_AHEAD = 65 * BATCH
 """Samples that a loader asks for before its first batch."""
 
 
 def start(work: Path, small: bool) -> list[str]:
-    """Measure; returns the table."""
+    """Measures both loaders and returns the table."""
     shard = WINDOWS.write(work / "shard", SHARD_SAMPLES, shard_bytes=1 << 30, seed=2)
     stored = Path(shard.path) / "shard.00000.mds"
     sizes = [200_000, 2_000_000] if small else [2_000_000, 20_000_000]
@@ -67,7 +67,7 @@ def start(work: Path, small: bool) -> list[str]:
 
 
 def compared(ours: dict[str, float], stock: dict[str, float], samples: int) -> str:
-    """The two ratios that the aim is about."""
+    """Returns the two ratios of the aim."""
     mine, theirs = (one["rss"] + one["shm"] for one in (ours, stock))
     faster, less = stock["seconds"] / ours["seconds"], stock["cpu"] / ours["cpu"]
     return (
@@ -77,7 +77,7 @@ def compared(ours: dict[str, float], stock: dict[str, float], samples: int) -> s
 
 
 def of_size(folder: Path, samples: int, stored: Path) -> Source:
-    """A dataset of about `samples` samples that lacks its shard files: index and manifest only."""
+    """Writes index and manifest of a dataset of about `samples` samples; the shard files are not there."""
     folder.mkdir(parents=True, exist_ok=True)
     entry = json.loads((stored.parent / "index.json").read_text())["shards"][0]
     digest = xxhash.xxh3_64_hexdigest(stored.read_bytes())
@@ -98,21 +98,21 @@ def link_what_is_read(schedule: Schedule, position: int, stored: Path) -> None:
 
 
 def link(folder: Path, number: int, stored: Path) -> None:
-    """Another name for the one shard."""
+    """Gives the one shard another name."""
     target = folder / f"shard.{number:06}.mds"
     if not target.exists():
         os.link(stored, target)
 
 
 def measured(command: tuple[str, ...], runs: int) -> dict[str, float]:
-    """Medians over fresh processes."""
+    """Returns the medians over fresh processes."""
     found = [in_a_process(*command) for _ in range(runs)]
     print(command[:3], found, file=sys.stderr, flush=True)
     return medians(found)
 
 
 def ours_starts(path: str, position: str, cache: str) -> NoReturn:
-    """In a process of its own: our loader."""
+    """Starts our loader in this process and reports."""
 
     def make() -> tuple[Any, Iterator[Any]]:
         dataset = ScheduleDataset(Schedule.load(path), BATCH, cache=cache, start=int(position))
@@ -122,12 +122,12 @@ def ours_starts(path: str, position: str, cache: str) -> NoReturn:
 
 
 def stock_starts(path: str) -> NoReturn:
-    """In a process of its own: stock."""
+    """Starts the stock loader in this process and reports."""
     _first_batch(lambda: stock_batches(Decoding, BATCH, 0, local=path))
 
 
 def _first_batch(make: Callable[[], tuple[Any, Iterator[Any]]]) -> NoReturn:
-    """Print seconds to the first batch and the memory that it took: peak of the process, and shared segments."""
+    """Prints seconds to the first batch and the memory that it took: peak of the process, and shared segments."""
     before, shm = _peak_mib(), _shared_mib()
     begun, cpu = time.perf_counter(), time.process_time()
     _dataset, batches = make()

@@ -1,4 +1,4 @@
-"""The longest step at a switch of sources when the remote is throttled: with look-ahead, without, and stock.
+"""Measures the longest step at a switch of sources from a throttled remote: with look-ahead, without, and stock.
 
 Stock is a dataset that is made at the switch, as a run with one dataset for each phase makes it. The remote is an S3
 server on loopback that sends so many bytes a second; a step is a pause of `STEP` seconds.
@@ -24,7 +24,7 @@ from train.loader.data_loader import ScheduleLoader
 from train.loader.dataset import ScheduleDataset
 
 STEP = 0.05
-"""Seconds that a step computes."""
+"""Seconds that the work of a step takes."""
 BATCH = 8
 SHARD_BYTES, BYTES_A_SECOND = 1 << 19, 1 << 22
 RUNS = 3
@@ -32,7 +32,7 @@ SIDES = {"ours, 64 steps ahead": "64", "ours, 1 step ahead": "1", "stock, made a
 
 
 def switch(work: Path, small: bool) -> list[str]:
-    """Measure; returns the table."""
+    """Measures the three cases and returns the table."""
     sources = [
         WINDOWS.write(work / "served/bucket" / name, 1200, shard_bytes=SHARD_BYTES, seed=seed)
         for seed, name in enumerate("ab")
@@ -58,7 +58,7 @@ def switch(work: Path, small: bool) -> list[str]:
 
 @contextmanager
 def _served(root: Path) -> Iterator[dict[str, str]]:
-    """A throttled S3 server over `root`; gives the environment in which clients find it."""
+    """Serves `root` by a throttled S3 server and gives the environment in which clients find it."""
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.helpers.object_server", str(root), str(BYTES_A_SECOND)],
         cwd=ROOT,
@@ -81,7 +81,7 @@ def _served(root: Path) -> Iterator[dict[str, str]]:
 
 
 def steps_taken(path: str, ahead: str, cache: str) -> NoReturn:
-    """In a process of its own: print the seconds of every step, waiting for the batch and `STEP` of work."""
+    """Prints the seconds of every step in this process: the wait for the batch and `STEP` seconds of work."""
     taken, then = [], time.perf_counter()
     for _ in _batches(Schedule.load(path), int(ahead), cache):
         time.sleep(STEP)

@@ -1,9 +1,9 @@
-"""Packing of image-text pairs: images a processor-second, and padding for usual image geometries.
+"""Measures packing of image-text pairs: images a processor-second, and padding for usual image geometries.
 
     python benchmarks/pairs.py WORK --images 5000 --tokenizer DIR
 
-Writes tars of photo-like JPEGs as the download job does, packs them in one process to see what a core does, and packs
-lengths alone for usual encoders and sequence lengths. Prints a JSON object.
+Tars of photo-like JPEGs are written as the download job writes them and packed in one process, for the rate of a core;
+lengths alone are packed for usual encoders and sequence lengths. The result is a JSON object.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from PIL import Image
 
 
 def main() -> None:
-    """Run everything; see the module's text."""
+    """Runs both measurements and prints the object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="new directory for inputs and results")
     parser.add_argument("--images", type=int, default=5000)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def about(options: argparse.Namespace, pictures: list[bytes]) -> dict[str, Any]:
-    """What was measured on which machine with which versions."""
+    """Names the machine and the versions of the measurement."""
     return {
         "images": options.images,
         "mean_bytes": round(float(np.mean([len(picture) for picture in pictures]))),

@@ -1,10 +1,10 @@
-"""What choosing documents costs: the survey of the text job, rule by rule, in processor seconds of one core.
+"""Measures the cost of choosing documents: the survey of the text job, rule by rule, in CPU seconds of one core.
 
     python benchmarks/selection.py [--megabytes 32] [--datasketch-python PYTHON] [--report FILE.md]
 
-On one file of the text benchmark's corpus, in one warm process without Spark (Spark's part is the shuffle of what the
-survey writes, whose bytes a document are given). The peer is datasketch 2.0, a document at a time with the same word
-5-grams and 112 functions, where an interpreter that has it is named.
+The survey runs on one file of the text benchmark's corpus, in one warm process without Spark (Spark's part is the
+shuffle of what the survey writes; its bytes a document are given). The peer is datasketch 2.0, a document at a time
+with the same word 5-grams and 112 functions, where an interpreter that has it is named.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ print(time.process_time() - began)
 
 
 def main() -> None:
-    """Make the corpus, measure each rule, print a table."""
+    """Makes the corpus, measures each rule and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=32, help="of text")
     parser.add_argument("--datasketch-python", help="an interpreter that has datasketch")
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def measure(folder: Path, size: int, datasketch: str | None) -> str:
-    """The table as Markdown."""
+    """Returns the table as Markdown."""
     path = text_corpus.make(folder / "corpus", size, file_bytes=size)[0]
     stored = zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes())
     texts = [orjson.loads(line)["text"] for line in stored.splitlines()]

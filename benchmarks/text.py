@@ -1,8 +1,8 @@
-"""Text preparation, measured against what users have, in one run on the same machine.
+"""Compares text preparation with the tools that users have, in one run on the same machine.
 
     python benchmarks/text.py --tokenizer DIR [--gigabytes 1] [--runs 3] [--datatrove-python PYTHON] [--report FILE.md]
 
-It makes a seeded corpus in the shape of web text (`text_corpus.py`), then measures, several times in turn,
+The corpus is seeded and in the shape of web text (`text_corpus.py`). Measured several times in turn:
 
     ours       dataprep/jobs/text.py from start to exit on local[1] and local[2]: JVM, plan, shuffle and hashes included
     limit      raw gigatoken on texts that are in memory already, in one process, and in two at once
@@ -66,7 +66,7 @@ LocalPipelineExecutor(pipeline=[
 
 @dataclass(frozen=True)
 class Result:
-    """One measurement."""
+    """Holds the figures of one measurement."""
 
     name: str
     tokens: int
@@ -86,7 +86,7 @@ class Result:
 
 
 def ours(name: str, paths: list[Path], out: Path, tokenizer: str, cores: int, java: str = "") -> Result:
-    """The job as a user runs it; `java` are options for the JVM."""
+    """Runs the job as a user runs it; `java` are options for the JVM."""
     shutil.rmtree(out, ignore_errors=True)
     job = out.with_suffix(".yaml")
     job.write_text(json.dumps({"inputs": [str(path) for path in paths], "out": str(out), "tokenizer": tokenizer}))
@@ -104,7 +104,7 @@ def ours(name: str, paths: list[Path], out: Path, tokenizer: str, cores: int, ja
 
 
 def datatrove(path: Path, folder: Path, tokenizer: str, python: str) -> Result:
-    """Its own local executor on one core."""
+    """Runs datatrove with its own local executor on one core."""
     shutil.rmtree(folder / "datatrove", ignore_errors=True)
     (folder / "datatrove/in").mkdir(parents=True)
     shutil.copy(path, folder / "datatrove/in")
@@ -117,7 +117,7 @@ def datatrove(path: Path, folder: Path, tokenizer: str, python: str) -> Result:
 
 
 def loop(path: Path, out: Path, tokenizer: str) -> Result:
-    """A document at a time: `tokenizers`, a buffer of ids, MDSWriter; `tokenizers` is kept on one core."""
+    """Takes a document at a time through `tokenizers`, a buffer of ids and MDSWriter; `tokenizers` has one core."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     from streaming import MDSWriter
     from tokenizers import Tokenizer
@@ -136,7 +136,7 @@ def loop(path: Path, out: Path, tokenizer: str) -> Result:
 
 
 def limit(paths: list[Path], tokenizer: str) -> Result:
-    """Only gigatoken, on one core, over texts in memory; a new tokenizer, so its cache starts empty as in a job."""
+    """Runs only gigatoken, on one core, over texts in memory; the tokenizer is new, so that its cache starts empty."""
     from dataprep.tokens.encoder import Encoder
     from dataprep.tokens.tokenizer import load
 
@@ -153,7 +153,7 @@ def limit(paths: list[Path], tokenizer: str) -> Result:
 
 
 def limit_of_two(paths: list[Path], tokenizer: str) -> Result:
-    """As `limit`, in two processes at the same time: what the machine's second core adds at best."""
+    """Runs `limit` in two processes at the same time, for the most that the machine's second core can add."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         both = list(pool.map(limit, [paths, paths], [tokenizer, tokenizer]))
     tokens, seconds = sum(one.tokens for one in both), max(one.seconds for one in both)
@@ -268,7 +268,7 @@ def _processor() -> str:
 
 
 def main() -> None:
-    """Make the corpus, measure, print the report."""
+    """Makes the corpus, measures and prints the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokenizer", required=True, help="directory with a tokenizer.json (GPT-NeoX for the targets)")
     parser.add_argument("--gigabytes", type=float, default=1.0, help="of text in the corpus")

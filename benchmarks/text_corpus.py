@@ -1,4 +1,4 @@
-"""A corpus in the shape of web text, for measuring tokenizers without flattering them; seeded, no download.
+"""Generates a seeded corpus in the shape of web text, with which tokenizers do not look faster than they are.
 
 A tokenizer that remembers words is fast on few words. Web text has few words that are frequent and very many that
 are seen once, so this corpus has both: ranks follow a Zipf-Mandelbrot law over hundreds of thousands of words (those
@@ -7,7 +7,7 @@ identifier, a URL. A fifth of the documents is something else than prose in Lati
 program text, tables. Lengths are log-normal, about 1,300 GPT-NeoX tokens on average, and rows carry the fields that
 DCLM-baseline's have.
 
-What it comes to was compared with real text at hand (Python packages' documentation and sources), see `text.md`.
+The corpus was compared with real text at hand (documentation and sources of Python packages): see `text.md`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import zstandard
 from common import atomic_files
 
 FILE_BYTES = 64 << 20
-"""Of text in a corpus file, before compression."""
+"""Bytes of text in a corpus file, before compression."""
 VOCABULARY = 400_000
 BEND = 8000.0
 """Rank from which on words are rarer than Zipf's law has it, as in large collections: 1/rank, then 1/rank^1.6."""

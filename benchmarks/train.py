@@ -1,9 +1,9 @@
-"""A training step of ours beside plain Hugging Face Llama and Llava (SDPA), measured in one run.
+"""Measures a training step of ours beside plain Hugging Face Llama and Llava (SDPA), in one run.
 
     python benchmarks/train.py                                  # CPU: a small model; about two minutes
     python benchmarks/train.py --size 1.4B --compile            # on an H100 or H200: the paper's shapes at 2,048 tokens
 
-Prints a Markdown report. A step is forward, backward, clipping and AdamW on one cached batch. Both sides have the same
+The report is Markdown. A step is forward, backward, clipping and AdamW on one cached batch. Both sides have the same
 shapes, vocabulary, batch, precision and threads; Hugging Face's packs leak into each other (it has no document mask),
 ours do not, unless the row says so. The cases take turns step by step, a row is the median; peak memory is that of a
 process of its own. (On a GPU all cases are in memory at once: 1.4B needs `--rows 1` on 80 GB.) MFU counts causal
@@ -53,7 +53,7 @@ CASES = ("ours", "ours, packs leak", "Hugging Face", "ours, images", "Hugging Fa
 
 
 class Setting:
-    """What is measured: shapes, batch and device."""
+    """Holds the shapes, the batch and the device of a measurement."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -245,7 +245,7 @@ def text_for_ever(folder: Path, setting: Setting) -> Schedule:
 
 
 def report(setting: Setting, args: argparse.Namespace, found: dict[str, dict[str, float]]) -> None:
-    """Print the tables."""
+    """Prints the tables as Markdown."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "mosaicml"))
     card = torch.cuda.get_device_name() if setting.device == "cuda" else f"CPU, {args.threads} thread(s)"
     print(f"## A training step, {card}\n")
@@ -273,7 +273,7 @@ def report(setting: Setting, args: argparse.Namespace, found: dict[str, dict[str
 
 
 def main() -> int:
-    """Measure, or one part of it in this process."""
+    """Measures all cases, or one part of them in this process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=["small", *SIZES], default="small")
     parser.add_argument("--length", type=int, help="tokens of a row; default: 512 for small, else 2048")

@@ -1,4 +1,4 @@
-"""Whole training runs on one GPU: tokens/s, images/s, MFU and peak memory, as `train/main.py` makes them.
+"""Measures whole training runs on one GPU, as `train/main.py` makes them: tokens/s, images/s, MFU, peak memory.
 
     python benchmarks/train_run.py --size 79M --rows 128 --microbatch 32                   # the paper's shapes
     python benchmarks/train_run.py --size 1.4B --rows 32 --microbatch 8 --images 0 0.2     # on an H100 or H200
@@ -40,7 +40,7 @@ from train.config.run_config import RunConfig  # noqa: E402
 from train.models.cost import H100_BF16, training_flops  # noqa: E402
 
 WARM = 5
-"""First steps that are left out: kernels are compiled and memory is found in them."""
+"""First steps that are left out, because kernels are compiled and memory is allocated in them."""
 ENCODERS: dict[str, dict[str, Any]] = {
     "so400m": {"kind": "siglip", "width": 1152, "layers": 27, "heads": 16},
     "small": {"kind": "siglip", "width": 64, "layers": 2, "heads": 2},
@@ -137,7 +137,7 @@ def one(args: argparse.Namespace, folder: Path, sources: list[Source], windows: 
 
 
 def main() -> int:
-    """Make the data, train with each share of images, print the table."""
+    """Makes the data, trains with each share of images and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="79M")
     parser.add_argument("--length", type=int, default=2048, help="tokens of a window (default: 2048)")

@@ -1,7 +1,7 @@
-"""Datasets of random windows, with manifest and schedule: what benchmarks of the loader and of training read.
+"""Writes datasets of random windows, with manifest and schedule, for benchmarks of the loader and of training.
 
-They are written as dataprep writes them (MDS shards, a manifest with a receipt of each), so that the real loader takes
-them; what is in the windows does not matter, only how large they are.
+The datasets are written as dataprep writes its own (MDS shards, a manifest with a receipt of each), so that the real
+loader takes them. The content of the windows does not matter, only their size.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from schemas.phases import Phase, Source
 from schemas.schedule import Schedule
 
 ALL = 1_000_000_000
-"""The whole of a mix."""
+"""Shares of a mix sum to this."""
 IMAGES = 4
-"""In an image window; fewer where so many do not fit."""
+"""Images of an image window; fewer where so many do not fit."""
 
 
 def tokenizer_of(ids: int) -> TokenizerIdentity:
-    """One with `ids` text ids; the image placeholder comes after them."""
+    """Returns the identity of a tokenizer of `ids` text ids, after which the image placeholder comes."""
     return TokenizerIdentity(digest="0", vocabulary_size=ids, end_of_text_id=0, pad_id=1, image_id=ids)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """What a window is like."""
+    """Describes windows, and writes datasets of them."""
 
     seq_len: int
     tokenizer: TokenizerIdentity
     geometry: ImageGeometry | None = None
-    """Of image windows; None: there are none."""
+    """Geometry of image windows; None: there are no image windows."""
 
     @property
     def images(self) -> int:
-        """In an image window."""
+        """Counts the images of an image window."""
         return min(IMAGES, self.seq_len // self.geometry.tokens) if self.geometry else 0
 
     def write(
         self, folder: Path, samples: int, *, images: bool = False, shard_bytes: int = 1 << 26, seed: int = 0
     ) -> Source:
-        """An MDS dataset with its manifest: `samples` windows of text, or of `images` JPEGs each."""
+        """Writes an MDS dataset with its manifest: `samples` windows of text, or of `images` JPEGs each."""
         rng, columns = np.random.default_rng(seed), {"tokens": f"ndarray:uint16:{self.seq_len}"}
         pool: list[bytes] = []
         if images:
@@ -78,7 +78,7 @@ class Windows:
         return self.publish(folder, receipts, images=images)
 
     def _placed(self, tokens: Any, images: list[bytes]) -> dict[str, Any]:
-        """The columns of `images`; their placeholders are spread over `tokens`."""
+        """Returns the columns of `images` and spreads their placeholders over `tokens`."""
         assert self.geometry is not None
         apart = self.seq_len // self.images
         for place in range(self.images):
@@ -132,7 +132,7 @@ class Windows:
 
 
 def jpeg(rng: np.random.Generator, width: int = 400, height: int = 300) -> bytes:
-    """A smooth random image, about as large as a web photograph of its size."""
+    """Makes a smooth random image with about as many bytes as a web photograph of its size."""
     small = Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8))
     buffer = io.BytesIO()
     small.resize((width, height), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)

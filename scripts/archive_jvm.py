@@ -1,4 +1,4 @@
-"""Store the classes that Spark's JVM loads, so that later ones map them instead of reading them from 300 jars.
+"""Stores the classes that Spark's JVM loads, so that later ones map them instead of reading them from 300 jars.
 
     python scripts/archive_jvm.py ARCHIVE.jsa
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("common", "schemas", "dataprep", "curriculum", "train", "switchpoint")
+PACKAGES = ("common", "schemas", "dataprep", "curriculum", "train", "switchpoint", "benchmarks", "demo/study")
 PREPOSITIONS = {
     *("about", "above", "across", "after", "against", "among", "as", "at", "before", "behind", "below", "beside"),
     *("between", "beyond", "by", "during", "for", "from", "in", "into", "like", "of", "off", "on", "out", "over"),

@@ -1,1 +1,1 @@
-"""`make study`: the paper's sweep in miniature, from generated data to figures."""
+"""Runs the paper's sweep in miniature (`make study`), from generated data to figures."""

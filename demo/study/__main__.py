@@ -1,8 +1,9 @@
-"""`make study`: when should images come in, and how many? The paper's sweep on the generated world.
+"""`make study`: answers when images should come in, and how many, by the paper's sweep on the generated world.
 
-Makes the data as the demo does, trains a small model for every switch point, image share and seed (stretches that runs
-share are trained once), scores every run on official-format tasks, trains a few runs alone to measure what sharing
-saves, and draws the report: WORK/study/report.html. Kill it, start it again, and it goes on. On two CPU cores the full
+The data are made as in the demo. A small model is trained for every switch point, image share and seed (stretches that
+runs share are trained once), and every run is scored on official-format tasks. A few runs are trained alone, to measure
+the time that sharing saves. The report is WORK/study/report.html. A study that was killed goes on when it is started
+again. On two CPU cores the full
 size takes an hour or two; `--sweep` names smaller ones. Exit status: 0 done, 1 a stage failed, 2 bad input, 130
 interrupted.
 """
@@ -21,7 +22,7 @@ from demo.study.stages import FOLDER, Options, stages
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse the command line and run the stages."""
+    """Parses the command line and runs the stages."""
     parser = argparse.ArgumentParser(
         prog="python -m demo.study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example: python -m demo.study study-run --sweep recipes/study/sweeps/reduced.yaml",

@@ -1,7 +1,7 @@
-"""The stages of the study: the demo's data, held-out text, then sweep, training with scoring, report.
+"""Lists the stages of the study: the demo's data, held-out text, sweep, training with scoring, report.
 
-A few runs are trained once more from their start, sharing nothing: their steps' seconds against those of the same runs
-in the tree are what the report says that sharing saves.
+A few runs are trained once more from their start, without sharing. The report compares the seconds of their steps with
+those of the same runs in the tree: the difference is the time that sharing saves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALONE = f"{FOLDER}-alone"
 
 @dataclass(frozen=True)
 class Options:
-    """What a study is made of."""
+    """Holds the settings of a study."""
 
     sweep: Path
     """Sweep file."""
@@ -38,7 +38,7 @@ class Options:
 
 
 def stages(options: Options) -> list[Stage]:
-    """All commands, in order."""
+    """Lists all commands, in order."""
     held_out = ROOT / "recipes/study/text-held-out.yaml"
     data = [stage for stage in demo_stages(options.data) if stage.name in DATA]
     scored = ("--evaluate", *TASKS, "--data", "world/held_out", "--bare", "--by", "likelihood",
