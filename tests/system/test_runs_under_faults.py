@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -72,7 +73,11 @@ def kill_once(run: dict[str, Any], dice: random.Random) -> str:
     victim = dice.choice(victims)
     with contextlib.suppress(psutil.NoSuchProcess):
         victim.send_signal(signal.SIGKILL)
-    process.communicate(timeout=240)
+    try:
+        process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:  # nobody misses an uploader
+        process.kill()
+        process.communicate(timeout=240)
     alive = psutil.wait_procs(family, timeout=60)[1]
     assert not alive, "something still runs"
     what = "launcher" if victim is launcher else "child"

@@ -12,13 +12,19 @@ from multiprocessing.context import ForkContext, ForkProcess
 from types import FrameType
 from typing import Any
 
-from torch.distributed import DistError
 from torch.utils.data import DataLoader
 
 from common.errors import InputError
 from common.process import end_with_parent
 from train.loader.dataset import ScheduleDataset
-from train.loader.errors import Failure, SourceError, ended_by_another, lost_peer, lost_worker
+from train.loader.errors import (
+    Failure,
+    SourceError,
+    ended_by_another,
+    is_broken_collective,
+    lost_peer,
+    lost_worker,
+)
 from train.loader.rows.batch import Batch
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import Row
@@ -26,8 +32,6 @@ from train.loader.shared_memory import Results, is_full, little_is_left, no_room
 
 _HEARD = 3.0
 """Seconds within which a rank hears why another of its node has left, or that a worker of its own has."""
-_BROKEN = ("/gloo/", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
-"""In gloo's errors, which have no class of their own."""
 
 
 class ScheduleLoader(DataLoader[Batch]):
@@ -99,7 +103,7 @@ class ScheduleLoader(DataLoader[Batch]):
 
     def _gone(self, error: RuntimeError) -> SourceError | None:
         """Why this rank cannot go on, if `error` says that a collective broke, and no rank has given a reason."""
-        if not (isinstance(error, DistError) or any(sign in str(error) for sign in _BROKEN)):
+        if not is_broken_collective(error):
             return None
         lost = lost_peer(error)
         self._first(lost)

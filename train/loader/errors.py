@@ -37,6 +37,13 @@ def ended_by_another() -> SourceError:
     return error
 
 
+def is_broken_collective(error: BaseException) -> bool:
+    """Whether `error` came of a collective that another rank has left; gloo's errors have no class of their own."""
+    signs = ("/gloo/", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
+    named = any(base.__name__ == "DistError" for base in type(error).__mro__)  # torch's, which is not imported here
+    return isinstance(error, RuntimeError) and (named or any(sign in str(error) for sign in signs))
+
+
 def lost_peer(error: RuntimeError) -> SourceError:
     """The error of a rank whose collective broke by `error`, when no rank of its node says why."""
     found = str(error).strip().splitlines()[:1]

@@ -25,6 +25,7 @@ from train.checkpoint.upload_queue import Uploads
 from train.config.run_config import RunConfig
 from train.loader.cache.download import is_disk_full
 from train.loader.data_loader import ScheduleLoader
+from train.loader.errors import is_broken_collective, lost_peer
 from train.loader.shared_memory import is_full, no_room
 from train.run.device import choose_device
 from train.run.last_words import Peers, undisturbed
@@ -132,6 +133,8 @@ def _meant(error: Exception, run: RunConfig) -> Exception:
     """Returns what the user can do about `error`; itself, if there is nothing."""
     if is_full(error):
         return no_room()
+    if isinstance(error, RuntimeError) and is_broken_collective(error):
+        return lost_peer(error)
     if is_disk_full(error):
         problem, remedy = f"the disk is full ({error.strerror})", "free some space and start the same command again"
         return InputError(problem, file=error.filename or run.out, remedy=remedy)

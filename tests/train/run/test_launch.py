@@ -36,6 +36,19 @@ def test_a_run_that_ended_is_forgotten(tmp_path, monkeypatch):
     assert [type(one()) for one in kept] == [type(None)] * 3
 
 
+def test_a_peer_that_is_gone_before_training_begins_is_one_line(tmp_path, monkeypatch):
+    gone = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:525] Read error [127.0.0.1]:2438: Connection reset"
+
+    def build(*arguments):
+        raise RuntimeError(gone)
+
+    monkeypatch.setattr(launch, "build_trainer", build)
+    monkeypatch.setattr(launch, "choose_device", lambda patience: DeviceCPU())
+    monkeypatch.setattr(launch, "end_with_parent", lambda number: None)
+    with pytest.raises(InputError, match=r"another rank is gone without a word .*; the launcher's lines say how"):
+        launch.launch(config(tmp_path / "out"), synthetic.schedule(tmp_path).cut(16))
+
+
 def test_two_trainers_in_one_out_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "GRACE", 0.5)
     schedule, run = synthetic.schedule(tmp_path).cut(16), config(tmp_path / "out")
