@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -14,46 +11,15 @@ from safetensors.torch import load_file
 
 from common.errors import InputError
 from demo.tower.pairs import read
-from demo.tower.settings import Settings
 from demo.tower.teach import rate_share, teach
-from demo.world import tokenizer as world_tokenizer
-from demo.world.captions import synthetic
-from demo.world.render import encode, render
-from demo.world.scene import COLOURS, SHAPES, Scene, draw, stream
+from demo.world.render import render
+from demo.world.scene import COLOURS, SHAPES, Scene
 from schemas.manifest import ImageGeometry
+from tests.helpers.tower_pairs import scenes, settings, write_tars
 from train.config.encoder_config import EncoderConfig
 from train.models.towers import SiglipEncoder
 
 WEIGHTS = "model.safetensors"
-
-
-def scenes(label: str, number: int) -> list[Scene]:
-    return [draw(stream(5, label, index)) for index in range(number)]
-
-
-def write_tars(folder: Path, found: list[Scene]) -> None:
-    """What the download job leaves: a picture and its captions under one name; one sample lacks its captions."""
-    folder.mkdir(parents=True)
-    captions = [synthetic(stream(5, "captions", n), scene) for n, scene in enumerate(found)]
-    world_tokenizer.save(world_tokenizer.train(text for texts in captions for text in texts), folder / "tokenizer")
-    half = len(found) // 2
-    for name, numbers in (("0.tar", range(half)), ("1.tar", range(half, len(found)))):
-        with tarfile.open(folder / name, "w") as tar:
-            for n in numbers:
-                said = {} if n == 0 else {"syn_text": captions[n]}
-                for ending, content in (
-                    ("jpg", encode(render(found[n]), "JPEG")),
-                    ("json", json.dumps(said).encode()),
-                ):
-                    member = tarfile.TarInfo(f"{n:06d}.{ending}")
-                    member.size = len(content)
-                    tar.addfile(member, io.BytesIO(content))
-
-
-def settings(folder: Path, **changes: object) -> Settings:
-    small = {"width": 32, "layers": 1, "steps": 6, "pairs_a_step": 8, "threads": 1}
-    fixed = {"inputs": "pairs/*.tar", "tokenizer": "pairs/tokenizer", "out": folder / "tower"}
-    return Settings.model_validate({**small, **fixed, **changes})
 
 
 @pytest.fixture
@@ -61,16 +27,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_tars(tmp_path / "pairs", scenes("pair", 24))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def test_pairs_are_read_in_order_and_without_those_that_lack_captions(folder: Path) -> None:
-    found = read(settings(folder))
-    assert found.pixels.shape == (23, 3, 32, 32)
-    assert [len(texts) for texts in found.captions] == [5] * 23
-    _, ids = found.drawn([0, 1], [0, 6])
-    longest = max(len(found.captions[0][0]), len(found.captions[1][1]))
-    assert ids.shape == (2, longest)
-    assert ids[1, : len(found.captions[1][1])].tolist() == found.captions[1][1]
 
 
 def test_the_same_weights_each_time_and_a_finished_tower_is_left_alone(folder: Path) -> None:
