@@ -30,6 +30,7 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     Raises:
         InputError: an input is missing or damaged, the tokenizer does not fit, or `out` belongs to another plan.
     """
+    job = job.model_copy(update={"image_root": globs.pinned(job.image_root)})
     paths = _inputs(job)
     inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
     banned = describe_inputs(spark, globs.expand(job.banned.uids), look=text_list.check)

@@ -36,15 +36,21 @@ def expand(patterns: Iterable[str]) -> list[str]:
                 raise InputError("no such file", file=pattern, remedy="check the address; the web has no wildcards")
             found.add(uri)
             continue
-        if uri.startswith(SCHEME):
-            from dataprep.storage.hub import pinned
-
-            uri = pinned(uri)
+        uri = pinned(uri)
         matched = _glob(uri) if re.search(r"[*?\[]", uri) else _shown(uri) if _is_directory(uri) else [uri]
         if not matched or (matched == [uri] and not exists(uri)):
             raise InputError("no file matches", file=pattern, remedy="check the path or the glob")
         found.update(matched)
     return sorted(found)
+
+
+def pinned(uri: str) -> str:
+    """`uri`, by the commit that its revision stands for now if it lies on the hub."""
+    if not uri.startswith(SCHEME):
+        return uri
+    from dataprep.storage import hub
+
+    return hub.pinned(uri)
 
 
 def _shown(root: str) -> list[str]:

@@ -63,18 +63,20 @@ class Hub(ReadOnly):
         path = what.strip("/")
         if not path:
             return pafs.FileInfo("", pafs.FileType.Directory)
+        if found_file := self._info(path):  # the request that reading needs anyway
+            return pafs.FileInfo(path, pafs.FileType.File, size=found_file.size)
         api = f"{_endpoint()}/api/datasets/{self._at.repository}/paths-info/{quote(self._at.revision, safe='')}"
         found = _ask("POST", api, self._uri(path), json={"paths": [path], "expand": False}).json()
         return _file_info(found[0]) if found else pafs.FileInfo(path, pafs.FileType.NotFound)
 
     def identity(self, path: str) -> str:
         """The content's digest as the hub states it, so that a pinned input need not be read to be known."""
-        return f"hub:{self._info(path.strip('/')).tag}"
+        return f"hub:{self._file(path.strip('/')).tag}"
 
     def open_input_file(self, path: str, buffer: int = 0) -> pa.PythonFile:
         """A seekable stream that fetches `buffer` bytes at a time."""
         path = path.strip("/")
-        length, uri, address = self._info(path).size, self._uri(path), self._address(path)
+        length, uri, address = self._file(path).size, self._uri(path), self._address(path)
         final: str | None = None
 
         def read_at(position: int, wanted: int) -> bytes:
@@ -104,13 +106,18 @@ class Hub(ReadOnly):
             url, more = answer.links.get("next", {}).get("url"), {}
         return found
 
-    def _look_up(self, path: str) -> Info:
+    def _file(self, path: str) -> Info:
+        if (found := self._info(path)) is None:
+            raise InputError("no such file in the dataset", file=self._uri(path), remedy="check the path")
+        return found
+
+    def _look_up(self, path: str) -> Info | None:
         answer = _ask("HEAD", self._address(path), self._uri(path), allow_redirects=False)
         headers = answer.headers
         size = headers.get("X-Linked-Size") or headers.get("Content-Length")
         tag = headers.get("X-Linked-ETag") or headers.get("ETag") or ""
-        if answer.status_code >= 400 or size is None:
-            raise InputError("no such file in the dataset", file=self._uri(path), remedy="check the path")
+        if answer.status_code == 404 or size is None:
+            return None
         return Info(int(size), tag.removeprefix("W/").strip('"'))
 
     def _address(self, path: str) -> str:

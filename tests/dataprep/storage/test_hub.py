@@ -62,8 +62,12 @@ def test_reads_are_ranges_over_one_redirect_and_every_byte_is_there(server: Data
     [empty] = globs.expand(["hf://datasets/o/n/no"])
     assert files.read_bytes(empty) == b""
     server.asked.clear()
-    files.read_bytes(globs.expand(["hf://datasets/o/n/README.md"])[0])
-    assert sum("/resolve/" in one for one in server.asked) == 2, "a small file: its size, and itself"
+    small = globs.pinned("hf://datasets/o/n/README.md")
+    assert files.size(small) == len(files.read_bytes(small)) == len(DATA["README.md"])
+    asked = [one.partition(" ")[0] for one in server.asked if "/cdn/" not in one and "/revision/" not in one]
+    assert asked == ["HEAD", "GET"], "a small file: its size, and itself"
+    assert files.exists("hf://datasets/o/n/shard_1")
+    assert not files.exists("hf://datasets/o/n/shard_9")
 
 
 def test_whatever_passes_is_waited_for_and_costs_no_byte(server: DatasetHub) -> None:
@@ -118,9 +122,8 @@ def test_gated_and_private_datasets(server: DatasetHub, monkeypatch: pytest.Monk
     [uri] = globs.expand(["hf://datasets/o/secret/a"])
     assert files.read_bytes(uri) == b"x"
     server.gated.add("o/n")
-    gated = globs.expand(["hf://datasets/o/n/README.md"])[0]
     with pytest.raises(InputError, match=r"HTTP 403: the dataset is gated; ask for access at http.*then set HF_TOKEN"):
-        files.open_input(gated)
+        globs.expand(["hf://datasets/o/n/README.md"])
     with pytest.raises(InputError, match="do not write; use another `out`"):
         files.publish_bytes(b"x", "hf://datasets/o/n/out")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
