@@ -14,6 +14,8 @@ example:
   python -m curriculum report runs/switch-point                   # runs/switch-point/report.html
 The stable score over the paper's fixed tasks, where `train sweep --preset paper` has scored all of them:
   python -m curriculum report runs/switch-point --preset paper
+A part of a large sweep, one of its figures:
+  python -m curriculum report runs/grid --where switch=80% --where instruction_part=0% -o runs/grid/fig-5/report.html
 What shared trunks save, checked on two runs that share nothing:
   python -m curriculum sweep switch-point.yaml --alone --runs 2 -o runs/alone && bash runs/alone/launch.sh
   python -m curriculum report runs/switch-point --alone runs/alone
@@ -29,6 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, help="default: SWEEP/report.html")
     parser.add_argument(
         "--axis", action="append", default=[], metavar="NAME", help="a parameter to draw, beside the known"
+    )
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="NAME=VALUE[,VALUE]", help="draw runs with these settings alone"
     )
     parser.add_argument(
         "--preset",
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     preset = preset_named(args.preset) if args.preset else None
     sweep = read(args.sweep)
     shared = sharing(sweep, read(args.alone) if args.alone else None)
-    analysis = analyse(sweep, args.axis, preset)
+    analysis = analyse(sweep.only(args.where), args.axis, preset)
     out = args.output or args.sweep / "report.html"
     write(analysis, shared, out)
     print(summary(analysis, shared))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from curriculum.sweep_report.axes import FIXED_TOTALS, FOLLOWS, GIVES_WAY, Axis, axes, text
+from curriculum.sweep_report.axes import FOLLOWS, GIVES_WAY, Axis, axes, fixed_totals, text
 from curriculum.sweep_report.estimates import Estimates, estimate
 from curriculum.sweep_report.item_scores import check_alike, row_losses, task_scores
 from curriculum.sweep_report.preset_scores import halves, preset_scores
@@ -69,7 +69,7 @@ class Analysis:
         if (payer := GIVES_WAY.get(axis.name)) is not None:
             pairs = {(text(one, axis.name), text(one, payer)) for one in self.settings}
             following |= {payer} if len(pairs) == len(axis.values) else set()
-        if axis.name == "switch" and all(one.get("design") == FIXED_TOTALS for one in self.settings):
+        if axis.name == "switch" and all(map(fixed_totals, self.settings)):
             following.add("image_share")
         return [one for one in self.axes if one.name not in {axis.name, *following}]
 

@@ -95,6 +95,26 @@ def axes(settings: Sequence[dict[str, Any]], more: Sequence[str] = ()) -> list[A
         values = {text(one, name) for one in settings}
         if len(values) > 1:
             numeric = all(number(value) is not None for value in values)
-            ordered = sorted(values, key=number) if numeric else sorted(values)  # type: ignore[arg-type]
-            found.append(Axis(name, ordered, numeric))
+            found.append(Axis(name, sorted(values, key=_order), numeric))
     return found
+
+
+def _order(value: str) -> tuple[bool, float, str]:
+    """Numbers by size, then texts."""
+    found = number(value)
+    return found is None, found or 0.0, value
+
+
+def rewarmed(settings: dict[str, Any]) -> bool:
+    """Whether the image-text phase is warmed up anew (`image_rate` names a peak) instead of going on from the trunk."""
+    rate = settings.get("image_rate")
+    return isinstance(rate, dict) and "peak" in rate
+
+
+def fixed_totals(settings: dict[str, Any]) -> bool:
+    """Whether the run is one of those that see the same data in the end: start and share follow from each other."""
+    return settings.get("design") == FIXED_TOTALS
+
+
+SOLVED = ("switch", "image_share")
+"""What runs of fixed totals vary together."""

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 
 from common.html.figure import COLOURS
 from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
-from curriculum.sweep_report.axes import FIXED_TOTALS, Axis
+from curriculum.sweep_report.axes import SOLVED, Axis, fixed_totals, rewarmed
 
 _LINES = 8
-_SOLVED = ("switch", "image_share")
 _PANELS = 12
+HOLLOW = "hollow: image-text phase warmed up anew"
 
 
 def figure(analysis: Analysis, axis: Axis) -> Figure:
@@ -29,6 +29,15 @@ def figure(analysis: Analysis, axis: Axis) -> Figure:
     for panel in panels[len(shown) :]:
         panel.set_visible(False)
     return drawing
+
+
+def hollow(analysis: Analysis) -> set[int]:
+    """Configurations whose image-text phase is warmed up anew, where others go on from the trunk's rate.
+
+    What differs between the two is not the axis alone, so the paper draws these points hollow, as do we.
+    """
+    found = analysis.where(rewarmed)
+    return set(found) if len(found) < len(analysis.settings) else set()
 
 
 def _drawable(analysis: Analysis) -> list[Measure]:
@@ -50,20 +59,29 @@ def left_out(analysis: Analysis, axis: Axis) -> list[str]:
     if missing := len(analysis.settings) - len(drawn):
         found.append(
             f"{missing} of {len(analysis.settings)} configurations are on none of these lines: only the {_LINES} with "
-            "most points are drawn; 'Configurations' has all."
+            "most points are drawn; 'Configurations' has all, and `report --where NAME=VALUE` draws a part."
+        )
+    if hollow(analysis):
+        found.append(
+            "Hollow points: the image-text phase is warmed up to a rate of its own (at 0 % there is none before it, "
+            "at 100 % the trunk's has run out); the others go on from the trunk's, so more differs than the axis says."
         )
     return found
 
 
 def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None:
     assert measure.estimates is not None
+    warmed = hollow(analysis)
     for line, (label, members) in enumerate(lines(analysis, axis)):
-        x, y, below, above, without = [], [], [], [], []
+        x: list[float] = []
+        y, below, above, without = [], [], [], []
+        apart: list[int] = []
         for value in axis.values:
             chosen = [n for n in members if analysis.value_of(n, axis) == value]
             if not chosen:
                 continue
             mean = measure.estimates.mean(chosen)
+            apart += [len(x)] if warmed & set(chosen) else []
             x.append(axis.place(value))
             y.append(mean.value)
             below.append(mean.value - mean.low)
@@ -73,6 +91,8 @@ def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None
         colour = COLOURS[line % len(COLOURS)]
         panel.errorbar(x, y, yerr=[below, above], label=label, color=colour, marker="o", markersize=3.5, capsize=2.5,
                        linewidth=1.2)  # fmt: skip
+        panel.plot([x[n] for n in apart], [y[n] for n in apart], "o", markersize=3.5, markerfacecolor="white",
+                   markeredgecolor=colour, zorder=3)  # fmt: skip
         if without:
             panel.plot(
                 x, without, color=colour, linewidth=1, linestyle=":", label="without images" if not line else None
@@ -86,7 +106,9 @@ def _draw(panel: Axes, analysis: Analysis, axis: Axis, measure: Measure) -> None
     panel.set_xlabel(axis.label, fontsize=8)
     panel.tick_params(labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)
-    if len(panel.containers) > 1 or measure.blind is not None:
+    if warmed:
+        panel.plot([], [], "o", markersize=3.5, markerfacecolor="white", markeredgecolor="black", label=HOLLOW)
+    if len(panel.containers) > 1 or measure.blind is not None or warmed:
         panel.legend(fontsize=7)
 
 
@@ -96,8 +118,8 @@ def lines(analysis: Analysis, axis: Axis) -> list[tuple[str, list[int]]]:
     Many are one mean over all where each has every value of `axis`; otherwise that mean would compare unlike things,
     and those that have most values are drawn.
     """
-    solved = analysis.where(lambda one: axis.name in _SOLVED and one.get("design") == FIXED_TOTALS)
-    found = _lines(analysis, [one for one in analysis.others(axis) if one.name not in _SOLVED], solved)
+    solved = analysis.where(lambda one: axis.name in SOLVED and fixed_totals(one))
+    found = _lines(analysis, [one for one in analysis.others(axis) if one.name not in SOLVED], solved)
     found += _lines(analysis, analysis.others(axis), analysis.where(lambda _: True), leave_out=set(solved))
     if len(found) > _LINES:
         points = [len({analysis.value_of(number, axis) for number in members}) for _, members in found]

@@ -210,7 +210,7 @@ def _runs(analysis: Analysis) -> str:
             for task in names
         ]
         rows.append([run.name, _state(run), amount(run.tokens), str(len(run.path)), *cells])
-    columns = [*tasks, *(f"{task}, blind" for task in blind)]
+    columns = [*(f"{task}, as scored" for task in tasks), *(f"{task}, as scored blind" for task in blind)]
     return page.table(["run", "state", "tokens", "stretches", *columns], rows)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curriculum.sweep_report.analysis import LOSS, Analysis, Measure
-from curriculum.sweep_report.axes import FOLLOWS, Axis, number, text
+from curriculum.sweep_report.axes import FOLLOWS, SOLVED, Axis, fixed_totals, number, text
 from curriculum.sweep_report.estimates import Estimate, holm
 
 _TRIED = ("switch", "image_share", "instruction_part", "instruction_share", "epochs", "frozen", "encoder")
@@ -22,6 +22,8 @@ _TRIED = ("switch", "image_share", "instruction_part", "instruction_share", "epo
 ERROR = 0.025
 """Chance of any false verdict in a report, if the seeds' noise is normal and the same in all configurations. Simulated
 sweeps with heavy tails, and with unequal configurations, stay below 5 % with it."""
+
+EARLY = "early and sparse beats late and dense, at fixed totals"
 
 Test = Callable[[str], bool]
 """Whether a configuration with this value of the parameter belongs to a side."""
@@ -90,8 +92,10 @@ def orderings(analysis: Analysis) -> list[Ordering]:
             between(analysis, vision, "a frozen encoder is better", "frozen", _freezes, _trains),
             between(analysis, vision, "SigLIP beats a patch projection", "encoder", _siglip, "patch".__eq__),
         ]  # fmt: skip
+        found.append(early(analysis, vision))
     for one in texts:
         found += [
+            early(analysis, one),
             between(analysis, one, "images from the start on hurt text", "switch", _among(80), _among(0)),
             between(analysis, one, "more text keeps text scores", "image_share", *_ends(analysis)),
         ]
@@ -122,6 +126,36 @@ def between(analysis: Analysis, measure: Measure, claim: str, name: str, better:
     pairs = [(first, second) for first, second in split if first and second]
     if not pairs:
         return None
+    return _ordering(analysis, measure, claim, name, pairs)
+
+
+def early(analysis: Analysis, measure: Measure) -> Ordering | None:
+    """Earliest against latest start among runs of fixed totals, whose share follows from the start (Kimi K2.5).
+
+    They see the same images and the same text in the end: early and sparse, or late and dense.
+    """
+    axis = next((one for one in analysis.axes if one.name == "switch"), None)
+    if axis is None or not axis.in_known_unit or measure.estimates is None:
+        return None
+    others = [one for one in analysis.others(axis) if one.name not in SOLVED]
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for place in analysis.where(fixed_totals):
+        alike.setdefault(tuple(analysis.value_of(place, one) for one in others), []).append(place)
+    pairs = []
+    for members in alike.values():
+        starts = {place: axis.place(analysis.value_of(place, axis)) for place in members}
+        first, last = min(starts.values()), max(starts.values())
+        if first < last:
+            sides = tuple([place for place in members if starts[place] == one] for one in (first, last))
+            pairs += [part for part in _alike(analysis, axis, (sides[0], sides[1])) if all(part)]
+    return _ordering(analysis, measure, EARLY, axis.name, pairs) if pairs else None
+
+
+def _ordering(
+    analysis: Analysis, measure: Measure, claim: str, name: str, pairs: list[tuple[list[int], list[int]]]
+) -> Ordering:
+    """The mean difference over `pairs`, in favour of their first sides."""
+    assert measure.estimates is not None
     sign = 1.0 if measure.higher_is_better else -1.0
     weights = np.zeros(len(analysis.settings))
     for first, second in pairs:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import orjson
 
 from common.errors import InputError
+from curriculum.sweep_report.axes import text
 from schemas.results import RESULTS_NAME, Results, TaskSummary, load_task
 from schemas.run_log import Step
 from schemas.schedule import Schedule
@@ -118,6 +120,26 @@ class SweepRuns:
     def scored(self) -> list[Run]:
         """Runs that were evaluated."""
         return [run for run in self.runs if run.results is not None]
+
+    def only(self, wanted: Sequence[str]) -> SweepRuns:
+        """The runs whose settings have one of the values in each text `NAME=VALUE[,VALUE]`, written as figures do.
+
+        What was registered is said of the whole sweep, and not of a part.
+
+        Raises:
+            InputError: it is no such text, no run has the setting, or none has these values.
+        """
+        runs = self.runs
+        for one in wanted:
+            name, equals, values = one.partition("=")
+            there = list(dict.fromkeys(text(run.settings, name) for run in runs if name in run.settings))
+            chosen = [run for run in runs if text(run.settings, name) in values.split(",")]
+            if not (equals and chosen):
+                known = list(dict.fromkeys(key for run in runs for key in run.settings))
+                remedy = f"choose among {', '.join(there)}" if there else f"name one of {', '.join(known) or 'none'}"
+                raise InputError(f"no run has {one}", file=self.folder, field="--where", remedy=remedy)
+            runs = chosen
+        return replace(self, runs=runs, registered=None if wanted else self.registered)
 
 
 def read(folder: Path) -> SweepRuns:

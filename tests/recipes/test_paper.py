@@ -235,6 +235,8 @@ def test_the_peak_at_100_percent_is_an_axis(data: Path) -> None:
     assert at_the_end == [9.789e-4, 1.7136e-3, 3e-3]
     going_on = [first for name, (_, first) in tops.items() if "going-on" in name]
     assert going_on == [pytest.approx(9.789e-4, rel=0.01)] * 2
+    named = {run.settings["image_peak"] for run in runs("rewarm-peak") if "going-on" in run.name}
+    assert named == {f"goes on at {going_on[0]:.4e}".replace("e-0", "e-")}
 
 
 def test_both_readings_of_a_visual_share(data: Path) -> None:

@@ -45,3 +45,10 @@ def test_shares_are_percentages_however_they_are_written() -> None:
 def test_a_switch_in_tokens_is_not_labelled_in_percent() -> None:
     (axis,) = axes([{"switch": 80}, {"switch": 100}])
     assert (axis.label, axis.in_known_unit) == ("switch", False)
+
+
+def test_texts_come_after_numbers_in_their_order() -> None:
+    values = ["3e-3", "goes on at 9.8e-4", "1.7e-3", "9.789e-4"]
+    (axis,) = axes([{"image_peak": value} for value in values])
+    assert axis.values == ["9.789e-4", "1.7e-3", "3e-3", "goes on at 9.8e-4"]
+    assert not axis.numeric

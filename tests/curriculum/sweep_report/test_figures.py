@@ -7,7 +7,7 @@ import numpy as np
 from curriculum.sweep_report.analysis import Analysis, Measure
 from curriculum.sweep_report.axes import axes
 from curriculum.sweep_report.estimates import Estimates
-from curriculum.sweep_report.figures import left_out, lines
+from curriculum.sweep_report.figures import HOLLOW, figure, hollow, left_out, lines
 from curriculum.sweep_report.read_runs import SweepRuns
 
 
@@ -62,3 +62,19 @@ def test_fixed_totals_are_one_line_beside_the_fixed_phase():
     assert [members for members in by_start.values() if 3 in members] == [[3, 4, 5]]
     assert by_share["design fixed-totals"] == [0, 1, 2]
     assert sorted(number for members in by_start.values() for number in members) == list(range(6))
+
+
+def test_points_that_were_warmed_up_anew_are_hollow_where_others_went_on():
+    warmed = {"image_rate": {"peak": "3e-3", "warmup": "5000 steps"}}
+    settings = [{"switch": f"{s}%", **(warmed if s in (0, 100) else {})} for s in (0, 40, 80, 100)]
+    found = of(settings)
+    estimates = Estimates(np.arange(4.0), np.ones(4, int), 0.0, 0, np.zeros((4, 4)), 3)
+    found.measures[:] = [Measure("stable score, vision", estimates)]
+    assert hollow(found) == {0, 3}
+    panel = figure(found, found.axes[0]).axes[0]
+    white = [line for line in panel.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
+    assert [list(line.get_xdata()) for line in white] == [[0.0, 100.0]]
+    assert HOLLOW in [one.get_text() for one in panel.get_legend().get_texts()]
+    assert "Hollow points" in left_out(found, found.axes[0])[-1]
+    alike = of([{"switch": f"{s}%", **warmed} for s in (0, 100)])
+    assert hollow(alike) == set()

@@ -175,3 +175,25 @@ def test_a_browser_shows_it(swept, tmp_path):
     assert len(sizes) == 2
     assert all(width > 400 and height > 200 for width, height in sizes)
     assert title[2] == "0"
+
+
+def test_a_part_of_a_sweep_is_drawn_and_mistakes_are_one_line(swept, capsys):
+    out = swept / "part/report.html"
+    assert main(["report", str(swept), "--where", "image_share=10%", "--where", "switch=0%,80%", "-o", str(out)]) == 0
+    assert "4 of 4 runs scored, 2 configurations" in capsys.readouterr().out
+    assert sorted(path.name for path in (swept / "part/figures").iterdir()) == ["switch.svg"]
+    for text, remedy in (
+        ("switch=30%", "choose among 0%, 80%, 100%"),
+        ("swich=0%", "name one of"),
+        ("switch", "choose among 0%"),
+    ):
+        assert main(["report", str(swept), "--where", text]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"--where: no run has {text}; {remedy}" in line
+
+
+def test_scores_as_measured_and_above_chance_have_different_names(swept):
+    main(["report", str(swept)])
+    html = (swept / "report.html").read_text()
+    assert html.count("<th>vqav2</th>") == 1
+    assert html.count("<th>vqav2, as scored</th>") == 1

@@ -11,7 +11,7 @@ from curriculum.sweep_report.analysis import Analysis, Measure
 from curriculum.sweep_report.axes import axes
 from curriculum.sweep_report.estimates import Estimates
 from curriculum.sweep_report.page import remarks
-from curriculum.sweep_report.paper_findings import ERROR, Ordering, between, orderings, untried
+from curriculum.sweep_report.paper_findings import EARLY, ERROR, Ordering, between, orderings, untried
 from curriculum.sweep_report.read_runs import SweepRuns
 from tests.helpers.simulated import NOISE, SHARES, SWITCHES, nothing, sweep
 
@@ -149,6 +149,20 @@ def test_instruction_data_is_tried_where_it_takes_the_images_place():
     assert list(found(one)) == ["instruction data in pre-training hurts"]
     assert found(one)["instruction data in pre-training hurts"].difference.value == pytest.approx(0.2)
     assert untried(one) == ["image_share"]
+
+
+def test_early_and_sparse_is_compared_with_late_and_dense_at_fixed_totals():
+    """Start and share follow from each other; runs of a fixed phase, which see other data, have no part in it."""
+    totals = [("0%", "10%"), ("50%", "20%"), ("80%", "50%")]
+    cases = [{"design": "fixed-totals", "switch": start, "image_share": share} for start, share in totals]
+    cases += [{"design": "fixed-phase", "switch": start, "image_share": "10%"} for start, _ in totals]
+    cases += [{**one, "epochs": 4} for one in cases[:1]]
+    tried = found(analysis(cases, [0.7, 0.6, 0.4, 0.1, 0.9, 0.2, 0.0]))[EARLY]
+    assert (tried.pairs, tried.verdict, tried.axis) == (1, "appears", "switch")
+    assert tried.difference.value == pytest.approx(0.3)
+    losses = found(analysis(cases, [2.0, 2.1, 2.5, 9.0, 9.0, 9.0, 9.0], "loss-text"))[EARLY]
+    assert losses.difference.value == pytest.approx(0.5)
+    assert EARLY not in found(analysis(cases[3:6], [0.1, 0.9, 0.2]))
 
 
 def test_what_could_not_be_tried_is_named():

@@ -55,7 +55,7 @@ def test_the_page_has_both_scores_and_says_what_they_are(pair: Path, capsys: Cap
     assert "0.4701 [0.4701, 0.4701], blind 0.1000" in html
     assert "over the tasks of the preset &#x27;paper&#x27;: pope metrics/mean_of_splits - 0.5, " in html
     assert "<th>stable score, vision</th><th>noise-filtered score, vision</th>" in html
-    assert "<th>gqa, blind</th>" in html
+    assert "<th>gqa, as scored blind</th>" in html
     assert "without images" in html
 
 
