@@ -17,7 +17,7 @@ from curriculum.compiler.layout import Drained, Layout, MisplacedError, Placed, 
 from curriculum.compiler.learning_rates import AnyCurve, draw
 from curriculum.compiler.phase_drafts import Context, drafts
 from curriculum.compiler.step_points import positions
-from curriculum.compiler.units import Scale, UnfitError
+from curriculum.compiler.units import EndedError, Scale, UnfitError
 from curriculum.language.curriculum_file import Curriculum
 from curriculum.language.template import Document
 from schemas.conversation_format import VERSION_1
@@ -224,4 +224,10 @@ def _draw(
     try:
         return draw(curve, before, *rules, context.scale)
     except UnfitError as error:
+        for number, phase in enumerate(context.curriculum.phases):
+            beyond = phase.until is not None and phase.until.unit == "percent" and phase.until.value > 100
+            if beyond and isinstance(error, EndedError):
+                problem = f"'{phase.name}' ends at {phase.until} of the trunk: {error.problem}"
+                remedy = f"end it at 100% or before; or else {error.remedy}"
+                context.document.refuse(problem, "phases", number, "until", remedy=remedy)
         context.document.refuse(error.problem, *loc, *([error.key] if error.key else []), remedy=error.remedy)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curriculum.compiler.units import Scale, UnfitError
+from curriculum.compiler.units import EndedError, Scale, UnfitError
 from curriculum.language.curriculum_file import Continue, Curve, Rewarm
 from schemas.order.learning_rate import Piece, rate_at
 
@@ -50,7 +50,7 @@ def draw(curve: AnyCurve, before: Sequence[Piece], start: int, stop: int, scale:
     end = start + length
     ends = shape in ("linear", "cosine") or curve.cooldown is not None
     if ends and not curve.hold and stop - end >= scale.global_batch:
-        raise UnfitError(
+        raise EndedError(
             "over" if curve.over is not None else None,
             f"the learning rate is at its end {end * scale.seq_len:,} tokens into the run, but rules until "
             f"{stop * scale.seq_len:,}",

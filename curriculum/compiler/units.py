@@ -15,6 +15,10 @@ class UnfitError(Exception):
         self.key, self.problem, self.remedy = key, problem, remedy
 
 
+class EndedError(UnfitError):
+    """A curve that ends before the part of the run that it rules."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """Holds the sizes that amounts are measured in."""

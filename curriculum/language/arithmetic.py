@@ -144,7 +144,10 @@ class _Reader:
         try:
             amount = parse_amount(text)
         except ValueError:
-            raise self.error(f"{f'parameter {name!r} is' if name else 'found'} '{text}', which is no amount") from None
+            if not name:
+                raise self.error(f"found '{text}', which is no amount") from None
+            problem = f"cannot work out '{self.text.strip()}': parameter '{name}' is '{text}', which is no amount"
+            raise UnsolvedError(problem, f"give {name} an amount from 0 up, such as 28B or 10%") from None
         plain = amount.unit == "tokens" and not re.search(r"[KMBTkmbt]", text)
         return Quantity(amount.value, "number" if plain else amount.unit)
 
@@ -169,7 +172,9 @@ class _Reader:
 
     def _over(self, left: Quantity, right: Quantity) -> Quantity:
         if not right.value:
-            raise self.error("it divides by zero")
+            known = ", ".join(f"{name} = {value}" for name, value in self.used.items())
+            problem = f"cannot work out '{self.text.strip()}': it divides by zero{f' ({known})' if known else ''}"
+            raise UnsolvedError(problem, "change what it divides by")
         if left.unit == right.unit:
             return Quantity(left.value / right.value, "number")
         if right.unit in ("number", "percent"):

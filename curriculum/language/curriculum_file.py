@@ -9,13 +9,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from curriculum.language.amounts import AmountField, PassesField, ShareField
 from schemas.strict_model import Strict
 
 Decay = Literal["cosine", "linear", "inverse_sqrt", "constant"]
-Rate = Annotated[float, Field(ge=0, lt=1e6, allow_inf_nan=False)]
+
+
+def _rate(value: object) -> object:
+    """Refuses what is no number from 0 up with words of its own; truth values are refused elsewhere."""
+    try:
+        fits = isinstance(value, bool) or 0 <= float(value) < float("inf")  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise ValueError(f"'{value}' is no learning rate; write a number from 0 up, such as 3e-3 or 0.003")
+    return value
+
+
+Rate = Annotated[float, BeforeValidator(_rate), Field(ge=0, lt=1e6, allow_inf_nan=False)]
 Part = Literal["encoder", "projector", "decoder"]
 
 

@@ -117,3 +117,48 @@ def test_an_output_that_cannot_be_written_is_one_line(base: Path, capsys: Captur
         assert said.startswith("error: f")
         assert "check the path" in said
     assert not list(Path().glob(".*.partial"))
+
+
+STUDY = """\
+parameters: {peak: 1e-2, switch: 80%, image_share: 10%}
+seed: 7
+global_batch: 32
+trunk: 1_280_000
+sources:
+  text: {path: text}
+  pairs: {path: pairs, exhausted: repeat, max_passes: 4}
+learning_rate: {peak: "${peak}", warmup: 10 steps, shape: cosine, over: 100%}
+phases:
+  - {name: text, until: "${switch}", mix: {text: 1}, may_be_empty: true}
+  - {name: image-text, for: 256K, mix: {text: rest, pairs: "${image_share}"}, learning_rate: {continue: cosine}}
+"""
+SOLVED = STUDY.replace("switch: 80%", "image_part: 10%, switch: '${(1 - image_part / image_share) * 100%}'")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "said", "remedy"),
+    [
+        (STUDY, "peak=1e-2x", "c.yaml:8: learning_rate.peak: '1e-2x' is no learning rate", "such as 3e-3"),
+        (STUDY, "peak=-1", "c.yaml:8: learning_rate.peak: '-1' is no learning rate", "a number from 0 up"),
+        (STUDY, "peak=.nan", "c.yaml:8: learning_rate.peak: 'nan' is no learning rate", "a number from 0 up"),
+        (STUDY, "image_share=-5%", "c.yaml:11: phases[1].mix.pairs: a share of -5% is outside 0 to 1", "sum to 1"),
+        (STUDY, "switch=120%", "c.yaml:10: phases[0].until: 'text' ends at 120% of the trunk", "end it at 100%"),
+        (SOLVED, "image_share=0", "parameters.switch: cannot work out", "(image_part = 10%, image_share = 0); change"),
+        (SOLVED, "image_share=-5%", "parameter 'image_share' is '-5%'", "give image_share an amount from 0 up"),
+        (SOLVED, "image_share=5%", "comes to -100%, less than nothing", "change one of its parameters"),
+    ],
+)
+def test_values_of_a_study_that_cannot_be(
+    base: Path, text: str, value: str, said: str, remedy: str, capsys: Capture
+) -> None:
+    Path("c.yaml").write_text(text)
+    assert main(["compile", "c.yaml", "--set", value, "-o", "out.json"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert remedy in line
+    assert not Path("out.json").exists()
+
+
+def test_a_share_of_nothing_is_a_run_without_images(base: Path) -> None:
+    Path("c.yaml").write_text(STUDY)
+    assert main(["compile", "c.yaml", "--set", "image_share=0", "-o", "out.json"]) == 0

@@ -46,7 +46,10 @@ def test_arithmetic_over_parameters(tmp_path: Path) -> None:
             ":2: x.y[0]: unknown parameter 'm'; declare it under 'parameters'",
         ),
         ("parameters: {n: 1}\nx: ${n - 2}", ":2: x: 'n - 2' comes to -1, less than nothing (n = 1); change"),
-        ("parameters: {n: 1}\nx: ${n / 0}", ":2: x: cannot work out 'n / 0': it divides by zero; use names"),
+        (
+            "parameters: {n: 1}\nx: ${n / 0}",
+            ":2: x: cannot work out 'n / 0': it divides by zero (n = 1); change what it divides by",
+        ),
         ("parameters: {n: [1]}\nx: ${n + 1}", ":2: x: parameter 'n' is not a single value"),
         ("parameters:\n  m: 1\n  n: ${m - 2}\nx: ${n}", ":3: parameters.n: 'm - 2' comes to -1"),
         ("parameters: {n: '${n + 1}'}\nx: ${n}", "refer to each other in a circle"),
