@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from common import atomic_files
 from common.errors import InputError
-from schemas.conversation_format import ConversationFormat
+from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.order.history import past
 from schemas.order.lane_counts import LaneCounts
@@ -107,6 +107,12 @@ class Schedule(Strict):
     def _timeline(self) -> Timeline:
         segments = [Segment(p.start, p.stop, p.shares, p.shares_to, p.ramp, p.ramp_over) for p in self.phases]
         return Timeline(segments, len(self.sources))
+
+    @property
+    def conversation_format(self) -> ConversationFormat | None:
+        """How the sources' conversations are written; None without any."""
+        has_any = any(source.kind == "conversations" for source in self.sources)
+        return (self.conversation or VERSION_1) if has_any else None
 
     @property
     def total_samples(self) -> int:

@@ -5,15 +5,13 @@ It needs the export and transformers alone, so it is installed beside lmms-eval 
     pip install scripts/lmms_eval_adapter
     python -m lmms_eval --model switchpoint --model_args pretrained=exported,trust_remote_code=True --tasks textcaps_val
 
-Prompts are built by the export's own chat template, pixels by its own processor. Answers are greedy and end with the
-model's end id, where the task says, or at `until` (a line break by default, which closes an answer in training's
-conversations; `until=` leaves it out).
+Answers end as `switchpoint_exported` says, or where the task does; `until=TEXT` ends them at another text.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,7 +19,7 @@ from lmms_eval.api.instance import Instance
 from lmms_eval.api.model import lmms
 from lmms_eval.models.registry_v2 import ModelManifest
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from switchpoint_exported import Exported, Question
 
 MANIFEST = ModelManifest(model_id="switchpoint", simple_class_path="switchpoint_lmms_eval.SwitchpointModel")
 LONGEST_ANSWER = 256
@@ -32,35 +30,28 @@ class SwitchpointModel(lmms):
 
     is_simple = True
 
-    def __init__(self, pretrained: str, batch_size: int | str = 1, device: str | None = None, until: str = "\n",
+    def __init__(self, pretrained: str, batch_size: int | str = 1, device: str | None = None, until: str | None = None,
                  trust_remote_code: bool = False, **kwargs: Any) -> None:  # fmt: skip
         super().__init__()
         if kwargs:
             raise ValueError(f"unknown model arguments: {', '.join(kwargs)}")
-        self._size, self._until = int(batch_size), [until.replace("\\n", "\n")] if until else []
-        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        how = {"trust_remote_code": trust_remote_code, "local_files_only": True}
-        self._processor = AutoProcessor.from_pretrained(pretrained, **how)
-        self._processor.tokenizer.padding_side = "left"
-        model = AutoModelForImageTextToText.from_pretrained(pretrained, dtype="auto", **how)
-        self._model = model.to(self._device).eval()
+        self._size = int(batch_size)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        until = until.replace("\\n", "\n") if until is not None else None
+        self._model = Exported(pretrained, device, until=until, trust_remote_code=trust_remote_code)
 
-    @torch.inference_mode()
     def generate_until(self, requests: list[Instance]) -> list[str]:
         """Greedy answers, in the requests' order."""
         answers = [""] * len(requests)
         for arguments, batch in self._batches(requests):
-            inputs = self._inputs([self._message(requests[n], *requests[n].args[2:]) for n in batch])
             longest = int(arguments.get("max_new_tokens", LONGEST_ANSWER))
-            made = self._model.generate(**inputs, max_new_tokens=longest, do_sample=False)
             until = arguments.get("until") or []
-            stops = [*([until] if isinstance(until, str) else until), *self._until]
-            texts = self._processor.batch_decode(made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-            for number, text in zip(batch, texts, strict=True):
-                answers[number] = _cut(text, stops)
+            stops = [until] if isinstance(until, str) else until
+            questions = [self._question(requests[n].args[0], *requests[n].args[2:]) for n in batch]
+            for number, text in zip(batch, self._model.answers(questions, longest, stops), strict=True):
+                answers[number] = text
         return answers
 
-    @torch.inference_mode()
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
         """Sum of log-probabilities of each continuation, and whether it is what the model would say."""
         return [self._likelihood(request) for request in requests]
@@ -70,17 +61,12 @@ class SwitchpointModel(lmms):
         raise NotImplementedError("tasks of several rounds are not supported")
 
     def _likelihood(self, request: Instance) -> tuple[float, bool]:
-        _, target, *rest = request.args
-        document = self.task_dict[rest[2]][rest[3]][rest[1]]
-        said = target if isinstance(target, str) else target(document)
-        inputs = self._inputs([self._message(request, *rest)])
-        ids = self._processor.tokenizer(f" {said.strip()}", add_special_tokens=False, return_tensors="pt").input_ids
-        ids = ids.to(self._device)
-        inputs["input_ids"] = torch.cat([inputs["input_ids"], ids], dim=1)
-        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        found = self._model(**inputs).logits[0, -ids.shape[1] - 1 : -1].float().log_softmax(-1)
-        total = float(found.gather(1, ids[0][:, None]).sum())
-        return total, bool((found.argmax(-1) == ids[0]).all())
+        text, target, *rest = request.args
+        if not rest:
+            raise NotImplementedError("likelihoods without a question (acc_mutual_info) are not supported")
+        _, number, task, split = rest
+        said = target if isinstance(target, str) else str(target(self.task_dict[task][split][number]))
+        return self._model.likelihood(self._question(text, *rest), said)
 
     def _batches(self, requests: list[Instance]) -> Iterator[tuple[dict[str, Any], list[int]]]:
         """Request numbers that share their generation arguments and whether they have images."""
@@ -92,34 +78,11 @@ class SwitchpointModel(lmms):
                 part = group[start : start + self._size]
                 yield dict(requests[part[0]].args[1]), part
 
+    def _question(self, text: Any, *where: Any) -> Question:
+        return str(text), self._images(*where)
+
     def _images(self, visual: Any, number: int, task: str, split: str) -> list[Image.Image]:
         found = visual(self.task_dict[task][split][number]) or []
         if not all(isinstance(one, Image.Image) for one in found):
             raise ValueError(f"task '{task}' shows something other than images")
         return [one.convert("RGB") for one in found]
-
-    def _message(self, request: Instance, visual: Any, number: int, task: str, split: str) -> tuple[str, list[Any]]:
-        """Prompt by the chat template, and its images."""
-        images = self._images(visual, number, task, split)
-        text = str(request.args[0])
-        if "<image>" in text:  # some tasks write the placeholder, which the template does
-            text = text.replace("<image>", "").strip()
-        content = [*({"type": "image"} for _ in images), {"type": "text", "text": text}]
-        messages = [{"role": "user", "content": content}]
-        return self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False), images
-
-    def _inputs(self, messages: Sequence[tuple[str, list[Any]]]) -> Any:
-        images = [one for _, shown in messages for one in shown]
-        texts = [text for text, _ in messages]
-        found = self._processor(images=images or None, text=texts, padding=True, return_tensors="pt")
-        found = found.to(self._device)
-        if images:
-            found["pixel_values"] = found["pixel_values"].to(self._model.dtype)
-        return found
-
-
-def _cut(text: str, stops: Sequence[str]) -> str:
-    text = text.lstrip()
-    for stop in stops:
-        text = text.split(stop)[0] if stop else text
-    return text.strip()

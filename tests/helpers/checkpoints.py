@@ -94,21 +94,29 @@ def checkpoint(
     return run.out
 
 
-def end_turns(out: Path, subject: Subject, stems: list[Stem], pixels: Any, steps: int) -> None:
-    """Change the checkpoint so that it ends its turn where it would say a token that it says often."""
+def end_turns(
+    out: Path, subject: Subject, stems: list[Stem], pixels: Any, steps: int, *, end: int | None = None
+) -> None:
+    """Change the checkpoint so that it ends its turn (or says `end`) where it would say a token that it says often.
+
+    It does not say the image's placeholder, for which there is no picture.
+    """
     said = Counter[int]()
     for stem in stems:
         ids = torch.tensor([stem.ids])
         for step in range(steps):
             with torch.no_grad():
-                top = subject.logits(ids, torch.from_numpy(pixels[stem.item]))[0, -1].argmax()
+                logits = subject.logits(ids, torch.from_numpy(pixels[stem.item]))[0, -1]
+            logits[subject.identity.image_id] = -torch.inf
+            top = logits.argmax()
             said[int(top)] += step > 0
             ids = torch.cat((ids, top.view(1, 1)), dim=1)
     (weights,) = out.glob("checkpoints/*/model.safetensors")
     tensors = load_file(weights)
     head = tensors.get("decoder.lm_head.weight", tensors["decoder.embed_tokens.weight"])
     ((token, _),) = said.most_common(1)
-    head[subject.conversation.end_of_turn_id] = 1.5 * head[token]
+    head[subject.identity.image_id] = 0
+    head[subject.conversation.end_of_turn_id if end is None else end] = 1.5 * head[token]
     save_file(tensors, weights)
     state = weights.with_name("state.json")
     stated = json.loads(state.read_text())

@@ -2,7 +2,7 @@
 
 Scenes, captions and questions are the sample world's; asked is how many objects a picture has that no training data
 shows. Answers alone cannot be guessed: two and three are equally frequent, and the same model asked without the
-pictures stays at chance.
+pictures stays at chance. Its export, under plain transformers, ends every answer by itself.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ import numpy as np
 import pytest
 import torch
 from composer.devices import DeviceCPU
+from PIL import Image
 from streaming import MDSWriter
 from tokenizers import Tokenizer
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from demo.world import tokenizer as world_tokenizer
 from demo.world.captions import synthetic as captions_of
 from demo.world.questions import WORDINGS
 from demo.world.render import encode, render
 from demo.world.scene import Scene, draw, stream
+from schemas.conversation_format import END_OF_TURN, ConversationFormat
 from schemas.manifest import ImageGeometry, Manifest, TokenizerIdentity
 from schemas.order.learning_rate import Piece
 from schemas.phases import Phase
@@ -36,6 +39,7 @@ from train.config.run_config import RunConfig
 from train.evaluation.predict import Settings
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks
+from train.export.export_folder import export
 from train.run.launch import fit
 
 torch.set_num_threads(1)
@@ -85,8 +89,14 @@ class World:
         prompt, learnt = (self.tokenizer.encode(text, add_special_tokens=False).ids for text in (said, answer))
         image = [] if scene is None else [self.identity.image_id] * GEOMETRY.tokens
         images = [] if scene is None else [encode(render(scene), "JPEG")]
+        learnt = [*learnt, self.identity.image_id + 1] if said else learnt
         ids = [*image, *prompt, *learnt, self.identity.end_of_text_id]
         return ids, images, [0] * (len(image) + len(prompt)) + [1] * (len(learnt) + 1)
+
+    @property
+    def format(self) -> ConversationFormat:
+        """How the questions are written."""
+        return ConversationFormat(version=2, end_of_turn=END_OF_TURN, end_of_turn_id=self.identity.image_id + 1)
 
 
 def write(out: Path, kind: str, world: World, scenes: list[Scene]) -> Path:
@@ -108,6 +118,8 @@ def write(out: Path, kind: str, world: World, scenes: list[Scene]) -> Path:
             writer.write({name: row[name] for name in columns})
             rows += 1
     manifest = synthetic.manifest(out, kind, rows, world.identity, None if kind == "text" else GEOMETRY, SEQ_LEN)
+    if kind == "conversations":
+        manifest = manifest.model_copy(update={"conversation": world.format})
     (out / "manifest.json").write_text(manifest.model_dump_json())
     return out
 
@@ -135,6 +147,7 @@ def curriculum(sources: list[Path]) -> Schedule:
         global_batch=BATCH,
         tokenizer=manifest.tokenizer,
         geometry=GEOMETRY,
+        conversation=Manifest.load(sources[-1]).conversation,
         sources=[synthetic.source(path) for path in sources],
         phases=[
             Phase(name="text", start=0, stop=first, shares=[billion, 0, 0], evaluate_at=[BATCH]),
@@ -188,3 +201,24 @@ def test_loss_falls_and_pictures_are_counted(tmp_path: Path) -> None:
     )
     assert blind.score < 0.6, "the questions give nothing away"
     assert seeing.score > 0.8
+
+    export(run.out, tmp_path / "exported")
+    ended = [ids[-1] == world.format.end_of_turn_id for ids in answers(tmp_path / "exported", asked, tmp_path)]
+    assert ended == [True] * len(world.held_out)
+
+
+def answers(exported: Path, asked: list[dict[str, Any]], images: Path) -> Iterator[list[int]]:
+    """What plain transformers generates for each question, 50 at a time, without the padding behind it."""
+    processor = AutoProcessor.from_pretrained(exported, use_fast=False, trust_remote_code=True)
+    model = AutoModelForImageTextToText.from_pretrained(exported, trust_remote_code=True).eval()
+    for start in range(0, len(asked), 50):
+        part = asked[start : start + 50]
+        inputs = processor(
+            text=[f"<image>USER: {one['question']}\nASSISTANT:" for one in part],
+            images=[Image.open(images / one["image"]) for one in part],
+            padding=True,
+            return_tensors="pt",
+        )
+        made = model.generate(**inputs, max_new_tokens=16)[:, inputs["input_ids"].shape[1] :]
+        for ids in made.tolist():
+            yield [one for one in ids if one != processor.tokenizer.pad_token_id]

@@ -59,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     if not (chosen.tasks or chosen.text or chosen.losses):
         raise InputError("nothing to evaluate", remedy="give --tasks, --text or --loss")
     from train.evaluation.predict import Settings
+    from train.evaluation.result_files import write_results
     from train.evaluation.scored_model import open_subject
-    from train.evaluation.task_runner import evaluate_tasks, write_results
+    from train.evaluation.task_runner import evaluate_tasks
     from train.evaluation.tasks import task_named
 
     for name, _ in chosen.tasks:

@@ -15,9 +15,10 @@ from torch import Tensor
 from common import atomic_files
 from common.errors import InputError
 from schemas.results import Prediction, TaskResult, TaskSummary
+from train.checkpoint.state import schedule_of
 from train.evaluation.official_files import digest
+from train.evaluation.result_files import identity_of, kept, standard_error, summary_of
 from train.evaluation.scored_model import weights_digest
-from train.evaluation.task_runner import identity_of, kept, standard_error, summary_of
 from train.export.hugging_face_model import load
 from train.loader.held_out import HeldOut
 from train.loader.rows.batch import Batch
@@ -34,7 +35,9 @@ def held_out_loss(
     """
     loaded = load(path)
     saved = loaded.saved
-    held_out = HeldOut(dataset, saved.tokenizer, saved.geometry, conversation=saved.conversation, limit=limit)
+    schedule = schedule_of(loaded.path)
+    conversation = schedule.conversation_format if schedule else saved.conversation
+    held_out = HeldOut(dataset, saved.tokenizer, saved.geometry, conversation=conversation, limit=limit)
     task = f"loss-{name}"
     files = {name: digest(dataset / "manifest.json")}
     model_digest = weights_digest(loaded.path, "model")

@@ -24,8 +24,8 @@ from train.evaluation import official_files
 from train.evaluation.generation import Stem, batches, continued
 from train.evaluation.likelihood import Likelihood, likelihoods
 from train.evaluation.prompts import Prompt
+from train.evaluation.result_files import identity_of, kept, standard_error, summary_of
 from train.evaluation.scored_model import Subject
-from train.evaluation.task_runner import identity_of, kept, standard_error, summary_of
 from train.evaluation.text_tasks import with_shots
 
 _METRICS = ("acc_norm", "acc", "exact_match", "f1")

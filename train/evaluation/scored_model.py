@@ -55,7 +55,8 @@ class Subject:
         if self.geometry is None and not blind:
             problem = "the model has no image side"
             raise InputError(problem, file=self.told.path, remedy="give --blind to ask without the images")
-        return PromptEncoder(self.tokenizer, self.identity, None if blind else self.geometry)
+        geometry = None if blind else self.geometry
+        return PromptEncoder(self.tokenizer, self.identity, geometry, self.conversation.end_of_turn_id)
 
     def inputs(self, ids_BL: Tensor, pixels_NCHW: Tensor) -> dict[str, Tensor]:
         """Arguments of the model's forward pass; `pixels` is uint8 and may hold no image."""

@@ -8,35 +8,24 @@ two evaluations from one task, and let those of different tasks share a folder.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import multiprocessing
-import signal
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-import torch
+from typing import Literal
 
 from common import atomic_files
-from common.errors import InputError, exit_code
+from common.errors import InputError
 from common.file_lock import exclusive
-from common.process import end_with_parent
-from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task, task_file
-from schemas.score_preset import PRESETS
+from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, task_file
 from train.evaluation import official_files
-from train.evaluation.predict import Settings, predict, read_predictions, threads_each
-from train.evaluation.scored_model import Subject, open_subject
+from train.evaluation.item_shares import predictions_of, work_files
+from train.evaluation.predict import Settings
+from train.evaluation.result_files import WORK, by_group, identity_of, kept, standard_error, stem, summary_of
+from train.evaluation.scored_model import Subject
 from train.evaluation.task import Item, Task
 from train.evaluation.tasks import task_named
-
-WORK = ".work"
 
 
 def evaluate_tasks(
@@ -65,72 +54,6 @@ def evaluate_tasks(
     return found
 
 
-def write_results(subject: Subject, summaries: Sequence[TaskSummary], out: Path, settings: dict[str, Any]) -> Results:
-    """Write `results.json` over all tasks of the model in `out`, those of earlier calls included."""
-    with exclusive(out / WORK / "results.lock", "evaluation", wait=True):
-        tasks: dict[str, TaskSummary] = {}
-        blind: dict[str, TaskSummary] = {}
-        if (out / RESULTS_NAME).is_file():
-            earlier = Results.load(out)
-            if earlier.model.digest == subject.told.digest:
-                tasks, blind = dict(earlier.tasks), dict(earlier.blind)
-        for summary in summaries:
-            (blind if summary.asked.get("blind") else tasks)[summary.task] = summary
-        results = Results(
-            model=subject.told,
-            settings=settings,
-            packages={name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
-            tasks={name: tasks[name] for name in sorted(tasks)},
-            blind={name: blind[name] for name in sorted(blind)},
-            presets={name: found for name, preset in PRESETS.items() if (found := preset.complete(tasks))},
-        )
-        atomic_files.write_text(out / RESULTS_NAME, results.model_dump_json(indent=1) + "\n")
-    return results
-
-
-def summary_of(result: TaskResult) -> TaskSummary:
-    """A result without its predictions."""
-    return TaskSummary.model_validate(result.model_dump(exclude={"predictions"}))
-
-
-def standard_error(scores: Sequence[float]) -> float:
-    """Computes the standard error of the mean."""
-    return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0
-
-
-def by_group(predictions: Sequence[Prediction]) -> dict[str, float]:
-    """Mean score of each group; none where there is but one."""
-    groups: defaultdict[str, list[float]] = defaultdict(list)
-    for one in predictions:
-        groups[one.group].append(one.score)
-    return {name: sum(part) / len(part) for name, part in sorted(groups.items())} if len(groups) > 1 else {}
-
-
-def identity_of(parts: dict[str, Any]) -> str:
-    """Hash of everything that decides a result."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def kept(out: Path, task: str, identity: str, *, blind: bool = False) -> TaskResult | None:
-    """The result that is there already.
-
-    Raises:
-        InputError: there is one of another identity.
-    """
-    if not (out / task_file(task, blind=blind)).is_file():
-        return None
-    result = load_task(out, task, blind=blind)
-    if result.identity != identity:
-        problem = f"results of '{task}' for another model, other files or other settings are here"
-        raise InputError(problem, file=out, remedy="name another directory, or remove them")
-    return result
-
-
-def stem(task: str, blind: bool) -> str:
-    """Name of a task's files without its suffix."""
-    return task_file(task, blind=blind).removesuffix(".json")
-
-
 def _items(task: Task, place: Path, settings: Settings) -> tuple[list[Item], list[Path]]:
     items, official = _loaded(task.name, place, official_files.stamp(place))
     if parts := settings.only.get(task.name):
@@ -156,14 +79,17 @@ def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], 
     )
     digests = official_files.named(official_files.home(place), official)
     said = {"blind": settings.blind, "bare": settings.bare, "by": by, "limit": settings.limit, **task.terms}
-    if parts := settings.only.get(task.name):
-        said["only"] = list(parts)
-    identity = identity_of({"task": task.name, "model": subject.told.digest, "files": digests, **said})
+    if only := settings.only.get(task.name):
+        said["only"] = list(only)
+    parts = {"task": task.name, "model": subject.told.digest, "files": digests, **said}
+    if by == "likelihood" and subject.conversation.end_of_turn_id is not None and any(map(_go_on, items)):
+        parts["choices"] = "with the end of the turn"
+    identity = identity_of(parts)
     if done := kept(out, task.name, identity, blind=settings.blind):
         print(f"{task.name}: done before", file=sys.stderr)
         return summary_of(done)
     chosen = replace(settings, by=by)
-    predictions = _predictions(subject, task, items, out / WORK, identity, chosen, processes, tokenizer)
+    predictions = predictions_of(subject, task, items, out / WORK, identity, chosen, processes, tokenizer)
     rows = [
         Prediction(
             id=item.id,
@@ -191,66 +117,11 @@ def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], 
         predictions=rows,
     )
     atomic_files.write_text(out / task_file(task.name, blind=settings.blind), result.model_dump_json(indent=1) + "\n")
-    for file in _work_files(out / WORK, task.name, identity):
+    for file in work_files(out / WORK, task.name, identity):
         file.unlink()
     return summary_of(result)
 
 
-def _predictions(subject: Subject, task: Task, items: list[Item], work: Path, identity: str, settings: Settings,
-                 processes: int, tokenizer: Path | None) -> dict[int, str]:  # fmt: skip
-    work.mkdir(parents=True, exist_ok=True)
-    there = read_predictions(_work_files(work, task.name, identity))
-    pending = [number for number in range(len(items)) if number not in there]
-    processes = min(processes, len(pending)) or 1
-    shares = [
-        ({n: items[n] for n in pending[rank::processes]}, _file(work, task.name, identity, rank))
-        for rank in range(processes)
-    ]
-    how = (settings, task.instruction, task.max_tokens)
-    if processes == 1:
-        predict(subject, shares[0][0], *how, shares[0][1], task.name)
-    else:
-        context = multiprocessing.get_context("spawn")
-        threads = threads_each(processes)
-        workers = [
-            context.Process(
-                target=_work,
-                args=(subject.told.path, tokenizer, threads, rank, share, *how, file, task.name),
-                daemon=True,
-            )
-            for rank, (share, file) in enumerate(shares)
-        ]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        if failed := [worker.exitcode for worker in workers if worker.exitcode]:
-            raise InputError(
-                f"{len(failed)} of {processes} processes failed",
-                field=task.name,
-                remedy="see above; mend it and start again to go on",
-            )
-    return read_predictions(_work_files(work, task.name, identity))
-
-
-def _work(path: str, tokenizer: Path | None, threads: int, rank: int, items: dict[int, Item], settings: Settings,
-          instruction: str, max_tokens: int, file: Path, label: str) -> None:  # fmt: skip
-    """One of several processes, with its share of the items; each has a GPU of its own where there are several."""
-    end_with_parent(signal.SIGTERM)  # or it would write beside the evaluation that is started again
-    torch.set_num_threads(threads)
-    if torch.cuda.is_available():
-        torch.cuda.set_device(rank % torch.cuda.device_count())
-
-    def main() -> None:
-        subject = open_subject(Path(path), tokenizer)
-        predict(subject, items, settings, instruction, max_tokens, file, f"{label} [{rank}]")
-
-    sys.exit(exit_code(main))
-
-
-def _file(work: Path, task: str, identity: str, rank: int) -> Path:
-    return work / f"{task}-{identity[:16]}-{rank}.jsonl"
-
-
-def _work_files(work: Path, task: str, identity: str) -> list[Path]:
-    return sorted(work.glob(f"{task}-{identity[:16]}-*.jsonl"))
+def _go_on(item: Item) -> bool:
+    """Whether a choice begins with another one."""
+    return any(one != other and other.startswith(one) for one in item.choices for other in item.choices)

@@ -57,7 +57,8 @@ class HeldOut:
             ("conversation format", written or conversation, conversation or written),
         ):
             if here != wanted:
-                raise InputError(f"{what} of the held-out data is not the model's", file=path, remedy=_REMEDY)
+                which = f" ({here}; the model's: {wanted})" if isinstance(here, ConversationFormat) else ""
+                raise InputError(f"{what} of the held-out data is not the model's{which}", file=path, remedy=_REMEDY)
         self.path, self.seq_len = path, manifest.seq_len
         self.rows = min(limit or manifest.samples, manifest.samples)
         self._tokenizer, self._geometry = tokenizer, geometry

@@ -171,7 +171,7 @@ def _held_out(
         HeldOut,
         tokenizer=schedule.tokenizer,
         geometry=schedule.geometry,
-        conversation=schedule.conversation,
+        conversation=schedule.conversation_format,
         seq_len=schedule.seq_len,
     )
     sources = {name: terms(path, limit=run.evaluation.rows) for name, path in run.evaluation.sources.items()}

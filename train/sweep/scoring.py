@@ -93,8 +93,9 @@ def score_run(place: Path, scoring: Scoring) -> None:
     """Score the run that ends at the node `place`."""
     from train.evaluation.held_out_loss import held_out_loss
     from train.evaluation.predict import Settings
+    from train.evaluation.result_files import write_results
     from train.evaluation.scored_model import open_subject
-    from train.evaluation.task_runner import evaluate_tasks, write_results
+    from train.evaluation.task_runner import evaluate_tasks
 
     subject = open_subject(place / "out")
     out = place / SCORES

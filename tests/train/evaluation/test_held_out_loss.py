@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from common.errors import InputError
+from schemas.conversation_format import VERSION_1
 from schemas.manifest import Manifest
 from schemas.results import Results
 from tests.helpers import synthetic
-from tests.helpers.checkpoints import PATCH, checkpoint
+from tests.helpers.checkpoints import PATCH, TURNS, checkpoint
 from train.__main__ import main
+from train.checkpoint.state import schedule_of
 from train.evaluation.held_out_loss import held_out_loss
 from train.export.hugging_face_model import load
 from train.loader.rows.batch import Batch
@@ -52,3 +54,17 @@ def test_only_with_the_models_tokenizer(out, tmp_path):
         held_out_loss(out, "pairs", tmp_path / "pairs", tmp_path / "scores")
     with pytest.raises(InputError, match="not a finished dataset"):
         held_out_loss(out, "none", tmp_path / "none", tmp_path / "scores")
+
+
+def test_only_with_conversations_of_the_models_version(out, tmp_path, capsys):
+    """The model's schedule has conversations of version 1; one without any fits all."""
+    path = tmp_path / "conversations"
+    changed = Manifest.load(path).model_copy(update={"conversation": TURNS})
+    (path / "manifest.json").write_text(changed.model_dump_json())
+    assert main(["evaluate", str(out), "--loss", f"talk={path}", "-o", str(tmp_path / "scores")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "conversation format of the held-out data is not the model's (version 2, turns end with" in line
+    assert "the model's: version 1); prepare held-out data as the training data was" in line
+    schedule = schedule_of(next((out / "checkpoints").iterdir()))
+    assert schedule.conversation_format == VERSION_1
+    assert schedule.model_copy(update={"sources": schedule.sources[:2]}).conversation_format is None

@@ -20,8 +20,9 @@ from tests.helpers.commands import assert_refused
 from train.__main__ import main
 from train.evaluation import official_files
 from train.evaluation.predict import Settings, read_predictions
+from train.evaluation.result_files import write_results
 from train.evaluation.scored_model import open_subject
-from train.evaluation.task_runner import evaluate_tasks, write_results
+from train.evaluation.task_runner import evaluate_tasks
 from train.evaluation.tasks import TASKS
 from train.export.export_folder import export
 
