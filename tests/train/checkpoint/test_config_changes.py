@@ -9,7 +9,7 @@ from composer.devices import DeviceCPU
 from common.errors import InputError
 from common.pictures import RULE
 from tests.helpers import ranks, synthetic
-from train.checkpoint import digests, folder
+from train.checkpoint import digests, folder, state
 from train.checkpoint.config_changes import Change, read
 from train.config.run_config import RunConfig
 from train.run.launch import fit
@@ -59,6 +59,26 @@ def test_another_function_of_the_weights_is_refused(whole, tmp_path, key, how):
     with pytest.raises(InputError, match=rf"/0{{13}}\d\d: {key}: .* now, but these weights were trained with .*; put"):
         build_trainer(run, whole[1], DeviceCPU())
     assert read(run.out) == []
+
+
+def test_a_run_from_before_keeps_its_ends_of_text(whole, tmp_path):
+    """Its checkpoint says nothing of them: an end of text closes its document, whatever new runs do."""
+    closes = {**ranks.MODEL, "end_of_text": "closes"}
+    fit(config(tmp_path / "closes", model=closes), whole[1], DeviceCPU())
+    stopped((config(tmp_path / "closes"),), tmp_path / "out", 16)
+    for path in folder.complete(tmp_path / "out/checkpoints"):
+        said = json.loads((path / "state.json").read_text())
+        del said["seal"], said["run"]["model"]["end_of_text"]
+        (path / "state.json").write_text(digests.sealed(json.dumps(said)))
+    with pytest.raises(InputError, match=r"model.end_of_text: 'opens' now, but these weights were .* 'closes'"):
+        fit(config(tmp_path / "out", model={**ranks.MODEL, "end_of_text": "opens"}), whole[1], DeviceCPU())
+    fit(config(tmp_path / "out"), whole[1], DeviceCPU())
+    assert read(tmp_path / "out") == []
+    ends = [folder.complete(tmp_path / name / "checkpoints")[-1] for name in ("out", "closes")]
+    assert state.read(ends[0]).run.model.end_of_text == "closes"
+    tensors = [(path / "model.safetensors").read_bytes() for path in (*ends, folder.find(whole[0].out))]
+    assert tensors[0] == tensors[1]
+    assert tensors[0] != tensors[2], "and a new run opens"
 
 
 def test_the_same_shape_by_another_name_is_no_change(whole, tmp_path):
