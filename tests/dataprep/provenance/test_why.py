@@ -13,7 +13,7 @@ from dataprep.provenance.why import Source, why
 from dataprep.storage import files
 from schemas.order.permutation import permute
 
-LENGTHS = {"a": [3, 4, 9], "empty": [], "b": [2, 4]}
+LENGTHS = {"a": [3, 5, 8], "empty": [], "b": [2, 4]}
 """Ids of the documents of three inputs, 22 in all: six windows of four, the last of them with two."""
 STREAM = [(name, line) for name, lengths in LENGTHS.items() for line, n in enumerate(lengths, 1) for _ in range(n)]
 

@@ -54,6 +54,12 @@ def test_digest_does_not_depend_on_the_order_of_sources(schedule):
     assert sample_digest.due(turned, 0, 48) == sample_digest.due(schedule, 0, 48)
 
 
+def test_a_digest_is_the_same_in_any_chunks(schedule, monkeypatch):
+    whole = sample_digest.due(schedule, 0, 120)
+    monkeypatch.setattr(sample_digest, "_CHUNK", 7)
+    assert sample_digest.due(schedule, 0, 120) == whole < sample_digest.MODULUS
+
+
 def test_a_digest_is_sixteen_digits_and_progress_is_told_to_the_end(schedule):
     heard: list[int] = []
     found = sample_digest.due(schedule, 0, 120, heard.append)
