@@ -39,6 +39,8 @@ class Step(Strict):
     """Images in this step."""
     real_tokens: int = Field(ge=0)
     """Tokens of this step that are not padding, visual ones included."""
+    attended: int | None = None
+    """Pairs of a token and one that it sees, itself included; None in logs of older runs."""
     digest: str = ""
     """Which samples the step was made of, at which positions, as 16 hex digits; empty in logs of older runs."""
     gradient_norm: float

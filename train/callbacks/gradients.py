@@ -1,9 +1,10 @@
 """Decides which gradients reach the optimizer: those of the parts that this step trains, clipped.
 
-A frozen part keeps computing gradients (so that DDP's graph is the same in every phase, and a phase switch needs no
-restart) and loses them here. So does the image side in a step that saw no image: its gradients are exact zeros, and an
-optimizer that took them would let weight decay and stale momentum move an encoder that nothing teaches. So does
-everything in a step without a single target (a takedown may leave windows of padding): weights stay as they are.
+A frozen decoder or projector keeps computing gradients (a phase switch needs no restart) and loses them here; a frozen
+encoder has none (`working_parts`), or zeros that DDP has made. So does the image side in a step that saw no image: its
+gradients are exact zeros, and an optimizer that took them would let weight decay and stale momentum move an encoder
+that nothing teaches. So does everything in a step without a single target (a takedown may leave windows of padding):
+weights stay as they are.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from schemas.schedule import Schedule
 from train.callbacks.step_facts import StepRecord
+from train.callbacks.working_parts import IMAGE_SIDE, PARTS
 from train.models.sharding import whole
 from train.models.vlm import VisionLanguageModel
-
-IMAGE_SIDE = ("encoder", "projector")
 
 
 class Gradients(Callback):
@@ -28,8 +28,7 @@ class Gradients(Callback):
     def __init__(self, model: VisionLanguageModel, schedule: Schedule, record: StepRecord, clip: float) -> None:
         self.schedule, self.record, self.clip = schedule, record, clip
         self._parts = {
-            part: [p for name, p in model.named_parameters() if name.startswith(f"{part}.")]
-            for part in ("decoder", *IMAGE_SIDE)
+            part: [p for name, p in model.named_parameters() if name.startswith(f"{part}.")] for part in PARTS
         }
         self.norm: Tensor = torch.zeros(())
         """Gradient norm before clipping."""

@@ -82,6 +82,7 @@ class Metrics(Callback):
             samples=dict(zip(names, record.seen, strict=True)),
             images=record.images,
             real_tokens=record.real_tokens,
+            attended=record.attended,
             digest=text(record.digest),
             gradient_norm=float(self.gradients.norm),
             withheld=self.withheld,

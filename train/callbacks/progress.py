@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import torch
@@ -21,32 +22,38 @@ from train.models.cost import H100_BF16
 class Progress(Callback):
     """Prints one line every `every` steps on rank 0; rates are over the steps since the last line.
 
-    `work` is the decoder's operations a token: on GPUs the line has the share of their peak that they make (MFU).
+    `work` is the decoder's operations for so many tokens and attended pairs: on GPUs the line has the share of their
+    peak that they make (MFU).
     """
 
-    def __init__(self, metrics: Metrics, every: int, stop: int, work: float = 0.0) -> None:
+    def __init__(
+        self, metrics: Metrics, every: int, stop: int, work: Callable[[int, int], float] = lambda tokens, pairs: 0.0
+    ) -> None:
         self.metrics, self.every, self.stop = metrics, every, stop
         # H100 and H200 alone: the share of a peak that is not this card's would mislead.
         known = torch.cuda.is_available() and any(card in torch.cuda.get_device_name() for card in ("H100", "H200"))
-        self.token_share = work / (H100_BF16 * dist.get_world_size()) if known else 0.0
+        self.peak = H100_BF16 * dist.get_world_size() if known else float("inf")
+        self._work, self._done, self._position = work, 0.0, 0
         self._since = (0.0, 0)
         self._drawn: dict[str, int] = {}
 
     def fit_start(self, state: State, logger: Logger) -> None:
         position = int(state.timestamp.sample)
-        self._since = (time.perf_counter(), position)
+        self._since, self._done, self._position = (time.perf_counter(), position), 0.0, position
         self._drawn = dict(zip((s.name for s in self.metrics.schedule.sources), self.metrics.record.seen, strict=True))
 
     def batch_end(self, state: State, logger: Logger) -> None:
-        step = self.metrics.last
+        step, length = self.metrics.last, self.metrics.schedule.seq_len
+        if step is not None:
+            self._done += self._work((step.position - self._position) * length, step.attended or 0)
+            self._position = step.position
         if step is None or dist.get_global_rank() or (step.step % self.every and step.position < self.stop):
             return
         now, (then, before) = time.perf_counter(), self._since
         rate = (step.position - before) / (now - then)
         drawn = {name: count - self._drawn[name] for name, count in step.samples.items()}
         self._since, self._drawn = (now, step.position), step.samples
-        length = self.metrics.schedule.seq_len
-        mfu = rate * length * self.token_share
+        mfu, self._done = self._done / (now - then) / self.peak, 0.0
         print(describe(step, drawn, rate, length, self.stop, mfu), file=sys.stderr, flush=True)
 
 

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from schemas.schedule import Schedule
 from train.audit import sample_digest
+from train.models.document_positions import document_ids
+from train.models.document_positions import positions as positions_in
 from train.models.vlm import Outputs
 
 _HALF = 1 << 32
@@ -28,13 +30,23 @@ class StepRecord(Callback):
     Must stand first among the callbacks: the others read what it has gathered.
     """
 
-    def __init__(self, schedule: Schedule, seen: dict[str, int] | None = None, drawn: str = "") -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        seen: dict[str, int] | None = None,
+        drawn: str = "",
+        *,
+        mask_documents: bool = True,
+        end_opens: bool = True,
+    ) -> None:
         """Args:
         schedule: the run's.
+        mask_documents: whether packed documents are hidden from each other.
+        end_opens: whether an end-of-text belongs to the document that it opens.
         seen: samples of each source since the run's start, as a checkpoint has them.
         drawn: digest of those samples, likewise; empty for none.
         """
-        self.schedule = schedule
+        self.schedule, self.mask_documents, self.end_opens = schedule, mask_documents, end_opens
         self.seen = [(seen or {}).get(source.name, 0) for source in schedule.sources]
         """Samples of each source since the run's start: counted, and carried from checkpoint to checkpoint."""
         self.drawn = int(drawn, 16) if drawn else 0
@@ -56,10 +68,13 @@ class StepRecord(Callback):
         (`Checkpointing` says so); `saves_ended` and `saves_failed` count the ranks."""
         self.saves_ended = self.saves_failed = 0
         self.images = 0
+        self.attended = 0
+        """Pairs of a token and one that it sees, itself included."""
         self.digest = 0
         """Of the step's rows, as they were read."""
         self._keys = sample_digest.source_keys(schedule)
         self._sums: Tensor
+        self._attended = 0
 
     def batch_start(self, state: State, logger: Logger) -> None:
         self.start = int(state.timestamp.sample)
@@ -73,6 +88,10 @@ class StepRecord(Callback):
         sums[2] = torch.bincount(sources, minlength=count)
         sums[3] = torch.bincount(sources, weights=real.double(), minlength=count)
         self._sums = state.device.tensor_to_device(sums)
+        ids = state.batch["input_ids"]
+        documents = document_ids(ids, self.schedule.tokenizer.end_of_text_id, opens=self.end_opens)
+        documents *= self.mask_documents
+        self._attended = int((positions_in(documents) + 1).sum())
 
     def after_loss(self, state: State, logger: Logger) -> None:
         """Once for each micro-batch."""
@@ -83,7 +102,7 @@ class StepRecord(Callback):
 
     def after_train_batch(self, state: State, logger: Logger) -> None:
         flags = (self.save_ended, self.save_failed, self.hand)
-        rest = self._sums.new_tensor([*flags, self._images, *divmod(self._digest, _HALF)])
+        rest = self._sums.new_tensor([self._attended, *flags, self._images, *divmod(self._digest, _HALF)])
         everything = torch.cat((self._sums.flatten(), rest))
         if dist.get_world_size() > 1:
             dist.all_reduce(everything)
@@ -94,6 +113,7 @@ class StepRecord(Callback):
             [int(v) for v in values[part * count : (part + 1) * count]] for part in (1, 2, 3)
         )
         self.seen = [before + now for before, now in zip(self.seen, self.samples, strict=True)]
+        self.attended = int(values[-7])
         self.saves_ended, self.saves_failed = int(values[-6]), int(values[-5])
         self.leave, self.images = bool(values[-4]), int(values[-3])
         self.digest = (int(values[-2]) * _HALF + int(values[-1])) % sample_digest.MODULUS

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from safetensors import SafetensorError
 from torch import Tensor
 
 from common import atomic_files
@@ -77,7 +76,7 @@ class Writing:
             if self._finish is not None:
                 self._complete(self._finish)
             self.status = "ended"
-        except (OSError, SafetensorError, ValueError) as error:
+        except Exception as error:  # whatever it is: ranks wait for this thread to end and to say how
             self.problem = self.problem or " ".join(str(error).split())
             self._remove()
             self.status = "failed"

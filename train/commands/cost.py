@@ -9,6 +9,7 @@ from common.errors import InputError
 HELP = "operations and GPU memory of a model, by arithmetic: which micro-batch, how many GPUs, how many days"
 EXAMPLE = """\
 Operations are counted once, causal attention at half of its square; memory is that of bf16 with fp32 masters and AdamW.
+With several GPUs, `exchange` is what gradients are exchanged in: DDP's buckets, or gradients that FSDP adds up whole.
 Images cost their tokens here; an encoder comes on top (SigLIP-so400m: 0.6 TFLOP an image forward, 1.7 GB of weights).
 
 example:
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--microbatch", type=int, default=8, help="sequences of a GPU at a time (default: 8)")
     parser.add_argument("--shards", type=int, default=1, help="GPUs that share a copy (FSDP); default: 1 (DDP)")
     parser.add_argument("--recompute", action="store_true", help="activation checkpointing")
-    parser.add_argument("--gpus", type=int, default=8, help="for the days of --tokens (default: 8)")
+    parser.add_argument("--gpus", type=int, default=8, help="of the run: for its days, and DDP's buckets (default: 8)")
     parser.add_argument("--tokens", type=float, default=28e9, help="to train on (default: 28e9, as stage 2)")
     parser.add_argument("--mfu", type=float, default=0.4, help="share of 989 TFLOP/s a GPU (default: 0.4)")
 
@@ -40,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
             raise InputError("must be above 0", field=f"--{name}")
     print(
         f"{'size':>5} {'parameters':>11} {'GFLOP/token':>12} {'tokens/s/GPU':>13} {'days':>8}   "
-        f"{'weights':>8} {'gradients':>10} {'AdamW':>7} {'activations':>12} {'logits':>7} {'sum, GB':>8}"
+        f"{'weights':>8} {'gradients':>10} {'AdamW':>7} {'activations':>12} {'logits':>7} {'exchange':>9} "
+        f"{'sum, GB':>8}"
     )
     for size in [args.size] if args.size else [name for name in SIZES if name != "demo"]:
         shape = decoder_of(size)
@@ -53,12 +55,13 @@ def run(args: argparse.Namespace) -> int:
             args.length,
             microbatch=args.microbatch,
             shards=args.shards,
+            ranks=args.gpus,
             recompute=args.recompute,
         )
-        weights, gradients, optimizer, activations, logits = (part / 1e9 for part in need)
+        weights, gradients, optimizer, activations, logits, exchange = (part / 1e9 for part in need)
         print(
             f"{size:>5} {shape.parameters(args.vocabulary):>11,} {work / 1e9:>12.3g} {speed:>13,.0f} {days:>8.3g}   "
             f"{weights:>8.1f} {gradients:>10.1f} {optimizer:>7.1f} {activations:>12.1f} {logits:>7.1f} "
-            f"{need.total / 1e9:>8.1f}"
+            f"{exchange:>9.1f} {need.total / 1e9:>8.1f}"
         )
     return 0

@@ -19,6 +19,9 @@ class ParallelConfig(Finite):
     """Copies of the sharded model (HSDP): ranks / replicas share a copy; the number of nodes is a good value."""
     reshard_after_forward: bool = True
     """Give a block's gathered weights up between forward and backward: less memory, one more gather."""
+    reduce_every_microbatch: bool = False
+    """With `fsdp`: exchange gradients after every micro-batch instead of the last one of a step; they then take the
+    memory of a rank's share instead of the whole model's (4 bytes a parameter)."""
 
     def shape(self, ranks: int) -> tuple[int, ...]:
         """The mesh's: (shards,), or (replicas, shards).

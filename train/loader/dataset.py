@@ -43,9 +43,10 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
 
     Args:
         schedule: what to read.
-        batch_size: rows of a rank in a step.
+        batch_size: rows of this rank in a step.
         cache: directory for shards of remote and of compressed sources; others are read where they are. Several loaders
             may name the same: each has a folder of its own in it.
+        global_batch: rows of all ranks in a step; default: `batch_size` on each.
         start: position of the first sample, in samples since the start of the run.
         stop: position to end before; default: the schedule's end.
         cache_limit: bytes of shards to keep, on each node; None for no limit.
@@ -62,6 +63,7 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
         batch_size: int,
         *,
         cache: str,
+        global_batch: int | None = None,
         start: int = 0,
         stop: int | None = None,
         cache_limit: int | None = None,
@@ -69,6 +71,7 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
         patience: Patience | None = None,
     ) -> None:
         self.schedule, self.batch_size, self.ahead = schedule, batch_size, ahead
+        self.global_batch = global_batch
         self.start, self.stop = start, schedule.total_samples if stop is None else stop
         self.world = World.detect()
         """Which of the run's ranks this is."""
@@ -94,8 +97,8 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
         return sites, self._ledger.path
 
     def __len__(self) -> int:
-        """Samples of this rank in the whole run, which is what torch's DataLoader and Composer ask."""
-        return -(-self.stop // self.world.num_ranks)
+        """Samples of this rank in the whole run, its last step counted whole: torch's DataLoader and Composer ask."""
+        return -(-self.stop // (self.global_batch or self.batch_size * self.world.num_ranks)) * self.batch_size
 
     def __iter__(self) -> Iterator[Row | Failure]:
         """Rows of this worker's share; in a worker process, a `Failure` in place of the row that could not be had.
@@ -108,6 +111,7 @@ class ScheduleDataset(IterableDataset[Row | Failure]):
             start=self.start,
             stop=self.stop,
             batch_size=self.batch_size,
+            global_batch=self.global_batch,
             rank=world.rank,
             ranks=world.num_ranks,
             worker=world.worker_of_rank,

@@ -4,7 +4,7 @@ A worker's share of the run follows from arithmetic and the schedule, nothing of
 starts as fast as one of ten, from any position, under any number of ranks and workers. Batch b of a rank comes from its
 worker b mod W (torch's DataLoader deals them so), and a step of the run takes its contiguous positions rank after rank:
 
-    position of row o of batch b = start + ((b * W + worker) * R + rank) * batch_size + o
+    position of row o of batch b = start + (b * W + worker) * global_batch + rows of the ranks before this one + o
 """
 
 from __future__ import annotations
@@ -33,6 +33,15 @@ class Drawn(NamedTuple):
     """Number of the sample within its source."""
 
 
+def dealt(rows: int, rank: int, ranks: int) -> int:
+    """Rows of a step that the ranks before `rank` have: the first ones have one more where it does not come out even.
+
+    (So no rank has more rows of a shorter step.)
+    """
+    each, more = divmod(rows, ranks)
+    return each * rank + min(rank, more)
+
+
 @dataclass(frozen=True)
 class Share:
     """Which part of the run a worker reads: positions [start, stop) dealt to `ranks` x `workers`."""
@@ -40,15 +49,17 @@ class Share:
     start: int
     stop: int
     batch_size: int
-    """Rows of a rank in a step."""
+    """Rows of this rank in a step."""
     rank: int = 0
     ranks: int = 1
     worker: int = 0
     workers: int = 1
+    global_batch: int | None = None
+    """Rows of all ranks in a step; None: `batch_size` on each."""
 
     @property
     def _step(self) -> int:
-        return self.batch_size * self.ranks
+        return self.global_batch or self.batch_size * self.ranks
 
     @property
     def batches(self) -> int:
@@ -59,11 +70,11 @@ class Share:
     def batch(self, b: int) -> tuple[int, int]:
         """Positions [first, end) of this worker's batch `b`.
 
-        The run's last step may be short: its positions are dealt out evenly, in order.
+        Ranks that do not divide a step's rows, such as those of the run's short last step, share them evenly, in order.
         """
         first = self.start + (b * self.workers + self.worker) * self._step
         rows = min(self._step, self.stop - first)
-        return first + rows * self.rank // self.ranks, first + rows * (self.rank + 1) // self.ranks
+        return first + dealt(rows, self.rank, self.ranks), first + dealt(rows, self.rank + 1, self.ranks)
 
     def __len__(self) -> int:
         if not self.batches:

@@ -2,9 +2,10 @@
 
 Image features replace the embeddings of the placeholder ids, image after image in reading order. Where a micro-batch
 has no images, the image side does not run, and DDP is told that its parameters have no gradient, so that it does not
-wait for one; a rank without images adds nothing to the others' sum. With FSDP the image side has to run,
-on one black image with weight zero, because ranks gather its weights together. (The trainer drops gradients of a step
-that has no image at all before the optimizer, so that weight decay does not wear an idle encoder down.)
+wait for one; a rank without images adds nothing to the others' sum. With FSDP the image side has to run, on one black
+image with weight zero, because ranks gather its weights together; it rests in steps in which no rank may have an image.
+(The trainer drops gradients of a step that has no image at all before the optimizer, so that weight decay does not wear
+an idle encoder down.)
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ class VisionLanguageModel(ComposerModel):
         self.geometry = geometry
         self.lockstep = False
         """Whether ranks gather the image side's weights together: then it runs even where there is no image."""
+        self.images_due = True
+        """Whether any rank may have an image in this step; else the image side rests on all of them."""
+        self.frozen: frozenset[str] = frozenset()
+        """Parts that this step does not train: a frozen encoder runs without backward."""
         self.decoder = Decoder(decoder, tokenizer.embedding_rows)
         self.encoder = None
         self.projector = None
@@ -117,6 +122,8 @@ class VisionLanguageModel(ComposerModel):
         `prompts` says that L changes from call to call.
         """
         x_BLD = self.decoder.embed_tokens(input_ids_BL)
+        if torch.is_autocast_enabled(x_BLD.device.type):  # the residual stream is in the products' type, as with FSDP
+            x_BLD = x_BLD.to(torch.get_autocast_dtype(x_BLD.device.type))
         if self.encoder is not None:
             x_BLD = self._with_images(x_BLD, input_ids_BL == self.image_id, pixels_NCHW)
         documents_BL = document_ids(input_ids_BL, self.end_of_text_id, opens=self.end_opens)
@@ -129,16 +136,30 @@ class VisionLanguageModel(ComposerModel):
         assert self.encoder is not None
         assert self.projector is not None
         assert self.geometry is not None
-        if pixels_NCHW.shape[0] == 0:
-            if not self.lockstep:
-                idle: Tensor = _Idle.apply(x_BLD, *self.encoder.parameters(), *self.projector.parameters())  # type: ignore[no-untyped-call]
-                return idle
-            black = pixels_NCHW.new_zeros(1, 3, self.geometry.size, self.geometry.size)
-            return x_BLD + self.projector(self.encoder(black)).sum() * 0.0
-        features_TD = self.projector(self.encoder(pixels_NCHW)).flatten(0, 1).to(x_BLD.dtype)
-        # Which feature each position takes: no masked assignment, which would make a GPU wait for the count.
-        index_BL = (is_image_BL.flatten().cumsum(0) - 1).clamp(min=0).view_as(is_image_BL)
-        return torch.where(is_image_BL[..., None], features_TD[index_BL], x_BLD)
+        rests = pixels_NCHW.shape[0] == 0
+        if rests and (not self.lockstep or (self.training and not self.images_due)):
+            return self._idle(x_BLD, self.encoder, self.projector)
+        if rests:
+            pixels_NCHW = pixels_NCHW.new_zeros(1, 3, self.geometry.size, self.geometry.size)
+        frozen = self.training and "encoder" in self.frozen
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            features = self.encoder(pixels_NCHW)
+        if frozen:
+            x_BLD = self._idle(x_BLD, self.encoder)
+        if rests:
+            return x_BLD + self.projector(features).sum() * 0.0
+        features_TD = self.projector(features).flatten(0, 1).to(x_BLD.dtype)
+        # Places of the features, in order: a stable sort puts them first. Neither a masked assignment, which would make
+        # a GPU wait for the count, nor a gather, whose backward adds up duplicates one after another.
+        places_T = torch.argsort((~is_image_BL).flatten(), stable=True)[: features_TD.shape[0]]
+        return x_BLD.flatten(0, 1).index_copy(0, places_T, features_TD).view_as(x_BLD)
+
+    def _idle(self, x_BLD: Tensor, *parts: nn.Module) -> Tensor:
+        """`x_BLD`; DDP hears that the parameters of `parts` have no gradient. FSDP does not wait for any."""
+        if self.lockstep:
+            return x_BLD
+        idle: Tensor = _Idle.apply(x_BLD, *(p for part in parts for p in part.parameters()))  # type: ignore[no-untyped-call]
+        return idle
 
     def forward(self, batch: Batch) -> Outputs:
         hidden_BLD = self.hidden(batch["input_ids"], batch["pixels"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import signal
 import sys
 import time
@@ -96,37 +97,48 @@ def _enter_alone(run: RunConfig, held: contextlib.ExitStack) -> None:
 
 
 def _fit(run: RunConfig, schedule: Schedule, device: Device, say: Say) -> None:
-    while True:
-        built = build_trainer(run, schedule, device)
-        if built is None:
-            if dist.get_global_rank() == 0:
-                print(f"{run.out}: the run is at its end already", file=sys.stderr)
-            _upload_the_rest(run)
-            return
-        trainer, dataset = built
-        loader = trainer.state.train_dataloader
-        assert isinstance(loader, ScheduleLoader)
-        try:
-            trainer.fit()
-            return
-        except RolledBack:  # on every rank
-            for callback in trainer.state.callbacks:
-                if isinstance(callback, Checkpointing):
-                    callback.finish(trainer.state)
-        except AskedToLeave:
+    while not _ends(run, schedule, device, say):
+        gc.collect()  # the trainer that was rolled back: the next one needs its memory
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _ends(run: RunConfig, schedule: Schedule, device: Device, say: Say) -> bool:
+    """Train from the last checkpoint on; returns whether the run is at its end, not rolled back.
+
+    Nothing that it has built outlives it.
+    """
+    built = build_trainer(run, schedule, device)
+    if built is None:
+        if dist.get_global_rank() == 0:
+            print(f"{run.out}: the run is at its end already", file=sys.stderr)
+        _upload_the_rest(run)
+        return True
+    trainer, dataset = built
+    loader = trainer.state.train_dataloader
+    assert isinstance(loader, ScheduleLoader)
+    try:
+        trainer.fit()
+        return True
+    except RolledBack:  # on every rank
+        for callback in trainer.state.callbacks:
+            if isinstance(callback, Checkpointing):
+                callback.finish(trainer.state)
+        return False
+    except AskedToLeave:
+        raise
+    except Exception as error:
+        with undisturbed():
+            meant = loader.explained(error) or _meant(error, run)
+            say(meant, dataset)
+        if meant is error:
             raise
-        except Exception as error:
-            with undisturbed():
-                meant = loader.explained(error) or _meant(error, run)
-                say(meant, dataset)
-            if meant is error:
-                raise
-            raise meant from None
-        finally:
-            dataset.close()
-            trainer.engine.close()  # Composer's own `close` ends in a barrier
-            # Registered by each engine, with its state; a closed one keeps it: model and data, in a sweep of every run.
-            atexit.unregister(Engine._close)
+        raise meant from None
+    finally:
+        dataset.close()
+        trainer.engine.close()  # Composer's own `close` ends in a barrier
+        # Registered by each engine, with its state; a closed one keeps it: model and data, in a sweep of every run.
+        atexit.unregister(Engine._close)
 
 
 def _meant(error: Exception, run: RunConfig) -> Exception:

@@ -139,12 +139,16 @@ def _tensors(model: VisionLanguageModel) -> str:
 
 
 def _allocated_later(model: VisionLanguageModel, parallel: ParallelConfig) -> int:
-    """Bytes of a rank that training will hold and the search does not: AdamW's two moments, and DDP's buckets.
+    """Bytes of a rank that training will hold and the search does not: AdamW's two moments, and what is exchanged.
 
     DDP copies all gradients into buckets and keeps those: Composer does not ask it to let gradients be views of them.
+    FSDP adds gradients up whole over the micro-batches of a step, unless it is told to exchange them after each.
     """
-    trained = sum(_local(p).numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-    return trained * (3 if parallel.strategy == "ddp" and dist.get_world_size() > 1 else 2)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    moments = 2 * sum(_local(p).numel() * p.element_size() for p in trained)
+    if dist.get_world_size() == 1 or (parallel.strategy == "fsdp" and parallel.reduce_every_microbatch):
+        return moments
+    return moments + sum(p.numel() * 4 for p in trained)
 
 
 def _try(

@@ -29,6 +29,7 @@ from train.callbacks.learning_rate import ScheduledRate
 from train.callbacks.metrics_log import Metrics
 from train.callbacks.progress import Progress
 from train.callbacks.step_facts import StepRecord
+from train.callbacks.working_parts import WorkingParts
 from train.checkpoint import config_changes, load
 from train.checkpoint.folder import FOLDER
 from train.checkpoint.save import CheckpointStore
@@ -42,7 +43,7 @@ from train.loader.held_out import HeldOut
 from train.loader.rows.batch import samples_in_batch, tokens_in_batch
 from train.loader.rows.microbatches import Microbatches
 from train.models.build import build_model
-from train.models.cost import training_flops
+from train.models.cost import work_done
 from train.models.decoder import Block
 from train.models.sharding import mesh_of, shard
 from train.models.towers import Shapes
@@ -50,6 +51,7 @@ from train.models.vlm import VisionLanguageModel
 from train.run.loggers import build_loggers
 from train.run.microbatch_search import search
 from train.run.optimizer import build_optimizer
+from train.run.sharded_start import build_sharded
 from train.run.step_plan import Steps
 from train.tokenizer_check import checked_tokenizer
 
@@ -74,10 +76,11 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     if precision is not Precision.FP32 and device.name != "gpu":
         raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
 
-    rows = steps.global_batch // ranks
+    rows = steps.most_rows
     dataset = ScheduleDataset(
         schedule,
-        rows,
+        steps.rows_of(dist.get_global_rank()),
+        global_batch=steps.global_batch,
         start=start,
         stop=stop,
         cache=str(run.cache or run.out / "cache"),
@@ -106,12 +109,13 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         config_changes.record(run.out, begin[1] if begin else None, run)
         if begin:
             print(config_changes.described(*begin, run), file=sys.stderr, flush=True)
-    record = StepRecord(schedule, begin[1].samples, begin[1].drawn) if begin else StepRecord(schedule)
+    past = (begin[1].samples, begin[1].drawn) if begin else (None, "")
+    record = StepRecord(schedule, *past, mask_documents=model.mask_documents, end_opens=model.end_opens)
     rate = ScheduledRate(schedule)
     gradients = Gradients(model, schedule, record, run.optimizer.clip)
     own = begin is not None and begin[0].parent == run.out / FOLDER
     metrics = Metrics(schedule, run.out, record, rate, gradients, goes_on=own)
-    work = training_flops(model.decoder.config, model.decoder.embed_tokens.num_embeddings, schedule.seq_len)
+    work = partial(work_done, model.decoder.config, model.decoder.embed_tokens.num_embeddings)
     store = CheckpointStore(run.out, model, run, schedule)
     trainer = Trainer(
         model=model,
@@ -127,6 +131,9 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         run_name=run.name,
         callbacks=[
             record,
+            WorkingParts(
+                model, schedule, record, run.parallel, global_batch=steps.global_batch, most_rows=rows, stop=steps.stop
+            ),
             rate,
             Audit(schedule, record),
             gradients,
@@ -148,18 +155,27 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
 
 def _placed_model(run: RunConfig, schedule: Schedule, towers: Shapes | None, device: Device) -> VisionLanguageModel:
     """The run's model with its initial weights, on its device, compiled and sharded as the run asks."""
+    place = partial(_placed, run=run, device=device)
+    if run.parallel.strategy == "fsdp" and dist.get_world_size() > 1:
+        return build_sharded(partial(build_model, run, schedule), place, towers, device)
     model = build_model(run, schedule, towers)
+    place(model)
+    return device.module_to_device(model)
+
+
+def _placed(model: VisionLanguageModel, run: RunConfig, device: Device) -> None:
+    """Compile, recompute and shard the blocks of `model` as the run asks."""
     for block in model.decoder.layers:
         block.recompute = run.recompute
     if run.compile:
         for block in model.blocks():  # in place: a wrapper around a block would hide FSDP's hooks
             # Few numbers of rows occur, and attention is compiled for each; numbers of images are many.
             block.compile(dynamic=False if isinstance(block, Block) else None)
+        model.decoder.norm.compile(dynamic=False)
     if run.parallel.strategy == "fsdp":
         mesh = mesh_of(run.parallel, dist.get_world_size(), "cuda" if device.name == "gpu" else device.name)
         model.lockstep = True
         shard(model, model.blocks(), run.parallel, mesh, run.precision)
-    return device.module_to_device(model)
 
 
 def _held_out(

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,20 @@ def test_skip_withholds_the_update_and_says_so(schedule, tmp_path):
     assert (again.out / "faults.jsonl").read_text() == line + "\n"
 
 
-def test_roll_back_gives_up_the_steps_that_led_there(schedule, tmp_path):
+def test_roll_back_gives_up_the_steps_that_led_there(schedule, tmp_path, monkeypatch):
     run = config(tmp_path / "out", non_finite="roll_back", give_up=2)
-    found = train(run, schedule)
+    built: list[weakref.ref[VisionLanguageModel]] = []
+    initial = VisionLanguageModel.__init__
+
+    def alone(self, *arguments, **options):
+        assert not any(model() for model in built), "the next model is built beside the one that was rolled back"
+        built.append(weakref.ref(self))
+        initial(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VisionLanguageModel, "__init__", alone)
+        found = train(run, schedule)
+    assert len(built) == 2
     assert [step.step for step in found] == [1, 2, 3, 4, 5, 6]
     assert [step.withheld for step in found][2:] == [True, False, False, False]
     # The last checkpoint is the one before the fault: of the stretch only what lies behind it can be taken again.

@@ -6,6 +6,7 @@ import time
 import pytest
 import torch
 
+from common.errors import InputError
 from train.checkpoint import tensor_file
 from train.checkpoint.tensor_file import TensorFiles
 from train.checkpoint.writing import File, Writing
@@ -72,3 +73,15 @@ def test_a_write_that_is_given_up_ends_soon(tmp_path, monkeypatch):
     writing.give_up()
     assert writing.wait(30)
     assert writing.status == "failed"
+
+
+def test_any_error_at_the_end_is_a_failure_with_its_reason(tmp_path):
+    def finish(_):
+        raise InputError("says of no run which it is", file="run.json")
+
+    writing = Writing(tmp_path / "partial", HALVES[0], 0, finish, (0,))
+    assert writing.wait(30)
+    assert writing.status == "failed"
+    assert writing.problem is not None
+    assert "says of no run which it is" in writing.problem
+    assert not (tmp_path / "partial").exists()

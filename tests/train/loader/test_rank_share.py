@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.phases import Phase, Source
 from schemas.schedule import Schedule
 from tests.helpers import synthetic
-from train.loader.rank_share import Drawn, Share
+from train.loader.rank_share import Drawn, Share, dealt
 
 
 def identity(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -21,28 +21,28 @@ def identity(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
 @given(
     total=st.integers(0, 300),
     start=st.integers(0, 100),
-    batch=st.integers(1, 5),
-    ranks=st.integers(1, 4),
+    more=st.integers(0, 16),
+    ranks=st.integers(1, 5),
     workers=st.integers(1, 3),
 )
-def test_steps_are_the_run_in_order(total, start, batch, ranks, workers):
-    stop = start + total
-    dealt: dict[tuple[int, int], list[list[int]]] = {}
+def test_steps_are_the_run_in_order(total, start, more, ranks, workers):
+    """Ranks that divide a step's rows or not: their shares differ by one row at most."""
+    stop, step = start + total, ranks + more
+    found: dict[tuple[int, int], list[int]] = {}
     for rank in range(ranks):
+        own = dealt(step, rank + 1, ranks) - dealt(step, rank, ranks)
+        assert own in (step // ranks, -(-step // ranks))
         for worker in range(workers):
-            share = Share(start, stop, batch, rank, ranks, worker, workers)
+            share = Share(start, stop, own, rank, ranks, worker, workers, global_batch=step)
             drawn = list(share.rows(identity))
             assert len(share) == len(drawn)
             items = [row.sample for row in drawn]
             assert items == [row.position for row in drawn]
-            batches = [items[i : i + batch] for i in range(0, len(items), batch)]
-            for b, rows in enumerate(batches):
-                dealt[b * workers + worker, rank] = [rows]
-    order = [p for step in sorted(dealt) for rows in dealt[step] for p in rows]
-    assert order == list(range(start, stop))
-    for (step, _), (rows,) in dealt.items():
-        assert len(rows) <= batch
-        assert start + step * batch * ranks <= rows[0] < start + (step + 1) * batch * ranks
+            for b, first in enumerate(range(0, len(items), own)):
+                found[b * workers + worker, rank] = items[first : first + own]
+    assert [p for key in sorted(found) for p in found[key]] == list(range(start, stop))
+    for (number, _), rows in found.items():
+        assert start + number * step <= rows[0] <= rows[-1] < start + (number + 1) * step
 
 
 def test_a_run_of_a_trillion_samples_reads_anywhere_at_once():

@@ -11,7 +11,9 @@ from tests.helpers import ranks, small_runs, synthetic
 from train.checkpoint import folder, load
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
-from train.models.sharding import mesh_of
+from train.loader.held_out import HeldOut
+from train.models.build import build_model
+from train.models.sharding import mesh_of, shard
 
 LENGTHS = (16, 40, 13)
 """The last step has 5 rows: three for one rank, two for the other."""
@@ -86,6 +88,15 @@ def test_two_ranks_equal_one_rank(one, tmp_path):
     assert_same_weights(tmp_path / "two", root / "one")
 
 
+@pytest.mark.soak
+def test_three_ranks_that_do_not_divide_a_step_equal_one_rank(one, tmp_path):
+    """Of eight rows two ranks have three and one has two, with as many micro-batches."""
+    root, log = one
+    run = ranks.settings(root / "schedule.json", tmp_path / "three", parallel={"strategy": "fsdp"}, **CLIPPED)
+    assert_same(ranks.finish(run, 3), log)
+    assert_same_weights(tmp_path / "three", root / "one")
+
+
 def test_replicas_must_divide_ranks():
     assert ParallelConfig(strategy="fsdp").shape(6) == (6,)
     assert ParallelConfig(strategy="fsdp", replicas=2).shape(6) == (2, 3)
@@ -93,3 +104,23 @@ def test_replicas_must_divide_ranks():
         ParallelConfig(strategy="fsdp", replicas=4).shape(6)
     with pytest.raises(InputError, match="replicas need GPUs"):
         mesh_of(ParallelConfig(strategy="fsdp", replicas=2), 6, "cpu")
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+def test_the_residual_stream_is_in_bf16_sharded_or_not(tmp_path, group, family):
+    schedule = synthetic.schedule(tmp_path)
+    decoder = {**ranks.MODEL["decoder"], "family": family}
+    run = RunConfig.model_validate(ranks.settings("", tmp_path / "out", model={"decoder": decoder}))
+    (batch,) = HeldOut(tmp_path / "pairs", schedule.tokenizer, schedule.geometry).batches(30)
+    losses = []
+    for strategy in ("ddp", "fsdp"):
+        model, seen = build_model(run, schedule), set()
+        for layer in (*model.decoder.layers, model.decoder.norm):
+            layer.register_forward_hook(lambda _, x, y, seen=seen: seen.update({x[0].dtype, y.dtype}))
+        if strategy == "fsdp":
+            model.lockstep, parallel = True, ParallelConfig(strategy="fsdp")
+            shard(model, model.blocks(), parallel, mesh_of(parallel, 1, "cpu"), "amp_bf16")
+        with torch.autocast("cpu", torch.bfloat16):
+            losses.append(model(batch).loss.item())
+        assert seen == {torch.bfloat16}
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)

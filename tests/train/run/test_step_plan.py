@@ -14,8 +14,11 @@ def test_ranks_share_every_step_evenly(tmp_path: Path) -> None:
     run, own = small_runs.config(tmp_path), small_runs.config(tmp_path, global_batch=12)
     assert Steps.of(run, schedule, 4) == Steps(global_batch=8, ranks=4, stop=120)
     assert Steps.of(own, schedule, 3) == Steps(global_batch=12, ranks=3, stop=120)
-    with pytest.raises(InputError, match="global_batch: a global batch of 8 rows cannot be shared evenly by 3 ranks"):
-        Steps.of(run, schedule, 3)
+    uneven = Steps.of(run, schedule, 3)
+    assert [uneven.rows_of(rank) for rank in range(3)] == [3, 3, 2]
+    assert uneven.most_rows == 3
+    with pytest.raises(InputError, match="global_batch: a global batch of 8 rows is too small for 9 ranks"):
+        Steps.of(run, schedule, 9)
 
 
 def test_a_last_step_with_fewer_rows_than_ranks_is_left_out_but_not_in_silence(

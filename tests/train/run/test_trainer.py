@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from composer.devices import DeviceCPU
@@ -61,6 +62,18 @@ def test_every_step_is_the_schedules(whole):
         assert step.samples == schedule.counts(step.position)
         assert step.phase == schedule.phase(step.position - 8).name
     assert found[5].loss < found[0].loss
+    assert [step.attended for step in found] == [attended(schedule, step.position) for step in found]
+
+
+def attended(schedule: Schedule, stop: int) -> int:
+    """Pairs of the step that ends at `stop`, document by document."""
+    pairs = 0
+    for source, sample in zip(*(found.tolist() for found in schedule.samples(stop - 8, stop)), strict=True):
+        kind, rng = schedule.sources[source].kind, np.random.default_rng(0)
+        rows = [synthetic.sample(kind, index, rng)["tokens"] for index in range(sample + 1)]
+        starts = [0, *np.flatnonzero(rows[-1] == 0).tolist(), synthetic.SEQ_LEN]  # an end-of-text opens the next
+        pairs += sum(n * (n + 1) // 2 for n in np.diff(starts).tolist())
+    return pairs
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3])

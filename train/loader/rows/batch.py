@@ -36,6 +36,8 @@ class Batch(TypedDict):
     """int64 [B]: place in the run, in samples since its start."""
     real_tokens: Tensor
     """int64 [B]: ids that are not padding, visual ones included."""
+    tokens: int
+    """Sum of `real_tokens`, on the host: Composer asks in every micro-batch, and no GPU should wait to say it."""
     loss_index: Tensor
     """int64 [M]: flat positions (row x L + column) that bear loss."""
     loss_targets: Tensor
@@ -64,6 +66,7 @@ def make_batch(
         samples=samples,
         positions=positions,
         real_tokens=real_tokens,
+        tokens=int(real_tokens.sum()),
         loss_index=loss_index,
         loss_targets=flat[loss_index],
     )
@@ -104,7 +107,7 @@ _NONE = 1e-30
 
 def tokens_in_batch(batch: Batch) -> dict[str, float]:
     """`total`: ids that are not padding (visual ones included); `loss_generating`: those that bear loss, as targets."""
-    return {"total": int(batch["real_tokens"].sum()), "loss_generating": float(batch["loss_index"].shape[0]) or _NONE}
+    return {"total": batch["tokens"], "loss_generating": float(batch["loss_index"].shape[0]) or _NONE}
 
 
 def idle(batch: Batch) -> Batch:
