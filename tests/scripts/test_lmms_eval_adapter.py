@@ -29,12 +29,14 @@ from train.export.export_folder import export
 
 PYTHON = os.environ.get("SWITCHPOINT_LMMS_EVAL")
 UTILS = """\
-import json
+import ast, json
 from PIL import Image
 def visual(doc): return [Image.open(doc["image"])]
 def text(doc, lmms_eval_specific_kwargs=None): return doc["text"]
 def result(doc, results): return {"said": {"said": results[0], "id": doc["id"]}}
-def scores(doc, results): return {"said": {"said": [one[0] for one in results], "id": doc["id"]}}
+def scores(doc, results):  # lmms-eval 0.7.3 hands (log-probability, greedy) on as text
+    pairs = [ast.literal_eval(one) if isinstance(one, str) else one for one in results]
+    return {"said": {"said": [total for total, _ in pairs], "id": doc["id"]}}
 def write(results):
     json.dump({row["id"]: row["said"] for row in results}, open(OUT, "w"))
     return float(len(results))
@@ -128,7 +130,7 @@ def test_answers_and_likelihoods_are_those_of_evaluate(tmp_path, encoder):
         image = folder / f"train_images/{number}.jpg"
         picture(image, (30 + number, 40 - number))
         rows.append(
-            {"question_id": number, "image_id": str(number), "question": "what?" * number, "answers": ["x"] * 10}
+            {"question_id": number, "image_id": str(number), "question": "what?" * (number + 1), "answers": ["x"] * 10}
         )
     (folder / "TextVQA_0.5.1_val.json").write_text(json.dumps({"data": rows}))
     subject = open_subject(tmp_path / "hf")
