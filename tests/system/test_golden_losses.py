@@ -29,20 +29,26 @@ torch.set_num_threads(1)
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")
 TOLERANCE = 1e-3
+ENDS = ("opens", "closes")
 
 
-def losses(root: Path) -> list[float]:
+def losses(root: Path, end_of_text: str) -> list[float]:
     """Loss of each step of the run."""
+    root.mkdir(exist_ok=True)
+    model = {**ranks.MODEL, "end_of_text": end_of_text}
     schedule = synthetic.schedule(root, global_batch=4, lengths=(400, 280, 120))
-    run = RunConfig.model_validate(ranks.settings("", root / "golden", microbatch=4, checkpoint={"every": 1000}))
+    settings = ranks.settings("", root / "golden", model=model, microbatch=4, checkpoint={"every": 1000})
+    run = RunConfig.model_validate(settings)
     run.out.mkdir()
     fit(run, schedule, DeviceCPU())
     return [step.loss for step in steps(run.out / "metrics.jsonl")]
 
 
-def test_losses_are_those_checked_in(tmp_path: Path) -> None:
-    expected = json.loads(GOLDEN.read_text())
-    found = losses(tmp_path)
+@pytest.mark.parametrize("end_of_text", ENDS)
+def test_losses_are_those_checked_in(tmp_path: Path, end_of_text: str) -> None:
+    """Whether an end of text opens a document, as today, or closes one, as it did before there was a choice."""
+    expected = json.loads(GOLDEN.read_text())[end_of_text]
+    found = losses(tmp_path, end_of_text)
     assert len(found) == len(expected) == 200
     for step, (ours, theirs) in enumerate(zip(found, expected, strict=True), 1):
         assert ours == pytest.approx(theirs, rel=TOLERANCE), f"step {step}"
@@ -50,4 +56,5 @@ def test_losses_are_those_checked_in(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        GOLDEN.write_text(json.dumps([round(loss, 7) for loss in losses(Path(folder))], indent=0) + "\n")
+        written = {end: [round(loss, 7) for loss in losses(Path(folder) / end, end)] for end in ENDS}
+        GOLDEN.write_text(json.dumps(written, indent=0) + "\n")
