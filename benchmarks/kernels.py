@@ -44,7 +44,7 @@ class Shape(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Of the residual stream."""
+        """Computes the width of the residual stream."""
         return self.heads * self.head
 
 
