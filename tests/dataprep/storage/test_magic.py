@@ -23,7 +23,7 @@ from dataprep.storage.magic import codec, foreign, remedy
 @pytest.mark.parametrize(
     ("head", "name"),
     [
-        (gzip.compress(b"x"), "gzip"),
+        (gzip.compress(b"x", mtime=0), "gzip"),
         (zstandard.ZstdCompressor().compress(b"x"), "zstd"),
         (b"\x50\x2a\x4d\x18" + bytes(9), "zstd"),
         (b"\x5f\x2a\x4d\x18" + bytes(9), "zstd"),
@@ -79,7 +79,7 @@ def numpy_array() -> bytes:
         (b"\n <!DOCTYPE html><p>", "a web page"),
         (b"<HTML>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer in place of the file"),
-        (gzip.compress(b"x"), None),
+        (gzip.compress(b"x", mtime=0), None),
         (b"PAR1", None),
         (b'{"text": "PK"}', None),
         (b"", None),
