@@ -116,7 +116,9 @@ class SweepFile(Strict):
 
     def save(self, folder: Path) -> None:
         """Write `folder`/sweep.json, whole or not at all."""
-        atomic_files.write_text(folder / SWEEP_NAME, json.dumps(self.model_dump(), indent=1) + "\n")
+        unsaid = {"registered"} if self.registered is None else set()  # as files of before have it
+        text = json.dumps(self.model_dump(exclude=unsaid), indent=1) + "\n"
+        atomic_files.write_text(folder / SWEEP_NAME, text)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

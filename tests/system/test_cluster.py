@@ -45,8 +45,9 @@ def test_every_step_is_contiguous_and_so_is_every_node(nodes, ranks, workers, ro
     edges = [start + step * batch]
     for node in sorted(data.draw(st.sets(st.integers(0, nodes - 1), max_size=6)) | {0, nodes - 1}):
         found = step_of(node, (nodes, ranks, workers), rows, span, step)
-        first = edges[0] + tail * node * ranks // (nodes * ranks)
-        assert found.tolist() == list(range(first, edges[0] + tail * (node + 1) * ranks // (nodes * ranks)))
+        each, more = divmod(tail, nodes * ranks)  # the first `more` ranks have a row more than the others
+        first, end = (edges[0] + each * rank + min(rank, more) for rank in (node * ranks, (node + 1) * ranks))
+        assert found.tolist() == list(range(first, end))
 
 
 def source(name: str, shards: int, size: int) -> Source:

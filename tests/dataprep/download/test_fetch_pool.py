@@ -13,6 +13,7 @@ from PIL import Image
 from dataprep.download.client.address_guard import AddressGuard
 from dataprep.download.client.fetch import Fetcher
 from dataprep.download.client.fetch_limits import FetchPolicy
+from dataprep.download.client.reasons import Reason
 from dataprep.download.fetch_pool import Failure, Outcome, Picture, Spool, fetch_into
 from dataprep.images.inspect import ImageLimits
 from tests.helpers.stranger import HOSTILE, ODD, odd_picture
@@ -56,7 +57,7 @@ def test_pictures_are_stored_upright_with_the_hash_of_what_came(
     assert np.abs(turned - expected).mean() < 3
 
 
-def test_what_img2dataset_itself_fails_at_is_other(tmp_path: Path, stranger: Any) -> None:
+def test_what_is_no_address_is_a_bad_url_and_what_img2dataset_fails_at_is_other(tmp_path: Path, stranger: Any) -> None:
     """Its text is kept, and can never name a reason of ours."""
     rows = [{"uid": "a", "url": "no scheme at all"}, {"uid": "b", "url": None}, {"uid": "c", "url": "row:0"}]
     spool = Spool(tmp_path / "spool", ImageLimits())
@@ -64,8 +65,8 @@ def test_what_img2dataset_itself_fails_at_is_other(tmp_path: Path, stranger: Any
     spool.write(None, "", None, {"uid": "d", "status": "failed_to_resize", "error_message": "[http_gone] x\ny"})
     spool.close()
     assert spool.outcomes == {
-        "a": Failure("other", "unknown url type: 'no scheme at all'"),
-        "b": Failure("other", "unknown url type: ''"),
+        "a": Failure(Reason.BAD_URL, "unknown url type: 'no scheme at all'"),
+        "b": Failure(Reason.BAD_URL, "unknown url type: ''"),
         "c": Failure("scheme", "row"),
         "d": Failure("other", "[http_gone] x y"),
     }
