@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -146,6 +146,11 @@ def theirs(setting: Setting, *, images: bool) -> tuple[torch.nn.Module, Callable
     return llava, loss
 
 
+def placed(batch: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """Put the tensors of a batch on a device."""
+    return {name: part.to(device) if isinstance(part, torch.Tensor) else part for name, part in batch.items()}
+
+
 def prepared(setting: Setting, case: str) -> Callable[[], None]:
     """One step of a case on its cached batch."""
     images = "images" in case
@@ -156,7 +161,7 @@ def prepared(setting: Setting, case: str) -> Callable[[], None]:
         model, loss = ours(setting, images=images, leak="leak" in case)
     model.to(setting.device)
     cached = setting.batch(images=images)
-    batch: dict[str, Any] = {name: value.to(setting.device) for name, value in cached.items()}  # type: ignore[attr-defined]
+    batch = placed(cached, setting.device)
     # Hugging Face shifts labels by itself: give it the ids, with image placeholders left out as ours has them.
     batch["hf_labels"] = batch["input_ids"].masked_fill(batch["input_ids"] == setting.tokenizer.image_id, -100)
     step = stepper(model, loss, setting)
@@ -229,9 +234,9 @@ def loader(setting: Setting) -> dict[str, float]:
             step(cached)
         for _ in range(setting.steps):
             began = time.perf_counter()
-            step({k: v.to(setting.device) for k, v in next(batches).items()})
+            step(placed(next(batches), setting.device))
             middle = time.perf_counter()
-            step({k: v.to(setting.device) for k, v in cached.items()})
+            step(placed(cached, setting.device))
             fed.append(middle - began)
             alone.append(time.perf_counter() - middle)
         dataset.close()

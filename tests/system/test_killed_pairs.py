@@ -16,7 +16,7 @@ from dataprep.tar.write import write_tar
 from dataprep.verify import verify
 from tests.helpers.killing import LIMIT_S, kill_executor, kill_tree, receipts, submit, tree, wait_for, working
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,6 @@ def calm(
     return settings
 
 
-@pytest.mark.soak
 def test_an_executor_is_killed(calm: dict[str, Any]) -> None:
     out = Path(calm["out"]).with_name("executor")
     with submit("pairs", {**calm, "out": str(out)}, "local-cluster[2,1,1024]") as process:

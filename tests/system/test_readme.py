@@ -54,7 +54,7 @@ def test_nothing_of_the_report_overflows_or_is_cut_off(finished_demo: FinishedDe
         assert faults_of((finished_demo.work / page).read_text(encoding="utf-8"), tmp_path, width) == []
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_each_way_of_use_runs_as_written(finished_demo: FinishedDemo) -> None:
     """In a finished folder each command finds its work done, or does it again, and says so with status 0."""
     work = finished_demo.work

@@ -48,7 +48,8 @@ def held_out_loss(
     model = loaded.model.to(device)
 
     def place(batch: Batch) -> Batch:
-        return cast(Batch, {key: tensor.to(device) for key, tensor in cast(dict[str, Tensor], batch).items()})
+        parts = cast(dict[str, object], batch).items()
+        return cast(Batch, {key: part.to(device) if isinstance(part, Tensor) else part for key, part in parts})
 
     losses: list[tuple[float, int]] = []
     for sums, counts in row_losses(model, held_out.batches(batch_size), place):

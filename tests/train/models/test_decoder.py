@@ -19,8 +19,8 @@ def small(family: str, tied: bool = False, kv_heads: int = 2) -> DecoderConfig:
     )
 
 
-def run(decoder: Decoder, tokens: torch.Tensor) -> torch.Tensor:
-    documents = document_ids(tokens, END)
+def run(decoder: Decoder, tokens: torch.Tensor, *, opens: bool = True) -> torch.Tensor:
+    documents = document_ids(tokens, END, opens=opens)
     hidden = decoder(decoder.embed_tokens(tokens), positions(documents), document_mask(documents))
     return decoder.logits(hidden)
 
@@ -59,14 +59,17 @@ def test_packed_documents_do_not_leak():
     assert not torch.equal(before[0, :9], after[0, :9])
 
 
-def test_a_document_is_the_same_wherever_it_stands():
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_document_is_the_same_wherever_it_stands(opens):
+    """Its own end of text, which opens it, belongs to it; one that closes the document before does not."""
     torch.manual_seed(2)
     decoder = Decoder(small("llama"), VOCABULARY)
     first, second = torch.randint(4, VOCABULARY, (7,)), torch.randint(4, VOCABULARY, (10,))
     first[-1] = END
     with torch.no_grad():
-        packed = run(decoder, torch.cat((first, second))[None])[0, 7:]
-        alone = run(decoder, second[None])[0]
+        begins = 6 if opens else 7
+        packed = run(decoder, torch.cat((first, second))[None], opens=opens)[0, begins:]
+        alone = run(decoder, torch.cat((first, second))[None, begins:], opens=opens)[0]
     torch.testing.assert_close(packed, alone, atol=1e-6, rtol=1e-5)
 
 

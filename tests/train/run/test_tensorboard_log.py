@@ -32,14 +32,14 @@ def test_a_step_that_was_trained_twice_is_there_once(tmp_path, monkeypatch):
         ranks.settings("", tmp_path / "out", checkpoint={"every": 3}, loggers={"tensorboard": str(tmp_path / "board")})
     )
     run.out.mkdir()
-    board = tmp_path / "board/out"
+    board = tmp_path / "board" / run.name
     copies = []
 
     def copy(self, state, logger):
         """The event files as they are on disk when a step's checkpoint is made, and two steps later."""
         if int(state.timestamp.batch) in (3, 5):
             copies.append(tmp_path / f"copy-{int(state.timestamp.batch)}")
-            shutil.copytree(board, copies[-1] / "out")
+            shutil.copytree(board, copies[-1] / run.name)
 
     with monkeypatch.context() as patch:
         patch.setattr("train.callbacks.checkpointing.Checkpointing.batch_checkpoint", _both(copy))
@@ -51,7 +51,7 @@ def test_a_step_that_was_trained_twice_is_there_once(tmp_path, monkeypatch):
         if int(path.name) > 24:
             shutil.rmtree(path)
     shutil.rmtree(board)
-    shutil.copytree(copies[1] / "out", board)  # killed after step 5; step 3 is the last checkpoint
+    shutil.copytree(copies[1] / run.name, board)  # killed after step 5; step 3 is the last checkpoint
     fit(run, schedule, DeviceCPU())
     found = curves(tmp_path / "board")
     assert found["step/loss"] == Counter(range(1, 9))
