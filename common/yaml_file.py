@@ -186,7 +186,8 @@ def parse_node(text: str, path: str) -> Node | None:
         raise InputError("nested too deeply", file=path, line=error.problem_mark.line + 1) from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        braces = line is not None and re.search(r"[{\[,:]\s*\$\{", text.splitlines()[line - 1])
+        written = text.splitlines()[line - 1 : line] if line else []  # nothing, where the text ends too early
+        braces = any(re.search(r"[{\[,:]\s*\$\{", one) for one in written)
         remedy = "in braces and brackets, quote it: '${name}'" if braces else None
         raise InputError(f"not valid YAML: {error.problem}", file=path, line=line, remedy=remedy) from None
     except YAMLError as error:

@@ -133,6 +133,7 @@ def test_values_are_those_of_yaml_1_2() -> None:
         ("a: !!int ''", "f:1: a: not plain data"),
         ("a: {{x: 1}: 2}", "not plain data: found unhashable key"),
         ("a: *b", "f:1: not valid YAML: found undefined alias 'b'"),
+        ("[\n", "f:2: not valid YAML"),  # the fault stands behind the last line
         ("mix: {text: rest, pairs: ${share}}", "in braces and brackets, quote it: '${name}'"),
         ("%YAML 2.0\n---\na: 1", "f:1: not valid YAML: found incompatible"),
     ],
