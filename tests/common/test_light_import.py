@@ -25,6 +25,7 @@ assert import_part(package, module) is part
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["img2dataset downloader Downloader", "webdataset writer TarWriter"])
 @pytest.mark.parametrize("script", [LIGHT, LIGHT + WHOLE], ids=["alone", "whole afterwards"])
 def test_heavy_dependencies_are_not_imported(what: str, script: str) -> None:

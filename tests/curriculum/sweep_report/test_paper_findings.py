@@ -187,6 +187,7 @@ def _false_claims(seeds: int, sweeps: int = 400, **how: object) -> float:
     return np.mean([any(one.verdict in CLAIMS for one in orderings(sweep(rng, seeds, **how))) for _ in range(sweeps)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_sweeps_without_an_effect_claim_nothing(seeds):
     assert _false_claims(seeds) <= 0.05
@@ -215,6 +216,7 @@ def _few(settings: dict) -> float:
     return 4 * NOISE * (settings["image_share"] == "10%")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 3])
 @pytest.mark.parametrize(
     ("effect", "claims"),
