@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 
 import psutil
 import pytest
@@ -63,7 +64,11 @@ class Watcher(Callback):
                 self.upload.send_signal(number)
         if step == 5:
             assert self.upload.status() != psutil.STATUS_ZOMBIE, "a scheduler's signal to the whole job does not end it"
-            self.seen[step] = [path.name for path in checkpoint_folder.complete(self.folder)]
+            for _ in range(1200):  # a checkpoint is written beside the steps, so this step may be first
+                self.seen[step] = [path.name for path in checkpoint_folder.complete(self.folder)]
+                if len(self.seen[step]) > 1:
+                    break
+                time.sleep(0.1)
             self.gate.release()
 
 
