@@ -1,6 +1,7 @@
 """Runs that are killed at random, and runs whose files lose a bit: no step is lost, repeated or trained on in silence.
 
-`SWITCHPOINT_KILLS` and `SWITCHPOINT_SEED` set how many kills there are, and which; both are printed.
+`SWITCHPOINT_KILLS` and `SWITCHPOINT_SEED` set how many kills there are, and which; both are printed. With
+`SWITCHPOINT_KILLED=FOLDER` the run is kept there, and a test that was interrupted goes on from its last kill.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -34,6 +34,8 @@ from train.run.soundness import problems
 
 KILLS = int(os.environ.get("SWITCHPOINT_KILLS", "40"))
 SEED = int(os.environ.get("SWITCHPOINT_SEED", str(random.randrange(1 << 30))))
+KEPT = os.environ.get("SWITCHPOINT_KILLED")
+STEPS = 600
 BATCH = 12
 """Divides by one, two and three ranks."""
 
@@ -58,30 +60,41 @@ def written(out: Path) -> int:
     return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
-def kill_once(run: dict[str, Any], dice: random.Random) -> str:
-    """Start the run in some shape, and kill one of its processes after some steps; returns what was done."""
-    out, count, workers = Path(run["out"]), dice.choice([1, 2, 3]), dice.choice([0, 1, 2])
-    before = written(out)
+def kill_once(run: dict[str, Any], turn: int) -> str:
+    """Start the run in some shape, and kill one or all of its processes at some moment; returns what was done.
+
+    The moment is some seconds after the start, or a step: the kills share the run's length among them.
+    """
+    dice = random.Random(f"{SEED}-{turn}")
+    out, count, workers = Path(run["out"]), dice.choice([1, 1, 1, 2, 2, 3]), dice.choice([0, 1, 2])
+    before, began = written(out), time.monotonic()
+    least = max(before - 2, round(STEPS * (turn + dice.random()) / (KILLS + 1)))
+    seconds = dice.uniform(0, 15) if dice.random() < 0.2 else 240.0
     process = ranks.start({**run, "workers": workers}, count)
-    launcher = psutil.Process(process.pid)
-    least, until = before + dice.randrange(-2, 9), time.monotonic() + 240
-    while written(out) < least and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.005)
-    time.sleep(dice.uniform(0, 0.2))
-    family = launcher.children(recursive=True) if process.poll() is None else []
-    victims = [launcher, *(one for one in family if _is_ours(one))]
-    victim = dice.choice(victims)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        victim.send_signal(signal.SIGKILL)
     try:
-        process.communicate(timeout=20)
-    except subprocess.TimeoutExpired:  # nobody misses an uploader
-        process.kill()
-        process.communicate(timeout=240)
+        launcher = psutil.Process(process.pid)
+        while written(out) < least and process.poll() is None and time.monotonic() < began + seconds:
+            time.sleep(0.005)
+        time.sleep(dice.uniform(0, 0.2))
+        family = launcher.children(recursive=True) if process.poll() is None else []
+        victims = [launcher, *(one for one in family if _is_ours(one))]
+        victim = dice.choice(victims)
+        everything = dice.random() < 0.2
+        role = "everything" if everything else _role(victim, launcher)
+        for one in victims if everything else [victim]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGKILL)
+        if role == "uploader":  # nobody misses it: the run goes on until its launcher dies, too
+            time.sleep(dice.uniform(0, 1))
+            process.kill()
+        output, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()  # its ranks hear of it from the kernel
     alive = psutil.wait_procs(family, timeout=60)[1]
     assert not alive, "something still runs"
-    what = "launcher" if victim is launcher else "child"
-    return f"{count} ranks, {workers} workers, {what} at step {written(out)}"
+    assert process.returncode, f"nothing was killed: {output}"
+    took = time.monotonic() - began
+    return f"{count} ranks, {workers} workers, {role}, from step {before} to {written(out)}, {took:.0f} s"
 
 
 def _is_ours(process: psutil.Process) -> bool:
@@ -91,35 +104,45 @@ def _is_ours(process: psutil.Process) -> bool:
     return False
 
 
+def _role(process: psutil.Process, launcher: psutil.Process) -> str:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if process.pid == launcher.pid:
+            return "launcher"
+        if "upload" in str(process.cmdline()):
+            return "uploader"
+        return "rank" if process.ppid() == launcher.pid else "worker"
+    return "gone"
+
+
 @pytest.mark.soak
 def test_random_kills_lose_and_repeat_nothing(tmp_path, s3_bucket):
     """Across both switches, with loader workers and a remote, on one to three ranks."""
-    print("seed", SEED, "kills", KILLS)
-    dice = random.Random(SEED)
-    schedule = synthetic.schedule(tmp_path, lengths=(BATCH * 60, BATCH * 60, BATCH * 60), global_batch=BATCH)
-    schedule.save(tmp_path / "schedule.json")
+    root = Path(KEPT or tmp_path)
+    root.mkdir(parents=True, exist_ok=True)
+    seen = root / "kills.txt"
+    schedule = synthetic.schedule(root, lengths=(BATCH * STEPS // 3,) * 3, global_batch=BATCH)
+    schedule.save(root / "schedule.json")
     common = {
         "checkpoint": {"every": 3, "keep": 2, "remote": f"s3://{s3_bucket}/killed"},
-        "loggers": {"tensorboard": str(tmp_path / "board")},
+        "loggers": {"tensorboard": str(root / "board")},
     }
-    run = ranks.settings(tmp_path / "schedule.json", tmp_path / "killed", **common)
-    done = []
-    for turn in range(KILLS):
-        done.append(kill_once(run, dice))
-        print(turn, done[-1], flush=True)
-        if written(tmp_path / "killed") >= 170:
-            break
+    run = ranks.settings(root / "schedule.json", root / "killed", **common)
+    done = seen.read_text().splitlines() if seen.exists() else []
+    print("seed", SEED, "kills", KILLS, "of which done before", len(done), flush=True)
+    for turn in range(len(done), KILLS):
+        done.append(f"{SEED}-{turn}: {kill_once(run, turn)}")
+        print(done[-1], flush=True)
+        seen.write_text("\n".join(done) + "\n")
     ranks.finish(run, 2)
-    print(len(done), "kills")
-    whole = ranks.settings(tmp_path / "schedule.json", tmp_path / "whole", checkpoint={"every": 3, "keep": 2})
+    whole = ranks.settings(root / "schedule.json", root / "whole", checkpoint={"every": 3, "keep": 2})
     ranks.finish(whole, 1)
-    assert drawn(tmp_path / "killed") == drawn(tmp_path / "whole")
-    assert curve(tmp_path / "board") == Counter(range(1, 181))
-    assert list(problems(tmp_path / "killed")) == []
-    kept = [[path.name for path in complete(tmp_path / name / "checkpoints")] for name in ("killed", "whole")]
+    assert drawn(root / "killed") == drawn(root / "whole")
+    assert curve(root / "board") == Counter(range(1, STEPS + 1))
+    assert list(problems(root / "killed")) == []
+    kept = [[path.name for path in complete(root / name / "checkpoints")] for name in ("killed", "whole")]
     assert kept[0] == kept[1]
     for name in kept[0]:
-        one, other = (state.read(tmp_path / run / "checkpoints" / name) for run in ("killed", "whole"))
+        one, other = (state.read(root / run / "checkpoints" / name) for run in ("killed", "whole"))
         assert (one.step, one.samples, one.drawn, one.tokens) == (other.step, other.samples, other.drawn, other.tokens)
     assert set(kept[0][-1:]) <= set(RemoteStore(f"s3://{s3_bucket}/killed").complete())
 
