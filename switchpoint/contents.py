@@ -1,4 +1,4 @@
-"""Tells what a folder holds: a dataset, a run or a sweep."""
+"""Tells what a folder holds: a dataset, a run, a sweep or an export."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from schemas.manifest import MANIFEST_NAME
+from train.export.description import PROVENANCE
 
 
 class Kind(Enum):
@@ -15,9 +16,16 @@ class Kind(Enum):
     DATASET = "dataset"
     RUN = "run"
     SWEEP = "sweep"
+    EXPORT = "export"
 
 
-_MARKS = {"sweep.json": Kind.SWEEP, MANIFEST_NAME: Kind.DATASET, "metrics.jsonl": Kind.RUN, "checkpoints": Kind.RUN}
+_MARKS = {
+    "sweep.json": Kind.SWEEP,
+    MANIFEST_NAME: Kind.DATASET,
+    "metrics.jsonl": Kind.RUN,
+    "checkpoints": Kind.RUN,
+    PROVENANCE: Kind.EXPORT,
+}
 """A file that only this kind has."""
 
 
@@ -25,14 +33,14 @@ def kind_of(place: str) -> Kind:
     """Look at a folder; what lies in object storage is taken for a dataset.
 
     Raises:
-        InputError: the folder holds none of the three.
+        InputError: the folder holds none of the four.
     """
     if "://" in place:
         return Kind.DATASET
     for name, kind in _MARKS.items():
         if (Path(place) / name).exists():
             return kind
-    problem = "no dataset, run or sweep here" if Path(place).is_dir() else "no such folder"
+    problem = "no dataset, run, sweep or export here" if Path(place).is_dir() else "no such folder"
     names = ", ".join(_MARKS)
     raise InputError(problem, file=place, remedy=f"name the folder that holds one of {names}")
 

@@ -15,11 +15,11 @@ from composer.core import Timestamp
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from common import file_digests
 from schemas.conversation_format import ConversationFormat
 from schemas.manifest import STRETCH, Fit, TokenizerIdentity
 from schemas.schedule import Schedule
 from tests.helpers import synthetic
-from train.checkpoint import digests
 from train.checkpoint.save import CheckpointStore
 from train.checkpoint.state import read
 from train.config.run_config import RunConfig
@@ -120,8 +120,8 @@ def end_turns(
     save_file(tensors, weights)
     state = weights.with_name("state.json")
     stated = json.loads(state.read_text())
-    found = {name: digests.of_file(weights.with_name(name)) for name in stated["digests"]}
-    state.write_text(digests.sealed(json.dumps({**stated, "digests": found})))
+    found = {name: file_digests.of_file(weights.with_name(name)) for name in stated["digests"]}
+    state.write_text(file_digests.sealed(json.dumps({**stated, "digests": found})))
 
 
 def copied_to(path: Path, position: int, schedule: Schedule, **update: Any) -> Path:
@@ -131,7 +131,7 @@ def copied_to(path: Path, position: int, schedule: Schedule, **update: Any) -> P
     schedule.save(target / "schedule.json")
     facts = {"position": position, "past": schedule.prefix_hash(position), "samples": schedule.counts(position)}
     before = read(path)
-    found = {name: digests.of_file(target / name) for name in before.digests}
+    found = {name: file_digests.of_file(target / name) for name in before.digests}
     saved = before.model_copy(update={**facts, "digests": found, **update})
-    (target / "state.json").write_text(digests.sealed(saved.model_dump_json(exclude={"seal"})))
+    (target / "state.json").write_text(file_digests.sealed(saved.model_dump_json(exclude={"seal"})))
     return target

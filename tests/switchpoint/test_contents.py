@@ -15,6 +15,7 @@ from switchpoint.contents import Kind, kind_of, runs_of
         (["metrics.jsonl"], Kind.RUN),
         (["checkpoints/000000000000064/state.json"], Kind.RUN),
         (["sweep.json", "nodes/a/out/metrics.jsonl"], Kind.SWEEP),
+        (["switchpoint.json", "config.json", "model.safetensors"], Kind.EXPORT),
     ],
 )
 def test_a_folder_is_what_its_files_say(tmp_path: Path, files: list[str], kind: Kind) -> None:
@@ -26,7 +27,7 @@ def test_a_folder_is_what_its_files_say(tmp_path: Path, files: list[str], kind: 
 
 
 def test_anything_else_is_refused_with_what_to_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no dataset, run or sweep here; name the folder that holds one of sweep"):
+    with pytest.raises(InputError, match=r"no dataset, run, sweep or export here; .* one of sweep"):
         kind_of(str(tmp_path))
     with pytest.raises(InputError, match="no such folder"):
         kind_of(str(tmp_path / "missing"))

@@ -1,8 +1,6 @@
-"""Computes and checks digests of a checkpoint's files, which `state.json` carries together with a seal over itself.
+"""Checks a checkpoint's files against the digests in its `state.json`, which carries a seal over itself.
 
-Without them a flipped bit in a tensor, or a file of another checkpoint, would be trained on in silence. The hash is
-xxh3 of 128 bits: it finds damage and mix-ups, at the speed of the disk; it is no defence against forgery. This module
-imports neither torch nor Composer, for processes that start in a moment.
+This module imports neither torch nor Composer, for processes that start in a moment.
 """
 
 from __future__ import annotations
@@ -12,8 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import xxhash
-
+from common import file_digests
 from common.errors import InputError
 from schemas.schema_version import refuse_later
 from train.checkpoint.names import KINDS, SCHEDULE, STATE, content, tensor_file
@@ -45,12 +42,6 @@ def content_of(said: dict[str, Any], place: Path | str) -> tuple[str, ...]:
     return named
 
 
-def sealed(state: str) -> str:
-    """The text of a `state.json` with its seal: the digest of all that it says."""
-    said: dict[str, Any] = json.loads(state)
-    return json.dumps({**said, "seal": _seal(said)}, indent=1) + "\n"
-
-
 def check_seal(state: bytes, place: Path | str) -> dict[str, Any]:
     """Checks the seal of a `state.json` and returns what it says; releases before version 2 wrote none.
 
@@ -65,7 +56,7 @@ def check_seal(state: bytes, place: Path | str) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise damaged(f"{STATE} holds no object", place)
     refuse_later("checkpoint", said, place)
-    if (said.get("version") != 1 or "seal" in said) and said.get("seal") != _seal(said):
+    if (said.get("version") != 1 or "seal" in said) and not file_digests.is_sealed(said):
         raise damaged(f"{STATE} does not say what was saved", place)
     return said
 
@@ -83,25 +74,9 @@ def check(folder: Path, place: Path | str | None = None) -> None:
         if said.get("version") == 1:
             log.warning("%s: made by an older release, without digests: its content is not verified", place)
             return
-        for name in content_of(said, place):
-            if not (folder / name).is_file():
-                raise damaged(f"{name} is missing", place)
-            if of_file(folder / name) != said["digests"].get(name):
-                raise damaged(f"{name} is not the file that was saved", place)
+        due = {name: said["digests"][name] for name in content_of(said, place)}
+        for problem in file_digests.differing(folder, due):
+            raise damaged(problem, place)
     except OSError as error:
         problem = f"not a checkpoint of this trainer ({error})"
         raise InputError(problem, file=place, remedy="give a directory with state.json and *.safetensors") from None
-
-
-def _seal(said: dict[str, Any]) -> str:
-    rest = {key: value for key, value in said.items() if key != "seal"}
-    return xxhash.xxh3_128_hexdigest(json.dumps(rest, sort_keys=True).encode())
-
-
-def of_file(file: Path) -> str:
-    """The digest of a file."""
-    state = xxhash.xxh3_128()
-    with file.open("rb") as content:
-        while block := content.read(1 << 22):
-            state.update(block)
-    return state.hexdigest()

@@ -19,10 +19,10 @@ from pathlib import Path
 from composer.core import State
 from composer.utils import dist
 
-from common import atomic_files
+from common import atomic_files, file_digests
 from common.pictures import RULE
 from schemas.schedule import Schedule
-from train.checkpoint import config_changes, digests, identity
+from train.checkpoint import config_changes, identity
 from train.checkpoint.folder import FOLDER, prune
 from train.checkpoint.names import LOGS, SCHEDULE, STATE, name_of
 from train.checkpoint.rank_share import RankShare
@@ -131,9 +131,9 @@ class CheckpointStore:
             if (self.out / log).exists():
                 atomic_files.flush(self.out / log)
         self._schedule.save(partial / SCHEDULE)
-        named = {**found, SCHEDULE: digests.of_file(partial / SCHEDULE)}
+        named = {**found, SCHEDULE: file_digests.of_file(partial / SCHEDULE)}
         whole = saved.model_copy(update={"digests": named, "identity": whose})
-        text = digests.sealed(whole.model_dump_json(exclude={"seal"}))
+        text = file_digests.sealed(whole.model_dump_json(exclude={"seal"}))
         (partial / STATE).write_text(text, encoding="utf-8")
         # It replaces one of the same position after a resume from before it.
         atomic_files.take_place(partial, target)

@@ -22,7 +22,7 @@ from schemas.results import Model
 from train.evaluation.official_files import digest
 from train.evaluation.prompts import PromptEncoder
 from train.export import modeling_switchpoint
-from train.export.export_folder import PROVENANCE, described
+from train.export.description import PROVENANCE, checked
 from train.export.hugging_face_model import hugging_face, load
 from train.models.towers import normalise
 from train.tokenizer_check import tokenizer_of
@@ -97,7 +97,7 @@ def open_subject(path: Path, tokenizer: Path | None = None) -> Subject:
 
 
 def _exported(path: Path) -> Subject:
-    said = described(path)
+    said = checked(path)
     # Our own class for our own encoder: the directory's copy of it is never run.
     loader: Any = {
         "SwitchpointForConditionalGeneration": modeling_switchpoint.SwitchpointForConditionalGeneration,

@@ -5,50 +5,23 @@ from __future__ import annotations
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
 
 from common import atomic_files
-from common.errors import InputError
-from schemas.conversation_format import VERSION_1, ConversationFormat
-from schemas.manifest import ImageGeometry, TokenizerIdentity
+from schemas.manifest import ImageGeometry
 from schemas.results import Results
-from schemas.schema_version import refuse_later
-from schemas.strict_model import Strict
 from train.checkpoint.state import schedule_of
-from train.export import modeling_switchpoint
+from train.export import description, modeling_switchpoint
+from train.export.description import Exported
 from train.export.hugging_face_configs import REMOTE_MODULE
 from train.export.hugging_face_model import Loaded, hugging_face, load, sequence_length
 from train.export.model_card import model_card
 from train.export.processor import hf_tokenizer, processor
 from train.tokenizer_check import tokenizer_of
 
-PROVENANCE = "switchpoint.json"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-class Exported(Strict):
-    """`switchpoint.json` in an export: where the model came from, and what its ids and pixels mean."""
-
-    version: Literal[1] = 1
-    checkpoint: str
-    position: int
-    """Samples trained on."""
-    past: str
-    """Hash of the schedule up to there."""
-    schedule: str
-    """Hash of the whole schedule."""
-    architecture: str
-    """Class of the model in transformers, or in `modeling_switchpoint.py`."""
-    dtype: str
-    tokenizer: TokenizerIdentity
-    geometry: ImageGeometry | None
-    """None for a model without an image side."""
-    conversation: ConversationFormat = VERSION_1
-    """How to put a question, and where the answer ends."""
-    packages: dict[str, str]
 
 
 def export(
@@ -97,9 +70,8 @@ def export(
         (text if geometry is None else processor(text, geometry)).save_pretrained(partial)
         if is_remote:
             shutil.copyfile(str(modeling_switchpoint.__file__), partial / f"{REMOTE_MODULE}.py")
-        (partial / PROVENANCE).write_text(told.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        (partial / "README.md").write_text(card, encoding="utf-8")
-    return told
+        (partial / description.CARD).write_text(card, encoding="utf-8")
+        return description.write(partial, told)
 
 
 def described_as(loaded: Loaded, architecture: str, dtype: str, geometry: ImageGeometry | None) -> Exported:
@@ -117,20 +89,3 @@ def described_as(loaded: Loaded, architecture: str, dtype: str, geometry: ImageG
         conversation=saved.conversation_format,
         packages={name: version(name) for name in ("torch", "transformers")},
     )
-
-
-def described(path: Path) -> Exported:
-    """The provenance of the export at `path`.
-
-    Raises:
-        InputError: it is not an export of this trainer.
-    """
-    data = b""
-    try:
-        data = (path / PROVENANCE).read_bytes()
-        return Exported.model_validate_json(data)
-    except (OSError, ValueError):
-        refuse_later("export", data, path / PROVENANCE)
-        raise InputError(
-            f"not an export of this trainer (no sound {PROVENANCE})", file=path, remedy="run `python -m train export`"
-        ) from None

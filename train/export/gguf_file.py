@@ -19,7 +19,8 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from common import atomic_files
 from common.errors import InputError
-from train.export.export_folder import Exported, described_as
+from train.export.description import Exported
+from train.export.export_folder import described_as
 from train.export.hugging_face_model import hugging_face, load, sequence_length
 from train.export.processor import hf_tokenizer
 from train.tokenizer_check import tokenizer_of
@@ -67,7 +68,7 @@ def export_gguf(
     with atomic_files.new_file(out) as partial:
         writer = gguf.GGUFWriter(partial, model.config.model_type)
         writer.add_name(f"Sample {told.position:,} of schedule {told.schedule[:12]}")
-        writer.add_string("switchpoint.export", told.model_dump_json())
+        writer.add_string("switchpoint.export", told.model_dump_json(exclude={"digests", "seal"}))
         if licence:
             writer.add_license(licence)
         _add_shape(writer, model.config)

@@ -26,6 +26,7 @@ from train.checkpoint import folder
 from train.checkpoint.save import CheckpointStore
 from train.config.decoder_config import DecoderConfig
 from train.config.run_config import RunConfig
+from train.export import description
 from train.export.tensor_names import DECODER, text_name
 from train.models.build import build_model
 from train.tokenizer_check import checked_tokenizer
@@ -53,6 +54,8 @@ def import_trunk(source: Path, run_file: Path) -> Path:
     if folder.complete(run.out / folder.FOLDER):
         problem = "the run has checkpoints already"
         raise InputError(problem, file=run.out, remedy="import into a run that has not begun")
+    if (source / description.PROVENANCE).exists():
+        description.checked(source)
     shape = decoder_shape(source)
     if shape != run.model.shape:
         wanted = json.dumps(shape.model_dump())

@@ -20,8 +20,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
+from common.file_digests import sealed  # noqa: E402 (the path is set above)
 from tests.system.golden_datasets import inputs  # noqa: E402 (the path is set above)
-from train.checkpoint.digests import sealed  # noqa: E402 (the path is set above)
 
 CURRICULUM = """\
 seed: 7

@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
 from common.errors import InputError
+from common.file_digests import sealed
 from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
 from train.__main__ import main
-from train.checkpoint.digests import sealed
-from train.export.export_folder import described, export
+from train.export.description import described
+from train.export.export_folder import export
 from train.export.hugging_face_model import load
 from train.loader.rows.decode import decode_image
 from train.models.towers import normalise
@@ -102,7 +103,7 @@ def test_decoder_only_and_bfloat16(tmp_path):
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype="auto").dtype == torch.bfloat16
     assert described(tmp_path / "hf") == told
     file = tmp_path / "hf/switchpoint.json"
-    file.write_text(file.read_text().replace('"version": 1', '"version": 2'))
+    file.write_text(file.read_text().replace('"version": 1', '"version": 2', 1))
     with pytest.raises(InputError, match="export of schema 2; this release reads 1"):
         described(tmp_path / "hf")
 

@@ -65,6 +65,12 @@ def test_an_export_imports_to_the_same_tensors(tmp_path, run):
     (tmp_path / "first").mkdir()
     out = checkpoint(tmp_path / "first", decoder=SHAPE)
     export(out, tmp_path / "hf")
+    config = tmp_path / "hf/config.json"
+    whole = config.read_text()
+    config.write_text(whole.replace('"rope_theta": 10000.0', '"rope_theta": 20000.0'))
+    with pytest.raises(InputError, match=r"this export is damaged: config.json is not the file that was saved"):
+        import_trunk(tmp_path / "hf", run)
+    config.write_text(whole)
     found = import_trunk(tmp_path / "hf", run)
     before, after = (load_file(p / "model.safetensors") for p in (checkpoint_folder.find(out), found))
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())

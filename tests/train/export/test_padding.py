@@ -1,18 +1,22 @@
 """A model whose data pads pictures is evaluated and exported with padded pictures."""
 
 import io
+import json
+import shutil
 
 import numpy as np
 import torch
 from PIL import Image
 from transformers import AutoProcessor
 
+from common.file_digests import sealed
 from schemas.results import load_task
 from tests.helpers.checkpoints import SIGLIP, checkpoint
 from tests.helpers.official import textvqa
 from train.evaluation.predict import Settings
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks
+from train.export.description import PROVENANCE
 from train.export.export_folder import export
 from train.loader.rows.decode import decode_image
 from train.models.towers import normalise
@@ -57,10 +61,7 @@ def _seen(subject) -> list[torch.Tensor]:
 
 def _stretched(folder, padded):
     """The same export, told that its pictures are stretched."""
-    folder.mkdir()
-    for file in padded.iterdir():
-        content = file.read_bytes()
-        (folder / file.name).write_bytes(
-            content.replace(b'"fit": "pad"', b'"fit": "stretch"') if file.name == "switchpoint.json" else content
-        )
+    shutil.copytree(padded, folder)
+    said = json.loads((folder / PROVENANCE).read_text())
+    (folder / PROVENANCE).write_text(sealed(json.dumps({**said, "geometry": {**said["geometry"], "fit": "stretch"}})))
     return folder
