@@ -45,7 +45,7 @@ def test_version_and_mistakes(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert capsys.readouterr().out == f"switchpoint {VERSION}\n"
     for command in ("verify", "report"):
         assert main([command, str(tmp_path)]) == 2
-        assert capsys.readouterr().err.startswith(f"error: {tmp_path}: no dataset, run or sweep here; name the folder")
+        assert capsys.readouterr().err.startswith(f"error: {tmp_path}: no dataset, run, sweep or export here")
 
 
 def test_the_jobs_script_is_there(capsys: pytest.CaptureFixture[str]) -> None:
