@@ -11,9 +11,14 @@ import shutil
 import stat
 import uuid
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.errors import InputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 @contextlib.contextmanager
@@ -65,6 +70,16 @@ def write_text(path: Path, text: str) -> None:
     """Write a file, whole or not at all."""
     with new_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def write_all(file: RawIOBase, data: Buffer) -> None:
+    """Write `data` to an unbuffered file, whole or with the error that says why not.
+
+    A disk that fills up takes a part of it, which `write` reports by a number alone.
+    """
+    left = memoryview(data).cast("B")
+    while left:
+        left = left[file.write(left) :]
 
 
 def rename(partial: Path, path: Path, *, durable: bool = True) -> None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
+from common import resources
 from common.errors import InputError, exit_code
 
 
@@ -53,9 +54,10 @@ def _run(options: argparse.Namespace) -> int:
         return status or 0
     except BrokenPipeError:
         raise
-    except OSError as error:  # an output that is a directory, may not be written, or finds the disk full
-        place = error.filename2 or error.filename
-        if place is None:
+    except (OSError, MemoryError) as error:
+        if lacks := resources.refused(error):
+            raise lacks from None
+        place = isinstance(error, OSError) and (error.filename2 or error.filename)
+        if not place:
             raise
-        remedy = "check the path, its permissions and the space left"
-        raise InputError(error.strerror or str(error), file=place, remedy=remedy) from None
+        raise InputError(str(getattr(error, "strerror", error)), file=place, remedy="check the path") from None

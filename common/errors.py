@@ -76,6 +76,18 @@ class StorageError(Exception):
         self.problem, self.file = problem, file
 
 
+class ResourceError(StorageError):
+    """The machine lacks what the work needs: room, permission, open files, memory; trying again at once is no use.
+
+    `str()` is one line: `file: problem; remedy`.
+    """
+
+    def __init__(self, problem: str, *, file: str, remedy: str, is_room: bool = False) -> None:
+        super().__init__(problem, file=file)
+        self.args = (escaped(" ".join(f"{file}: {problem}; {remedy}".split())),)
+        self.remedy, self.is_room = remedy, is_room
+
+
 def exit_code(main: Callable[[], int | None]) -> int:
     """Run a command's `main`; an `InputError` or a `StorageError` becomes one line on stderr and exit status 2.
 

@@ -25,7 +25,7 @@ import xxhash
 
 from common import pictures
 from common.errors import InputError
-from dataprep.engine import journal
+from dataprep.engine import journal, lease
 from dataprep.engine.dataset import load_manifest
 from dataprep.engine.paths import INDEX_NAME
 from dataprep.mds import read
@@ -75,15 +75,24 @@ def verify(dataset: str, uids: Uids | None = None) -> tuple[Manifest, list[str]]
         uids: where the pictures are from. If given, every picture has to decode, under the trainer's cap.
 
     Raises:
-        InputError: there is no finished dataset.
+        InputError: there is no finished dataset, or a takedown is changing it.
     """
     root = files.absolute(dataset)
     manifest = load_manifest(root)
     if journal.pending(root):
+        lease.check(root)
         return manifest, [f"{root}: a takedown was interrupted; finish it: python -m dataprep remove {dataset}"]
+    problems = _problems(root, manifest, uids)
+    if problems and (journal.pending(root) or load_manifest(root) != manifest):
+        lease.check(root)
+        raise InputError("a takedown changed it while it was checked", file=root, remedy="run the same command again")
+    return manifest, problems
+
+
+def _problems(root: str, manifest: Manifest, uids: Uids | None) -> list[str]:
     entries, problems = _index(root, manifest)
     if problems:
-        return manifest, problems
+        return problems
     census = Census()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sound = functools.partial(_shard, root, manifest, decode=uids is not None)
@@ -95,7 +104,7 @@ def verify(dataset: str, uids: Uids | None = None) -> tuple[Manifest, list[str]]
             problems += [_unusable(root, uids, first, *one) for one in found.unusable]
     if not manifest.samples:
         problems.append(f"{root}: no samples; rows rejected: {manifest.rows.rejected}")
-    return manifest, problems or list(_balance(census, manifest))
+    return problems or list(_balance(census, manifest))
 
 
 def _firsts(manifest: Manifest) -> list[int]:

@@ -20,10 +20,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Removes what lies beside the dataset and prints the count."""
-    from dataprep.engine import commit
+    from dataprep.engine import commit, lease
     from dataprep.engine.dataset import load_manifest
     from dataprep.storage import files
 
     out = files.absolute(options.dataset)
     load_manifest(out)
-    print(f"{options.dataset}: {len(commit.sweep(out))} files removed")
+    with lease.held(out, "clean-up"):
+        print(f"{options.dataset}: {len(commit.sweep(out))} files removed")

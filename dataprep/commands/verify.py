@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from common.printable import escaped
+
 HELP = "check a dataset: re-hash every shard, count every id, compare with the manifest"
 EXAMPLE = """\
 Exit status: 0 sound, 1 the problems are listed, 2 there is no dataset to check.
@@ -29,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
     manifest, problems = verify(options.dataset, row_parts.uids if options.decode else None)
     for problem in problems[:_SHOWN]:
-        print(problem)
+        print(escaped(problem))
     if problems:
         print(f"{options.dataset}: {len(problems)} problems")
         return 1

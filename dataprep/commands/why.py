@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from common.printable import escaped
+
 HELP = "name the documents, pairs or conversations behind samples"
 EXAMPLE = """\
 `python -m curriculum explain` names the samples of a training step.
@@ -26,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
         if len(options.samples) > 1:
             print(f"sample {sample}")
         for line in _lines(options.dataset, sample):
-            print(line)
+            print(escaped(line))
 
 
 def _lines(dataset: str, sample: int) -> list[str]:

@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common import resources
 from common.errors import InputError
 from common.printable import has_controls
 from dataprep.download.client.reasons import Reason
@@ -69,8 +70,10 @@ def count_rows(path: str) -> int:
         raise _unreadable(path, error) from None
 
 
-def _unreadable(path: str, error: Exception) -> InputError:
-    return InputError(f"not a readable Parquet file ({str(error).splitlines()[0][:200]})", file=path)
+def _unreadable(path: str, error: Exception) -> Exception:
+    return resources.lacking(error, path) or InputError(
+        f"not a readable Parquet file ({str(error).splitlines()[0][:200]})", file=path
+    )
 
 
 def _usable(row: dict[str, Any], source: Source) -> bool:

@@ -19,6 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from common import atomic_files, resources
+from common.errors import StorageError
 from common.light_import import import_part
 from dataprep.download.client.fetch import Fetcher
 from dataprep.download.client.reasons import FetchError, Reason, printable
@@ -56,9 +58,12 @@ class Spool:
     """Pictures in the order in which they came, in one file; outcomes by uid. img2dataset's "sample writer"."""
 
     def __init__(self, path: Path, limits: ImageLimits) -> None:
+        self._path = path
         self._file = open(path, "w+b", buffering=0)  # noqa: SIM115 (closed by `close`)
         self._limits, self._end = limits, 0
         self.outcomes: dict[str, Outcome] = {}
+        self.lacks: StorageError | None = None
+        """What the machine lacked while rows were fetched: none of their outcomes counts then."""
 
     def write(self, image: bytes | None, key: str, caption: None, meta: dict[str, Any]) -> None:
         """Take a row's outcome; called by one thread."""
@@ -68,15 +73,21 @@ class Spool:
         try:
             came = inspect(image, self._limits)
             stored, info = upright(image, came)
+            atomic_files.write_all(self._file, stored)
         except ImageError as refused:
             self.outcomes[meta["uid"]] = Failure(refused.reason, refused.detail)
             return
-        self._file.write(stored)
+        except (OSError, MemoryError) as error:  # img2dataset would drop the row without a word
+            self.lacks = resources.lacking(error, self._path)
+            raise
         self.outcomes[meta["uid"]] = Picture(meta["sha256"], came.orientation, info, self._end, len(stored))
         self._end += len(stored)
 
-    def refuse(self, row: Mapping[str, Any], failure: FetchError) -> None:
+    def refuse(self, row: Mapping[str, Any], failure: FetchError | StorageError) -> None:
         """Take the outcome of a row that could not be fetched; called by any thread."""
+        if isinstance(failure, StorageError):
+            self.lacks = failure
+            return
         self.outcomes[row["uid"]] = Failure(failure.reason, printable(failure.detail).rstrip())
 
     def read(self, picture: Picture) -> bytes:
@@ -89,7 +100,11 @@ class Spool:
 
 
 def fetch_into(spool: Spool, rows: list[dict[str, Any]], folder: Path, fetcher: Fetcher, threads: int) -> None:
-    """Run img2dataset's downloader over `rows` (uid, url); their outcomes go to `spool`. `folder` must not exist."""
+    """Run img2dataset's downloader over `rows` (uid, url); their outcomes go to `spool`. `folder` must not exist.
+
+    Raises:
+        StorageError: the machine lacked something: that says nothing of the rows.
+    """
     folder.mkdir()
     source = folder / "rows.arrow"
     table = pa.Table.from_pylist([{"uid": row["uid"], "url": f"{SCHEME}:{number}"} for number, row in enumerate(rows)])
@@ -114,6 +129,8 @@ def fetch_into(spool: Spool, rows: list[dict[str, Any]], folder: Path, fetcher: 
             user_agent_token=None,
             disallowed_header_directives=None,
         ).download_shard((0, str(source)))
+    if spool.lacks:
+        raise spool.lacks
 
 
 class _Round:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from common.errors import StorageError
 from dataprep.download.client.fetch import Fetched, Fetcher
 from dataprep.download.client.reasons import FetchError, Reason
 
@@ -31,7 +32,7 @@ class RowOpener:
         self,
         rows: Sequence[Mapping[str, Any]],
         fetcher: Fetcher,
-        failed: Callable[[Mapping[str, Any], FetchError], None],
+        failed: Callable[[Mapping[str, Any], FetchError | StorageError], None],
     ) -> None:
         self._rows, self._fetcher, self._failed = rows, fetcher, failed
 
@@ -44,7 +45,7 @@ class RowOpener:
         row = self._rows[int(request.selector)]
         try:
             return self._fetcher.open(_plain(row["url"] or ""))
-        except FetchError as failure:
+        except (FetchError, StorageError) as failure:
             self._failed(row, failure)
             raise
 

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Sequence
 
 from dataprep.engine import journal
-from dataprep.engine.paths import INDEX_NAME, PLAN_NAME, STAGING, TEMPORARY
+from dataprep.engine.paths import INDEX_NAME, LEASE_NAME, PLAN_NAME, STAGING, TEMPORARY
 from dataprep.mds.index import ShardEntry, index_json
 from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, Manifest
@@ -44,13 +44,14 @@ def put(out: str, name: str, data: bytes) -> None:
 def sweep(out: str) -> list[str]:
     """Remove all staging files of a finished dataset but its plan; returns what was removed.
 
-    Nothing is removed while a change waits to be finished: its files lie there.
+    Nothing is removed while a change waits to be finished: its files lie there. The caller holds the lease, or a change
+    that is being prepared would lose its files.
     """
     if journal.pending(out):
         return []
     staging = files.join(out, STAGING)
-    plan = files.join(staging, PLAN_NAME)
-    doomed = [uri for uri in files.list_files(staging) if uri != plan]
+    kept = {files.join(staging, name) for name in (PLAN_NAME, LEASE_NAME)}
+    doomed = [uri for uri in files.list_files(staging) if uri not in kept]
     for folder in sorted({uri.removeprefix(f"{staging}/").partition("/")[0] for uri in doomed}):
         files.remove_tree(files.join(staging, folder))
         files.remove(files.join(staging, folder))

@@ -7,16 +7,21 @@ nor work: what can be wrong is found in a second instead of after a queue.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from common import yaml_file
 from common.errors import exit_code
+from dataprep.engine import failure, lease
 from dataprep.engine.progress import Progress
 from dataprep.engine.spark_session import session
+from dataprep.storage import files
 from schemas.strict_model import Strict
 
 JobT = TypeVar("JobT", bound=Strict)
@@ -56,13 +61,27 @@ def run_job(
         for line in str((check or describe)(job)).splitlines():
             if line.startswith("warning: "):
                 print(line, file=sys.stderr)
-        spark = session(f"switchpoint {name}")
+        scratch, out = failure.local_directory(), files.absolute(operator.attrgetter("out")(job))
         try:
-            print(run(spark, job, Progress()))
-        finally:
-            spark.stop()
+            with lease.held(out, f"{name} job", say=lambda text: print(text, file=sys.stderr)):
+                spark = session(f"switchpoint {name}")
+                try:
+                    scratch = failure.local_directory(spark)
+                    print(run(spark, job, Progress()))
+                finally:
+                    _stop(spark)
+        except Exception as error:
+            if (known := failure.explained(error, scratch)) is None:
+                raise
+            raise known from None
 
     return exit_code(main)
+
+
+def _stop(spark: SparkSession) -> None:
+    """Ends Spark, where it has not ended by itself: that must not hide why."""
+    with contextlib.suppress(Py4JError, OSError):
+        spark.stop()
 
 
 def _settings(model: type[Strict]) -> str:

@@ -10,14 +10,9 @@ File by file, readers see the old content or the new one, never half of one.
 
 from __future__ import annotations
 
-import os
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-
 import xxhash
 
 from common.errors import InputError
-from common.file_lock import exclusive
 from dataprep.engine.paths import STAGING
 from dataprep.storage import files, fingerprint
 from schemas.manifest import JOURNAL_NAME
@@ -39,7 +34,18 @@ class Change:
         self._digests[name] = xxhash.xxh3_64_hexdigest(data)
 
     def commit(self) -> None:
-        """Make the change happen."""
+        """Make the change happen.
+
+        Raises:
+            InputError: what was staged is gone; the dataset is as it was.
+        """
+        for name in self._digests:
+            if not files.exists(files.join(self._out, FOLDER, name)):
+                raise InputError(
+                    "another process removed what was staged here; nothing was changed",
+                    file=files.join(self._out, FOLDER, name),
+                    remedy="run the same command again",
+                )
         journal = {"files": [[name, digest] for name, digest in self._digests.items()]}
         staging = files.join(self._out, FOLDER)
         files.publish_bytes(files.to_json(journal), files.join(self._out, JOURNAL), temporary=staging)
@@ -72,13 +78,3 @@ def finish(out: str) -> bool:
     files.remove_tree(files.join(out, FOLDER))
     files.remove(files.join(out, JOURNAL))
     return True
-
-
-def alone(out: str) -> AbstractContextManager[None]:
-    """Hold the dataset `out` against other changes. Stores have no locks: there, it is on the user.
-
-    Raises:
-        InputError: another process is changing it.
-    """
-    held = files.is_local(out) and os.path.isdir(out)
-    return exclusive(Path(out), "takedown") if held else nullcontext()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from common.errors import InputError
-from dataprep.engine.paths import PLAN_NAME, STAGING
+from dataprep.engine.paths import LEASE_NAME, PLAN_NAME, STAGING
 from dataprep.engine.rejects import FOLDER
 from dataprep.storage import files
 
@@ -47,7 +47,8 @@ def nothing_written(what: str, out: str, rejected: Mapping[str, int], remedy: st
 
 def clear(out: str) -> None:
     """Remove all that a run without result left in `out`, but for its plan and its rejects."""
-    kept = (files.join(out, STAGING, PLAN_NAME), files.join(out, FOLDER) + "/")
+    names = (files.join(out, STAGING, name) for name in (PLAN_NAME, LEASE_NAME))
+    kept = (*names, files.join(out, FOLDER) + "/")
     for uri in files.list_files(out):
         if not uri.startswith(kept):
             files.remove(uri)

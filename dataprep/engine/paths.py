@@ -11,6 +11,8 @@ TEMPORARY = f"{STAGING}/tmp"
 
 
 PLAN_NAME = "plan.json"
+LEASE_NAME = "lease.json"
+"""Says which driver works here (`lease`); no part of what it makes."""
 
 
 INDEX_NAME = "index.json"

@@ -17,7 +17,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from common.errors import InputError
 from dataprep.engine.output_version import JobKind
-from dataprep.engine.paths import PLAN_NAME, STAGING
+from dataprep.engine.paths import LEASE_NAME, PLAN_NAME, STAGING
 from dataprep.engine.rejects import FOLDER
 from dataprep.storage import files, hub_address
 from schemas.manifest import MANIFEST_NAME, InputFile
@@ -66,7 +66,7 @@ def begin(
     Raises:
         InputError: `out` belongs to a different plan (the message shows the difference) or holds something else.
     """
-    path = files.join(out, STAGING, PLAN_NAME)
+    path, lease = files.join(out, STAGING, PLAN_NAME), files.join(out, STAGING, LEASE_NAME)
     if not files.exists(path):
         if any(not uri.startswith(files.join(out, STAGING)) for uri in files.list_files(out)):
             raise InputError(
@@ -81,7 +81,9 @@ def begin(
     if finished:  # nothing is made any more, whatever would make it
         earlier = earlier.model_copy(update={"output_version": plan.output_version, "packages": plan.packages})
     rejects, changed = files.join(out, FOLDER), earlier.hash != plan.hash
-    if changed and [uri for uri in files.list_files(out) if not uri.startswith(f"{rejects}/")] == [path]:
+    if changed and [uri for uri in files.list_files(out) if uri != lease and not uri.startswith(f"{rejects}/")] == [
+        path
+    ]:
         if write:  # a mistake was mended before any work, or after a run that could write nothing
             files.remove_tree(rejects)
             files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
@@ -91,7 +93,7 @@ def begin(
         raise InputError(
             f"it was begun with a different plan: {changes}", file=out, remedy=_remedy(earlier, plan, finished)
         )
-    if write and not finished and files.list_files(files.join(out, STAGING)) == [path]:
+    if write and not finished and {*files.list_files(files.join(out, STAGING))} - {lease} == {path}:
         files.remove_tree(rejects)  # of a run that came to nothing
     return "finished" if finished else "resumed"
 

@@ -77,6 +77,7 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
         conf.setMaster((settings or {}).get("spark.master", "local[*]"))
     if conf.get("spark.master", "").startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        conf.setIfMissing("spark.log.level", "OFF")  # all that ends a job reaches Python; see `failure`
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
     for name in _STORAGE_SETTINGS & os.environ.keys():
         conf.setIfMissing(f"spark.executorEnv.{name}", os.environ[name])

@@ -17,16 +17,17 @@ the attempt is repeated here, after a pause: Spark would repeat it at once, and 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,10 @@ from typing import Any
 from pyspark import RDD, Accumulator, InheritableThread, SparkContext, SparkFiles
 from pyspark.sql import SparkSession
 
-from common.errors import InputError, StorageError
+from common import resources
+from common.errors import InputError, ResourceError, StorageError
+from common.process import end_with_parent
+from dataprep.engine import disk_need
 from dataprep.engine.paths import STAGING, TEMPORARY
 from dataprep.engine.progress import Progress, Tally, TallyParam
 from dataprep.engine.task_workspace import Intermediate, Scratch
@@ -101,7 +105,7 @@ def run_tasks(
     if missing:
         run = functools.partial(_attempt, work=work, out=out, stage=stage)
         delivered = (deliver or _one_partition_each)(spark.sparkContext, missing)
-        done |= _run_on_spark(delivered, len(missing), run, stage, len(tasks), progress)
+        done |= _run_on_spark(delivered, len(missing), run, out, stage, len(tasks), progress)
         _check_shared(out, stage, missing[-1].name)
     return [done[name] for name in names]
 
@@ -133,6 +137,7 @@ def _run_on_spark(
     delivered: RDD[Task],
     missing: int,
     run: Callable[[Task], Receipt],
+    out: str,
     stage: str,
     total: int,
     progress: Progress | None,
@@ -140,6 +145,7 @@ def _run_on_spark(
     context = delivered.context
     tally = context.accumulator(Tally(), TallyParam())
     jobs = delivered.mapPartitions(functools.partial(_partition, run=run, tally=tally))
+    before = disk_need.used(out)
     group, results, failures = f"{stage}-{uuid.uuid4().hex}", dict[str, Receipt](), list[BaseException]()
 
     def collect() -> None:
@@ -150,7 +156,7 @@ def _run_on_spark(
             failures.append(error)
 
     thread = InheritableThread(target=collect, daemon=True)
-    shown = progress.stage(stage, total, total - missing) if progress else nullcontext(lambda tally: None)
+    shown = progress.stage(stage, total, total - missing) if progress else contextlib.nullcontext(lambda tally: None)
     with shown as show:
         thread.start()
         try:
@@ -162,7 +168,10 @@ def _run_on_spark(
                 context.cancelJobGroup(group)
                 thread.join(30)
     if tally.value.errors:
-        raise InputError(**tally.value.errors[0])
+        said = dict(tally.value.errors[0])
+        if said.pop("is_room", False):
+            said["remedy"] = f"{disk_need.needed(out, before, tally.value.tasks, missing)}; {said['remedy']}"
+        raise InputError(**said)
     if failures:
         raise failures[0]
     return results
@@ -170,6 +179,7 @@ def _run_on_spark(
 
 def _partition(tasks: Iterator[Task], *, run: Callable[[Task], Receipt], tally: Accumulator[Tally]) -> Iterator[Any]:
     """Executor side: user errors are reported rather than raised, or Spark would repeat the task three times."""
+    _end_with_daemon()
     for task in tasks:
         try:
             receipt = _patiently(run, task)
@@ -177,18 +187,36 @@ def _partition(tasks: Iterator[Task], *, run: Callable[[Task], Receipt], tally: 
             where = {"file": error.file and str(error.file), "line": error.line, "field": error.field}
             tally.add(Tally(errors=({"problem": error.problem, "remedy": error.remedy, **where},)))
             continue
+        except ResourceError as error:
+            about = {"problem": error.problem, "remedy": error.remedy, "file": error.file, "is_room": error.is_room}
+            tally.add(Tally(errors=(about,)))
+            continue
         tally.add(Tally(1, int(receipt.get("rows", 0)), int(receipt.get("tokens", 0))))
         yield task.name, receipt
+
+
+def _end_with_daemon() -> None:
+    """Have this worker end with Spark's daemon that forked it: alone it would go on, and write, until its task ends.
+
+    A worker that a thread of the JVM has started is left alone: the kernel would end it with that thread.
+    """
+    with contextlib.suppress(OSError):
+        if b"pyspark.daemon" in Path(f"/proc/{os.getppid()}/cmdline").read_bytes():
+            end_with_parent(signal.SIGKILL)
 
 
 def _patiently(run: Callable[[Task], Receipt], task: Task) -> Receipt:
     for pause in PAUSES_S:
         try:
             return run(task)
+        except ResourceError:  # a pause makes no room
+            raise
         except StorageError:
             time.sleep(pause)
     try:
         return run(task)
+    except ResourceError:
+        raise
     except StorageError as error:
         remedy = "run the job again when it answers: what is done stays done"
         raise InputError(f"storage fails ({error.problem})", file=error.file, remedy=remedy) from None
@@ -196,20 +224,18 @@ def _patiently(run: Callable[[Task], Receipt], task: Task) -> Receipt:
 
 def _attempt(task: Task, *, work: Work, out: str, stage: str) -> Receipt:
     """One attempt: work in a fresh directory, publish, then write the receipt."""
-    if files.is_local(out):
-        parent = os.path.join(out, TEMPORARY)
+    parent = os.path.join(out, TEMPORARY) if files.is_local(out) else SparkFiles.getRootDirectory()
+    with resources.named(parent):
         os.makedirs(parent, exist_ok=True)
-    else:
-        parent = SparkFiles.getRootDirectory()
-    directory = Path(tempfile.mkdtemp(prefix=f"{stage}-{task.name}-", dir=parent))
-    try:
-        scratch = Scratch(out, directory)
-        receipt = work(task.payload, scratch)
-        if scratch.intermediates:
-            receipt[INTERMEDIATES] = scratch.intermediates
-        files.publish_bytes(files.to_json(receipt), files.join(out, STAGING, stage, f"{task.name}.json"))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        directory = Path(tempfile.mkdtemp(prefix=f"{stage}-{task.name}-", dir=parent))
+        try:
+            scratch = Scratch(out, directory)
+            receipt = work(task.payload, scratch)
+            if scratch.intermediates:
+                receipt[INTERMEDIATES] = scratch.intermediates
+            files.publish_bytes(files.to_json(receipt), files.join(out, STAGING, stage, f"{task.name}.json"))
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
     return receipt
 
 

@@ -12,6 +12,9 @@ from dataprep.images import jpeg
 
 MAX_SCANS = 100
 """Scans of a JPEG; encoders write up to some 15."""
+_USUAL_SCANS = 20
+MAX_SCANNED = 10**9
+"""Scans of a JPEG times its pixels, where there are more than 20 scans: 50 megapixels 20 times, which take some 2 s."""
 MAX_PARTS = 1 << 16
 """Chunks of a PNG, blocks of a GIF."""
 MAX_METADATA = 8 << 20
@@ -30,17 +33,20 @@ class TooComplexError(Exception):
     """A picture that would cost its decoder more than any real one."""
 
 
-def end(data: bytes, kind: str, start: int) -> int | None:
+def end(data: bytes, kind: str, start: int, pixels: int = 0) -> int | None:
     """Offset of the end of the picture's container; None where it is missing.
 
     Args:
         start: of a JPEG, where its scan data begins: thumbnails in the header have ends of their own.
+        pixels: of a JPEG, each of which every scan goes through.
 
     Raises:
         TooComplexError: it has more parts than any real picture.
     """
     if kind == "jpg":
-        _check(data.count(_SCAN, start) + 1, MAX_SCANS, "scans")
+        scans = data.count(_SCAN, start) + 1
+        _check(scans, MAX_SCANS, "scans")
+        _check(scans * pixels if scans > _USUAL_SCANS else 0, MAX_SCANNED, "pixels in all scans")
         at = data.rfind(jpeg.END, start)
         return None if at < 0 else at
     if kind == "png":

@@ -110,7 +110,7 @@ def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageI
         raise ImageError(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
     if kind == "jpg" and (plain := jpeg.header(data)):
         _check_size(plain.width, plain.height, limits)
-        _check_end(data, _end(data, kind, plain.scan), kind)
+        _check_end(data, _end(data, kind, plain.scan, plain.width * plain.height), kind)
         if decode:
             _decode_jpeg(data, plain)
         return ImageInfo(kind, plain.width, plain.height, 1)
@@ -122,7 +122,7 @@ def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageI
         orientation = _orientation(image, kind)
         if kind != "jpg" and _animated(image):
             raise ImageError(ImageFault.ANIMATED, f"{kind} with several frames")
-        _check_end(data, _end(data, kind, scan) if kind == "jpg" else end, kind)
+        _check_end(data, _end(data, kind, scan, width * height) if kind == "jpg" else end, kind)
         if decode and kind == "jpg":
             _decode_jpeg(data, jpeg.Header(image.mode, width, height, scan))
         elif decode:
@@ -147,6 +147,8 @@ def _check_end(data: bytes, end: int | None, kind: str) -> None:
 def _decode_jpeg(data: bytes, header: jpeg.Header) -> None:
     try:
         whole = jpeg.is_whole(data, header)
+    except MemoryError:  # the machine's fault
+        raise
     except Exception as error:  # decoders raise whatever they like: struct.error, SyntaxError, IndexError, OSError
         raise ImageError(ImageFault.UNDECODABLE, plain_reason(error)) from None
     if not whole:
@@ -156,6 +158,8 @@ def _decode_jpeg(data: bytes, header: jpeg.Header) -> None:
 def _decode(image: ImageFile.ImageFile) -> None:
     try:
         image.load()
+    except MemoryError:  # the machine's fault
+        raise
     except Exception as error:
         raise ImageError(ImageFault.UNDECODABLE, plain_reason(error)) from None
 
@@ -166,6 +170,8 @@ def open_image(data: bytes, kind: str) -> ImageFile.ImageFile:
         return Image.open(io.BytesIO(data), formats=(DECODER[kind],))  # type: ignore[return-value]
     except Image.DecompressionBombError as error:
         raise ImageError(ImageFault.TOO_MANY_PIXELS, plain_reason(error)) from None
+    except MemoryError:  # the machine's fault
+        raise
     except Exception as error:  # a header parser fed by strangers may raise anything
         fault = ImageFault.UNDECODABLE if _end(data, kind, SNIFF_BYTES) is not None else ImageFault.TRUNCATED
         raise ImageError(fault, plain_reason(error)) from None
@@ -181,6 +187,8 @@ def _orientation(image: Image.Image, kind: str) -> int:
         return 1  # of a PNG, Pillow would decode the whole picture in search of a chunk after the pixels
     try:
         value = int(image.getexif().get(ORIENTATION_TAG, 1))
+    except MemoryError:  # the machine's fault
+        raise
     except Exception:  # broken EXIF does not make a broken picture
         return 1
     return value if 1 <= value <= 8 else 1
@@ -189,12 +197,14 @@ def _orientation(image: Image.Image, kind: str) -> int:
 def _animated(image: Image.Image) -> bool:
     try:
         return bool(getattr(image, "is_animated", False))
+    except MemoryError:  # the machine's fault
+        raise
     except Exception:  # looking for a second frame of a damaged file; `verify` judges the first one
         return False
 
 
-def _end(data: bytes, kind: str, start: int) -> int | None:
+def _end(data: bytes, kind: str, start: int, pixels: int = 0) -> int | None:
     try:
-        return container.end(data, kind, start)
+        return container.end(data, kind, start, pixels)
     except container.TooComplexError as error:
         raise ImageError(ImageFault.TOO_COMPLEX, str(error)) from None

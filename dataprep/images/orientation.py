@@ -36,6 +36,8 @@ def upright(data: bytes, info: ImageInfo) -> tuple[bytes, ImageInfo]:
             width, height = turned.size
     except ImageError:
         raise
+    except MemoryError:  # the machine's fault
+        raise
     except Exception as error:
         raise ImageError(ImageFault.UNDECODABLE, plain_reason(error)) from None
     return out.getvalue(), ImageInfo(info.kind, width, height, 1)

@@ -23,7 +23,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from common import atomic_files
+from common import atomic_files, resources
 from common.errors import InputError
 from dataprep.storage import hub_address
 from dataprep.storage.hdfs import Hdfs
@@ -147,6 +147,8 @@ def open_input(uri: str, *, buffer: int = 0) -> pa.NativeFile:
             return filesystem.open_input_file(path)
         return filesystem.open_input_file(path, buffer)
     except OSError as error:
+        if lacks := resources.lacking(error, uri):
+            raise lacks from None
         raise InputError(f"cannot read the file ({_brief(error)})", file=uri, remedy="check the path") from None
 
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from common.errors import InputError, StorageError
-from dataprep.storage import buffered_reader
+from dataprep.storage import buffered_reader, refusal
 
 PATIENCE_S = 600.0
 """Longest wait for one answer; beyond it, the client starts anew: another NameNode may be active by then."""
@@ -133,7 +133,7 @@ class Hdfs:
             self._client = Client(self._uri)  # the old one's connection would keep us waiting
             raise StorageError(_brief(error), file=self._uri + path) from None
         except Exception as error:  # OSError for a server that is gone, RuntimeError for what a server answers
-            raise StorageError(_brief(error), file=self._uri + path) from None
+            raise refusal.judged(_brief(error), self._uri + path) from None
 
 
 def _in_time(call: Callable[[], T]) -> T:

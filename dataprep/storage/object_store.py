@@ -16,8 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from common.errors import StorageError
-from dataprep.storage import buffered_reader
+from dataprep.storage import buffered_reader, refusal
 
 _PLAIN = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
@@ -74,4 +73,4 @@ class Store:
         except _PLAIN:
             raise
         except (OSError, pa.ArrowException) as error:
-            raise StorageError(str(error).splitlines()[0], file=f"{self._scheme}://{path}") from None
+            raise refusal.judged(str(error).splitlines()[0], f"{self._scheme}://{path}") from None

@@ -13,13 +13,14 @@ a kill at any moment leaves the dataset as it was or as it shall be, once `remov
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from common.errors import InputError
-from dataprep.engine import commit, journal, paths
+from dataprep.engine import commit, journal, lease, paths
 from dataprep.engine.dataset import load_manifest
 from dataprep.mds.index import ShardEntry, index_json
 from dataprep.provenance import row_parts
@@ -54,7 +55,8 @@ def remove(dataset: str, request: Request, *, date: str, note: str = "", dry_run
         InputError: no finished dataset of images, one without the provenance that the request needs, or damage.
     """
     out = files.absolute(dataset)
-    with journal.alone(out):
+    load_manifest(out)  # a folder that holds no dataset gets no lease either
+    with contextlib.nullcontext() if dry_run else lease.held(out, "takedown"):
         manifest = load_manifest(out)
         if manifest.kind == "text":
             raise InputError(

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from common import resources
 from common.errors import InputError
 from dataprep.engine.rejects import Reject
 from dataprep.storage import files, foreign_parquet, json_value
@@ -55,6 +56,8 @@ def documents(uri: str, job: TextJob) -> Iterator[Document | Reject]:
             last = row.line
             yield row
     except BROKEN as error:
+        if lacks := resources.lacking(error, uri):
+            raise lacks from None
         detail = str(error).splitlines()[0]
         if job.unreadable == "fail":
             raise InputError(

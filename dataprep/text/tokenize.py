@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from common import atomic_files
 from dataprep.engine.paths import STAGING
 from dataprep.engine.rejects import Reject, Rejects, part_file
 from dataprep.engine.task_workspace import Scratch
@@ -96,7 +97,7 @@ class _Sink:
         self.documents = self.tokens = 0
         self.lengths = np.zeros(len(EDGES), np.int64)
         self.ids_path, self.provenance_path = scratch.path(f"{split}.bin"), scratch.path(f"{split}.parquet")
-        self.ids: BinaryIO = stack.enter_context(self.ids_path.open("wb", buffering=0))
+        self.ids = stack.enter_context(self.ids_path.open("wb", buffering=0))
         self.digest = xxhash.xxh3_64()
         self.provenance = stack.enter_context(token_parts.Writer(self.provenance_path, job.provenance))
 
@@ -104,7 +105,7 @@ class _Sink:
         ids, lengths = encode([row.text for row in chosen])
         joined = terminated(ids, lengths, self.end, self.dtype)
         self.digest.update(joined.data)
-        joined.tofile(self.ids)
+        atomic_files.write_all(self.ids, joined.data)
         self.provenance.add([row.line for row in chosen], lengths + 1, [_field(chosen, path) for path in self.paths])
         self.lengths += counted(lengths + 1)
         self.documents += len(chosen)

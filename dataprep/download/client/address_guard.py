@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from common import resources
 from dataprep.download.client.deadline import Deadline
 from dataprep.download.client.reasons import FetchError, Reason
 
@@ -111,6 +112,7 @@ class AddressGuard:
         try:
             infos = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
+            resources.check_files(host)  # the resolver does not say so
             raise FetchError(Reason.DNS, str(error)) from None
         for info in infos:
             if not self._judged(str(info[4][0])):
@@ -124,6 +126,7 @@ class AddressGuard:
             except TimeoutError:
                 failure = FetchError(Reason.TIMEOUT, f"connecting to {info[4][0]}")
             except OSError as error:
+                resources.check(error, host)
                 failure = FetchError(Reason.CONNECT, str(error))
         raise failure
 

@@ -22,6 +22,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from email.message import Message
 
+from common import resources
 from dataprep.download.client.address_guard import AddressGuard
 from dataprep.download.client.deadline import Deadline, DeadlineSocket
 from dataprep.download.client.fetch_limits import FetchPolicy
@@ -123,6 +124,7 @@ class Fetcher:
         except ssl.SSLError as error:
             raise FetchError(Reason.TLS, str(error)) from None
         except OSError as error:
+            resources.check(error, url)
             raise FetchError(Reason.CONNECT, str(error)) from None
         except http.client.InvalidURL as error:
             raise FetchError(Reason.BAD_URL, str(error)) from None

@@ -45,16 +45,30 @@ def test_documents_of_a_text_dataset(text: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_rows_of_an_image_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = synthetic.write(tmp_path, "pairs", 2)
-    numbers = {"sample": [0, 0, 1], "start": [0, 9, 0], "tokens": [9, 6, 7], "images": [1, 1, 1]}
-    columns = {name: pa.array(values, pa.int32()) for name, values in numbers.items()}
-    table = pa.table({**columns, "row": ["0", "1", "2"], "uid": ["u0", "u1", "u2"], "url": [None, "http://b", None]})
-    place = out / row_parts.part_file(0)
-    place.parent.mkdir()
-    place.write_bytes(row_parts.part_bytes(table))
+    out = pairs(tmp_path, "http://b")
     assert main(["why", str(out), "0"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "ids 0-8: images=1  row=0  uid=u0",
         "ids 9-14: images=1  row=1  uid=u1  url=http://b",
     ]
     assert_refused(main, ["why", str(tmp_path), "0"], match="not a finished dataset")
+
+
+def test_what_a_stranger_wrote_cannot_steer_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = pairs(tmp_path, "http://b/\x1b[2J\nids 0-99: uid=false\x9b1m")
+    assert main(["why", str(out), "0"]) == 0
+    shown = capsys.readouterr().out
+    assert r"url=http://b/\x1b[2J\nids 0-99: uid=false\x9b1m" in shown
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
+def pairs(folder: Path, url: str) -> Path:
+    """A dataset of three pairs, the second one from `url`."""
+    out = synthetic.write(folder, "pairs", 2)
+    numbers = {"sample": [0, 0, 1], "start": [0, 9, 0], "tokens": [9, 6, 7], "images": [1, 1, 1]}
+    columns = {name: pa.array(values, pa.int32()) for name, values in numbers.items()}
+    table = pa.table({**columns, "row": ["0", "1", "2"], "uid": ["u0", "u1", "u2"], "url": [None, url, None]})
+    place = out / row_parts.part_file(0)
+    place.parent.mkdir()
+    place.write_bytes(row_parts.part_bytes(table))
+    return out

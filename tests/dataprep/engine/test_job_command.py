@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from common.errors import InputError
-from dataprep.engine import job_command
+from dataprep.engine import failure, job_command, lease
 from dataprep.engine.job_command import run_job
 from dataprep.engine.progress import Progress
 from schemas.strict_model import Strict
@@ -20,6 +23,15 @@ class StoneJob(Strict):
     out: str
     """Where they are put."""
     stones: int = 3
+
+
+class Session:
+    """Stands for Spark's where a test is about what surrounds it."""
+
+    stopped = False
+
+    def stop(self) -> None:
+        self.stopped = True
 
 
 def never(spark: SparkSession, job: StoneJob, progress: Progress) -> str:
@@ -37,14 +49,14 @@ def no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "stone.yaml"
-    path.write_text("out: there\n")
+    path.write_text(f"out: {tmp_path}/there\n")
     return path
 
 
 @pytest.mark.usefixtures("no_spark")
 def test_a_dry_run_describes(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = run_job(StoneJob, lambda job: f"{job.stones} stones to {job.out}", never, [str(recipe), "--dry-run"])
-    assert (status, capsys.readouterr().out) == (0, "3 stones to there\n")
+    assert (status, capsys.readouterr().out) == (0, f"3 stones to {recipe.parent}/there\n")
 
 
 @pytest.mark.usefixtures("no_spark")
@@ -64,14 +76,9 @@ def test_mistakes_are_one_line_and_come_first(recipe: Path, capsys: pytest.Captu
 def test_a_real_run_checks_instead_of_describing_and_shows_warnings(
     recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Session:
-        stopped = False
-
-        def stop(self) -> None:
-            self.stopped = True
-
     one = Session()
     monkeypatch.setattr(job_command, "session", lambda name: one)
+    monkeypatch.setattr(failure, "local_directory", lambda spark=None: "/scratch")
 
     def slow(job: StoneJob) -> str:
         raise AssertionError("describing takes too long for a real run")
@@ -84,6 +91,37 @@ def test_a_real_run_checks_instead_of_describing_and_shows_warnings(
     said = capsys.readouterr()
     assert (status, said.out, said.err) == (2, "", "warning: heavy stones\nerror: a stone broke\n")
     assert one.stopped, "Spark ends with the job, however that ends"
+
+
+@pytest.mark.usefixtures("no_spark")
+def test_a_second_driver_hears_who_works_there(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lease.held(str(tmp_path / "there"), "takedown"):
+        assert run_job(StoneJob, str, never, [str(recipe)]) == 2
+    said = capsys.readouterr().err
+    assert re.match(
+        rf"error: {tmp_path}/there: a takedown by process {os.getpid()} of \S+ on \S+ works here since", said
+    )
+    assert said.count("\n") == 1
+
+
+def test_what_the_machine_lacks_is_one_line_and_a_bug_is_not(
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_command, "session", lambda name: Session())
+    monkeypatch.setattr(failure, "local_directory", lambda spark=None: "/scratch")
+
+    def full(spark: object, job: StoneJob, progress: Progress) -> str:
+        raise Py4JError("x\nCaused by: java.io.IOException: No space left on device\n\tat y")
+
+    def bug(spark: object, job: StoneJob, progress: Progress) -> str:
+        raise Py4JError("NullPointerException")
+
+    assert run_job(StoneJob, str, full, [str(recipe)]) == 2
+    assert capsys.readouterr().err.startswith("error: /scratch: Spark's local directory: no space is left (")
+    with pytest.raises(Py4JError):
+        run_job(StoneJob, str, bug, [str(recipe)])
 
 
 def test_help_lists_the_settings(capsys: pytest.CaptureFixture[str]) -> None:

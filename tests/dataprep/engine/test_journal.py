@@ -73,12 +73,13 @@ def test_a_file_that_is_neither_staged_nor_in_place_is_named(
     assert journal.pending(str(tmp_path))
 
 
-def test_one_change_at_a_time(tmp_path: Path) -> None:
-    with (
-        journal.alone(str(tmp_path)),
-        pytest.raises(InputError, match="another takedown runs in this folder"),
-        journal.alone(str(tmp_path)),
+def test_a_change_whose_staged_files_are_gone_changes_nothing(tmp_path: Path) -> None:
+    change = staged(tmp_path)
+    (tmp_path / journal.FOLDER / "sub/b").unlink()
+    with pytest.raises(
+        InputError, match=r"sub/b: another process removed what was staged here; nothing was changed; run"
     ):
-        pass
-    with journal.alone(str(tmp_path)), journal.alone(str(tmp_path / "none")), journal.alone("s3://bucket/x"):
-        pass
+        change.commit()
+    assert not journal.pending(str(tmp_path))
+    assert journal.finish(str(tmp_path)) is False
+    assert tree(tmp_path) == {"a": b"old a", "c": b"old c"}

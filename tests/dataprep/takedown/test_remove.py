@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import tokenizers
 from pyspark.sql import SparkSession
 
 from common.errors import InputError
 from dataprep.__main__ import main
-from dataprep.engine import commit, journal
+from dataprep.engine import commit, journal, lease
 from dataprep.mds import read
 from dataprep.mds.layout import Layout
 from dataprep.pairs.config import PairsJob
@@ -150,7 +154,7 @@ def test_a_dry_run_says_what_would_go(dataset: Path, capsys: pytest.CaptureFixtu
 
 
 def test_two_takedowns_at_once_are_refused(dataset: Path) -> None:
-    with journal.alone(str(dataset)), pytest.raises(InputError, match="another takedown runs in this folder"):
+    with lease.held(str(dataset), "takedown"), pytest.raises(InputError, match="a takedown by process"):
         remove(str(dataset), Request(uids=frozenset([uid_of(7)])), date=DATE)
 
 
@@ -162,6 +166,69 @@ def test_an_orphan_sweep_leaves_an_unfinished_takedown_alone(dataset: Path) -> N
     assert "interrupted" in verify(str(dataset))[1][0]
     remove(str(dataset), Request(), date=DATE)
     assert (dataset / "removed/x.txt").read_text() == "x"
+    assert verify(str(dataset))[1] == []
+
+
+@pytest.mark.parametrize("made", [None], indirect=True, ids=["plain"])
+def test_while_a_takedown_stages_others_leave_it_alone(
+    dataset: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a sweep nor a check gets between its staging and its commit."""
+    real, said = journal.Change.commit, []
+
+    def commit_later(change: journal.Change) -> None:
+        staged = len(tree(dataset / journal.FOLDER))
+        assert staged > 3
+        said.append(main(["sweep-orphans", str(dataset)]))
+        said.append(main(["verify", str(dataset)]))
+        assert len(tree(dataset / journal.FOLDER)) == staged
+        real(change)
+
+    monkeypatch.setattr(journal.Change, "commit", commit_later)
+    remove(str(dataset), Request(uids=frozenset([uid_of(7)])), date=DATE)
+    shown = capsys.readouterr()
+    assert said == [2, 0], shown
+    assert re.match(rf"error: {dataset}: a takedown by process {os.getpid()} of \S+ on \S+ works here", shown.err)
+    assert ": sound: " in shown.out
+    assert verify(str(dataset))[1] == []
+
+
+@pytest.mark.parametrize("made", [None], indirect=True, ids=["plain"])
+def test_a_takedown_in_the_middle_of_a_check_is_no_damage(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataprep import verify as module
+
+    real, lock, uids = module._shard, threading.Lock(), [frozenset(uid_of(n) for n in range(0, 80, 5))]
+
+    def shard(*arguments: Any, **options: Any) -> Any:
+        with lock:
+            if uids:
+                remove(str(dataset), Request(uids=uids.pop()), date=DATE)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(module, "_shard", shard)
+    with pytest.raises(InputError, match="a takedown changed it while it was checked; run the same command again"):
+        verify(str(dataset))
+    assert verify(str(dataset))[1] == []
+
+
+@pytest.mark.parametrize("made", [None], indirect=True, ids=["plain"])
+def test_killed_in_its_first_moment_it_blocks_nobody(dataset: Path) -> None:
+    """The command itself, killed as soon as it holds the dataset: the next one takes it over, and nothing is left."""
+    argv = [sys.executable, "-m", "dataprep", "remove", str(dataset), "--uid", *map(uid_of, range(0, 80, 2))]
+    process = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    place = dataset / ".switchpoint/lease.json"
+    deadline = time.monotonic() + 120
+    while not place.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(family, 60)[1] == []
+    assert place.exists()
+    remove(str(dataset), Request(uids=frozenset(map(uid_of, range(0, 80, 2)))), date=DATE)
+    assert not place.exists()
     assert verify(str(dataset))[1] == []
 
 
@@ -229,7 +296,8 @@ def test_killed_at_any_moment_it_is_as_before_or_done_and_a_second_start_finishe
     for moment, _ in outcomes[:-1]:
         folder = work / moment
         if not journal.pending(str(folder)):
-            state = {name: data for name, data in tree(folder).items() if "/redo/" not in name}
+            left = ("/redo/", "/tmp/", "/lease.json")
+            state = {name: data for name, data in tree(folder).items() if not any(part in name for part in left)}
             assert state in (untouched, calm)
             seen.add("new" if state == calm else "old")
         else:
