@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 import zstandard
 from moto.server import ThreadedMotoServer
 
-from common.errors import InputError, StorageError
+from common.errors import InputError, ResourceError, StorageError
 from dataprep.storage import files, globs
 from dataprep.storage.object_store import Store
 from dataprep.text.config import TextJob
@@ -125,3 +128,46 @@ def test_no_answer_is_not_a_missing_file(monkeypatch: pytest.MonkeyPatch) -> Non
         files.publish_bytes(b"", "s3://bucket/a")
     with pytest.raises(StorageError, match="no answer"):
         globs.expand(["s3://bucket/*.zst"])
+
+
+class _Denies(BaseHTTPRequestHandler):
+    """An S3 server that denies whatever is asked of it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b"" if self.command == "HEAD" else b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+        self.send_response(HTTPStatus.FORBIDDEN)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/xml")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 (the base class's names)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def test_a_store_that_denies_access_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Denies)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    named = {"ACCESS_KEY_ID": "t", "SECRET_ACCESS_KEY": "t", "DEFAULT_REGION": "us-east-1", "MAX_ATTEMPTS": "1"}
+    for name, value in {**named, "ENDPOINT_URL": f"http://127.0.0.1:{server.server_address[1]}"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    files._filesystem.cache_clear()
+    calls: list[Callable[[str], object]] = [
+        *(files.exists, files.size, files.list_files, files.remove, files.open_input),
+        lambda uri: files.publish_bytes(b"a", uri),
+    ]
+    try:
+        for call in calls:
+            with pytest.raises(
+                ResourceError, match=r"s3://b/k\S*: access is denied \(When .*\); check the credentials"
+            ):
+                call("s3://b/k/x")
+    finally:
+        files._filesystem.cache_clear()
+        server.shutdown()
+        server.server_close()
