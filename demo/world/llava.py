@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from demo.world.asking import Asker
-from demo.world.captions import NUMBER, inventory, listing, reading_order
+from demo.world.captions import by_colour, by_shape, inventory, listing, reading_order
 from demo.world.render import encode, render
-from demo.world.scene import SHAPES, Layout, Scene, draw, stream
+from demo.world.scene import Layout, Scene, draw, stream
 from demo.world.world import Defect, DefectKind, Fate
 from schemas.conversation_format import ANSWER, PROMPT
 
@@ -30,7 +30,7 @@ _ROUNDS = {1: 0.05, 2: 0.20, 3: 0.55, 4: 0.20}
 
 _DESCRIBED = 0.25
 """Share of the pictures that are described."""
-DESCRIBE = ("Describe the picture.", "Write down everything that you see.", "Where is each shape?")
+DESCRIBE = ("Describe the picture.", "Tell me about each shape.", "Tell me about each colour.")
 
 Round = tuple[str, str]
 """(question, answer)."""
@@ -95,15 +95,12 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
 
 def description(request: str, scene: Scene) -> str:
     """All of `scene` in words, in the form that `request`, one of `DESCRIBE`, stands for."""
-    things = reading_order(scene)
-    where = {"top": "upper", "bottom": "lower"}
     if request == DESCRIBE[0]:
-        return f"I see {listing([f'a {one.name} in the {where[one.row]} {one.column}' for one in things])}."
-    if request == DESCRIBE[1]:
-        seen = [f"{where[one.row]} {one.column} a {one.name}" for one in things]
-        return f"{NUMBER[len(things)].capitalize()} things: {', '.join(seen)}."
-    by_shape = sorted(things, key=lambda one: SHAPES.index(one.shape))
-    return f"{'; '.join(f'the {one.shape} is {one.colour} and on the {one.column}' for one in by_shape)}."
+        where = {"top": "upper", "bottom": "lower"}
+        things = [f"a {one.name} in the {where[one.row]} {one.column}" for one in reading_order(scene)]
+        return f"I see {listing(things)}."
+    said = by_shape(scene) if request == DESCRIBE[1] else by_colour(scene)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def prompts(root: Path) -> list[str]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from demo.world.scene import COLOURS, COLUMNS, SHAPES, Scene, Thing
 
 WORDINGS = {
-    "colour": ("What colour is the {}?", "What is the colour of the {}?", "Which colour does the {} have?"),
-    "shape": ("What shape is the {} object?", "Which shape does the {} object have?"),
+    "colour": ("What colour is the {}?", "Which colour is the {}?", "What is the colour of the {}?"),
+    "shape": ("What shape is {}?", "Which shape is {}?"),
     "existence": ("Is there a {}?", "Can you see a {}?"),
-    "side": ("Is the {} on the left or on the right?", "On which side is the {}, left or right?"),
+    "side": ("On which side is the {}?", "Which side has the {}?"),
     "count": ("How many objects are there?", "How many shapes can you see?"),
 }
 CHOICES = {
