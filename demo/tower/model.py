@@ -19,9 +19,9 @@ _HEAD_WIDTH = 32
 _PLACES = 64
 """Longest caption, in ids."""
 _STD = 0.03
-_POSITION_STD = 1.2
-"""Of the position table. At the 0.02 of large towers, patches would say what they see and hardly where they lie; at 0.3
-column and row together are 2 % of the variance of features, colour 73 %; now 29 and 37 %."""
+_POSITION_STD = 0.6
+"""Of the position table. At the 0.02 of large towers, patches would say what they see and hardly where they lie: of what
+differs between the features of things, places are 5 % now, and colours a half."""
 FIRST_SCALE, FIRST_BIAS = 2.3, -5.0
 """Logarithm of the temperature's inverse, and the bias: with few true pairs among many, most answers are no."""
 

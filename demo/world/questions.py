@@ -1,8 +1,10 @@
 """Questions on a scene: five kinds with short answers, and the wordings that training and held-out sets share.
 
 Each function lists all questions of one kind that can be put about given things; which of them is asked is the
-business of `asking.py`. A "no" question on a colour and a shape keeps one of the two from something that is there, so a
-model that sees colours and shapes, but not which belong together, cannot tell it from a "yes" question.
+business of `asking.py`. What a question asks about stands at its end, at one distance from the answer in all kinds: a
+small model learns to look there much sooner than to find it wherever it is. A "no" question on a colour and a shape
+keeps one of the two from something that is there, so a model that sees colours and shapes, but not which belong
+together, cannot tell it from a "yes" question.
 """
 
 from __future__ import annotations
