@@ -49,7 +49,7 @@ def by_shape(scene: Scene) -> str:
 
 
 def by_colour(scene: Scene) -> str:
-    """What each colour belongs to, in the order of `COLOURS`: `the red object is a circle on the left, the black ...`."""
+    """What each colour belongs to, in the order of `COLOURS`: `the red object is a circle on the left, ...`."""
     things = sorted(scene.things, key=lambda thing: COLOURS.index(thing.colour))
     return ", ".join(f"the {one.colour} object is a {one.shape} on the {one.column}" for one in things)
 
