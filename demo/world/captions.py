@@ -26,9 +26,9 @@ def reading_order(scene: Scene) -> list[Thing]:
     return sorted(scene.things, key=lambda thing: (ROWS.index(thing.row), COLUMNS.index(thing.column)))
 
 
-def placed(rng: random.Random, things: list[Thing], name: Callable[[Thing], str]) -> str:
-    """All of `things` in one phrase, each as `name` says and with its place."""
-    places = rng.choice(_PLACES)
+def placed(rng: random.Random | None, things: list[Thing], name: Callable[[Thing], str]) -> str:
+    """All of `things` in one phrase, each as `name` says and with its place: `in the upper left`, or as `rng` draws."""
+    places = rng.choice(_PLACES) if rng is not None else _PLACES[0]
     return listing([f"{name(thing)} {places[thing.row].format(thing.column)}" for thing in things])
 
 
@@ -37,7 +37,7 @@ def listing(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def inventory(rng: random.Random, scene: Scene) -> str:
+def inventory(rng: random.Random | None, scene: Scene) -> str:
     """All of `scene` in one phrase: `a red circle in the upper left and a black cross in the lower right`."""
     return placed(rng, reading_order(scene), lambda thing: f"a {thing.name}")
 

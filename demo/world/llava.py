@@ -1,10 +1,11 @@
 """The instruction release: one JSON array in the form of LLaVA-v1.5's mix665k, and the pictures beside it.
 
 Rows have two to four rounds, mostly three; the marker `<image>` stands at the start or at the end of the first human
-turn. A quarter of the pictures are described in full instead of asked about, like the detailed descriptions of the real
-release: one description says more about a picture than all the short answers on it. The request settles the form of
-the description, and things come in an order that the picture settles, so a model can get every word right. About 6 %
-of the rows are text only and carry `model`. A few rows have the defects that the release is known for.
+turn. About a third of the pictures are described instead of asked about, like the detailed descriptions of the real
+release: one description, or one list of what there is and what not, says more about a picture than all the short
+answers on it. The request settles its form, and its order is one that the picture settles or always the same, so a
+model can get every word right. About 6 % of the rows are text only and carry `model`. A few rows have the defects that
+the release is known for.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from demo.world.asking import Asker
-from demo.world.captions import by_colour, by_shape, inventory, listing, reading_order
+from demo.world.captions import by_colour, by_shape, inventory
 from demo.world.render import encode, render
-from demo.world.scene import Layout, Scene, draw, stream
+from demo.world.scene import COLOURS, SHAPES, Layout, Scene, draw, stream
 from demo.world.world import Defect, DefectKind, Fate
 from schemas.conversation_format import ANSWER, PROMPT
 
@@ -28,9 +29,15 @@ _TEXT_ONLY_SHARE = 0.06
 _ROUNDS = {1: 0.05, 2: 0.20, 3: 0.55, 4: 0.20}
 """Shares of rows by rounds. Three leave room for two colours, shapes or existences and a side; a fourth is a number."""
 
-_DESCRIBED = 0.25
+_DESCRIBED = 0.35
 """Share of the pictures that are described."""
-DESCRIBE = ("Describe the picture.", "Tell me about each shape.", "Tell me about each colour.")
+DESCRIBE = (
+    "Describe the picture.",
+    "Tell me about each shape.",
+    "Tell me about each colour.",
+    "Which shapes are there?",
+    "Which colours are there?",
+)
 
 Round = tuple[str, str]
 """(question, answer)."""
@@ -95,12 +102,19 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
 
 def description(request: str, scene: Scene) -> str:
     """All of `scene` in words, in the form that `request`, one of `DESCRIBE`, stands for."""
-    if request == DESCRIBE[0]:
-        where = {"top": "upper", "bottom": "lower"}
-        things = [f"a {one.name} in the {where[one.row]} {one.column}" for one in reading_order(scene)]
-        return f"I see {listing(things)}."
-    said = by_shape(scene) if request == DESCRIBE[1] else by_colour(scene)
+    shapes, colours = {one.shape for one in scene.things}, {one.colour for one in scene.things}
+    said = {
+        DESCRIBE[0]: f"I see {inventory(None, scene)}",
+        DESCRIBE[1]: by_shape(scene),
+        DESCRIBE[2]: by_colour(scene),
+        DESCRIBE[3]: ", ".join(f"{shape} {_yes(shape in shapes)}" for shape in SHAPES),
+        DESCRIBE[4]: ", ".join(f"{colour} {_yes(colour in colours)}" for colour in COLOURS),
+    }[request]
     return f"{said[0].upper()}{said[1:]}."
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
 
 
 def prompts(root: Path) -> list[str]:

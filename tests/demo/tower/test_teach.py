@@ -68,22 +68,22 @@ def test_the_rate_rises_over_a_tenth_and_falls_to_nothing() -> None:
 
 @pytest.mark.soak
 def test_a_linear_probe_tells_place_colour_and_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of each patch of unseen pictures; an untaught tower does not tell shapes."""
+    """Of each patch, a quarter of the picture, of unseen pictures; and better than that of an untaught tower."""
     write_tars(tmp_path / "pairs", scenes("pair", 1500))
     monkeypatch.chdir(tmp_path)
-    taught = settings(tmp_path, width=128, layers=2, steps=250, pairs_a_step=96, threads=2)
+    taught = settings(tmp_path, patch=16, width=128, layers=2, steps=300, pairs_a_step=64, threads=2)
     teach(taught)
-    untaught = settings(tmp_path, width=128, layers=2, steps=1, out=tmp_path / "untaught")
+    untaught = settings(tmp_path, patch=16, width=128, layers=2, steps=1, out=tmp_path / "untaught")
     teach(untaught)
     right, before = probe(taught.out), probe(untaught.out)
     assert right["place"] > 0.98
-    assert right["colour"] > 0.9
-    assert right["shape"] > max(0.7, before["shape"] + 0.1)
+    assert right["colour"] > 0.97
+    assert right["shape"] > max(0.95, before["shape"] + 0.02)
 
 
 def probe(tower: Path) -> dict[str, float]:
     """Share of patches of unseen pictures that a linear map, fitted on others, assigns right."""
-    encoder = SiglipEncoder(EncoderConfig(kind="siglip", path=str(tower)), ImageGeometry(size=32, patch=8, tokens=16))
+    encoder = SiglipEncoder(EncoderConfig(kind="siglip", path=str(tower)), ImageGeometry(size=32, patch=16, tokens=4))
     fitted, asked = scenes("fit", 500), scenes("asked", 200)
     features, labels = features_of(encoder, fitted), labels_of(fitted)
     unseen, expected = features_of(encoder, asked), labels_of(asked)
@@ -109,8 +109,8 @@ def labels_of(found: list[Scene]) -> dict[str, torch.Tensor]:
     labels: dict[str, list[int]] = {"place": [], "colour": [], "shape": []}
     for scene in found:
         there = {(thing.row, thing.column): thing for thing in scene.things}
-        for patch in range(16):
-            place = ("top" if patch < 8 else "bottom", "left" if patch % 4 < 2 else "right")
+        for patch in range(4):
+            place = ("top" if patch < 2 else "bottom", "left" if patch % 2 == 0 else "right")
             thing = there.get(place)
             labels["place"].append(2 * (place[0] == "bottom") + (place[1] == "right"))
             labels["colour"].append(COLOURS.index(thing.colour) if thing else -1)

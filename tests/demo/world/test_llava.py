@@ -13,7 +13,9 @@ from PIL import Image, UnidentifiedImageError
 
 from demo.world import llava
 from demo.world.questions import CHOICES, WORDINGS, called
+from demo.world.scene import COLOURS, SHAPES, draw, stream
 from demo.world.world import Options, World
+from tests.helpers.true_captions import assert_true
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,22 @@ def test_the_answers_are_level(tmp_path: Path) -> None:
     for key, counts in answers.items():
         mean = counts.total() / len(CHOICES[key[0]])
         assert all(abs(counts[choice] - mean) <= 0.1 * mean for choice in CHOICES[key[0]]), (key, counts)
+
+
+def test_descriptions_are_true_and_have_one_form() -> None:
+    for number in range(200):
+        scene = draw(stream(5, number))
+        said = {request: llava.description(request, scene) for request in llava.DESCRIBE}
+        for request in llava.DESCRIBE[:3]:
+            assert_true(said[request], scene)
+            assert all(thing.shape in said[request].lower() for thing in scene.things)
+        assert said[llava.DESCRIBE[0]].count(" in the ") == len(scene.things)
+        for request, names, there in (
+            (llava.DESCRIBE[3], SHAPES, {thing.shape for thing in scene.things}),
+            (llava.DESCRIBE[4], COLOURS, {thing.colour for thing in scene.things}),
+        ):
+            listed = dict(part.split() for part in said[request].lower().removesuffix(".").split(", "))
+            assert listed == {name: "yes" if name in there else "no" for name in names}
 
 
 def _names(kind: str) -> list[str]:
