@@ -23,7 +23,7 @@ def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(shlex.split(command), cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_main_job_runs_and_says_what_it_found(finished_demo: FinishedDemo) -> None:
     """So small a model has hardly learnt to see: the demo must say so, and so must its exit status (2 from make)."""
     assert blocks()[0].strip() == "make demo"
@@ -32,7 +32,7 @@ def test_the_main_job_runs_and_says_what_it_found(finished_demo: FinishedDemo) -
     assert finished_demo.status == (0 if clear else 2)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_report_is_self_contained(finished_demo: FinishedDemo) -> None:
     html = (finished_demo.work / "report.html").read_text(encoding="utf-8")
     assert html.count("<svg") == 4
@@ -46,7 +46,7 @@ def test_the_report_is_self_contained(finished_demo: FinishedDemo) -> None:
     assert all(f"<h2>{kind}: " in html for kind in ("Colour", "Count", "Existence", "Shape", "Side"))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("width", [1200, 400])
 def test_nothing_of_the_report_overflows_or_is_cut_off(finished_demo: FinishedDemo, tmp_path: Path, width: int) -> None:
@@ -70,7 +70,7 @@ def test_each_way_of_use_runs_as_written(finished_demo: FinishedDemo) -> None:
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_second_demo_reuses_everything_and_writes_the_same_report(finished_demo: FinishedDemo) -> None:
     work = finished_demo.work
     before = (work / "report.html").read_bytes()
