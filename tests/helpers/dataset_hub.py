@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.helpers.served import served
+
 TOKEN = "hf_of-a-test"
 PAGE = 3
 """Entries of a page of a listing."""
@@ -187,12 +189,5 @@ def _entries(files: dict[str, bytes]) -> list[dict[str, Any]]:
 @contextmanager
 def loopback_datasets() -> Iterator[DatasetHub]:
     """A hub of datasets that runs while the block does."""
-    hub = DatasetHub()
-    thread = threading.Thread(target=hub.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with served(DatasetHub()) as hub:
         yield hub
-    finally:
-        hub.shutdown()
-        hub.server_close()
-        thread.join()

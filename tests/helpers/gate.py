@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.helpers.served import served
+
 LONGEST = 300.0
 
 
@@ -78,12 +80,8 @@ class Gate:
 def gate_before(url: str) -> Iterator[Gate]:
     """A running gate before the server at `url`."""
     gate = Gate(url)
-    thread = threading.Thread(target=gate.server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield gate
-    finally:
-        gate.release()
-        gate.server.shutdown()
-        gate.server.server_close()
-        thread.join(10)
+    with served(gate.server):
+        try:
+            yield gate
+        finally:
+            gate.release()

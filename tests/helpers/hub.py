@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.helpers.served import served
 
 TOKEN = "hf_of-a-test"
 COMMIT = "c0" * 20
@@ -115,12 +116,5 @@ def _mode(path: str) -> str:
 @contextmanager
 def loopback_hub() -> Iterator[Hub]:
     """A hub that runs while the block does."""
-    hub = Hub()
-    thread = threading.Thread(target=hub.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with served(Hub()) as hub:
         yield hub
-    finally:
-        hub.shutdown()
-        hub.server_close()
-        thread.join()

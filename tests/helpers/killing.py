@@ -80,8 +80,3 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
             member.send_signal(signal.SIGKILL)
     psutil.wait_procs(family, 20)
     process.wait(20)
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below `folder`."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from tests.helpers.pictures import huge_png, saved
+from tests.helpers.served import served
 
 Picture = Callable[..., bytes]
 
@@ -271,12 +272,8 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running(picture: Picture = encode) -> Iterator[Stranger]:
     """A server that runs meanwhile."""
-    server = Stranger(picture)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.closing.set()
-        server.shutdown()
-        server.server_close()
+    with served(Stranger(picture)) as server:
+        try:
+            yield server
+        finally:
+            server.closing.set()

@@ -18,12 +18,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
-from tests.helpers import ranks, synthetic
+from tests.helpers import ranks, small_runs, synthetic
 from train.config.run_config import RunConfig
-from train.run.launch import fit
 
 torch.set_num_threads(1)
 
@@ -39,8 +37,7 @@ def losses(root: Path, end_of_text: str) -> list[float]:
     schedule = synthetic.schedule(root, global_batch=4, lengths=(400, 280, 120))
     settings = ranks.settings("", root / "golden", model=model, microbatch=4, checkpoint={"every": 1000})
     run = RunConfig.model_validate(settings)
-    run.out.mkdir()
-    fit(run, schedule, DeviceCPU())
+    small_runs.train(run, schedule)
     return [step.loss for step in steps(run.out / "metrics.jsonl")]
 
 

@@ -16,8 +16,9 @@ from dataprep.engine.paths import STAGING
 from dataprep.engine.tasks import receipts_of
 from dataprep.storage import files
 from tests.helpers.commands import ROOT, command_environment
+from tests.helpers.folders import tree
 from tests.helpers.hadoop import Hadoop
-from tests.helpers.killing import LIMIT_S, kill_tree, submit, tree, wait_for
+from tests.helpers.killing import LIMIT_S, kill_tree, submit, wait_for
 from tests.system.test_killed_text import finish, prepare, settings
 
 pytestmark = pytest.mark.soak

@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 
 from dataprep.engine.paths import STAGING
 from schemas.manifest import Manifest
-from tests.helpers.killing import LIMIT_S, submit, tree
+from tests.helpers.folders import tree
+from tests.helpers.killing import LIMIT_S, submit
 
 pytestmark = pytest.mark.soak
 FILES = 6

@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.job import run
-from tests.helpers.killing import LIMIT_S, kill_tree, receipts, submit, tree, wait_for
+from tests.helpers.folders import tree
+from tests.helpers.killing import LIMIT_S, kill_tree, receipts, submit, wait_for
 
 pytestmark = pytest.mark.soak
 

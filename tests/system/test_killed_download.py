@@ -20,7 +20,8 @@ import pytest
 
 from dataprep.download.client.reasons import TRANSIENT
 from dataprep.tar.read import samples
-from tests.helpers.killing import kill_executor, kill_tree, receipts, submit, tree, wait_for, working
+from tests.helpers.folders import tree
+from tests.helpers.killing import kill_executor, kill_tree, receipts, submit, wait_for, working
 from tests.helpers.stranger import HOSTILE, ODD, Stranger, running
 
 pytestmark = pytest.mark.soak

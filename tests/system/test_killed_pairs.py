@@ -14,7 +14,8 @@ from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import run
 from dataprep.tar.write import write_tar
 from dataprep.verify import verify
-from tests.helpers.killing import LIMIT_S, kill_executor, kill_tree, receipts, submit, tree, wait_for, working
+from tests.helpers.folders import tree
+from tests.helpers.killing import LIMIT_S, kill_executor, kill_tree, receipts, submit, wait_for, working
 
 pytestmark = pytest.mark.soak
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from tests.helpers.killing import LIMIT_S, kill_executor, kill_tree, receipts, submit, tree, wait_for, working
+from tests.helpers.folders import tree
+from tests.helpers.killing import LIMIT_S, kill_executor, kill_tree, receipts, submit, wait_for, working
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from composer.devices import DeviceCPU
 from PIL import Image
 from streaming import MDSWriter
 from tokenizers import Tokenizer
@@ -34,13 +33,12 @@ from schemas.order.learning_rate import Piece
 from schemas.phases import Phase
 from schemas.run_log import steps
 from schemas.schedule import Schedule
-from tests.helpers import ranks, synthetic
+from tests.helpers import ranks, small_runs, synthetic
 from train.config.run_config import RunConfig
 from train.evaluation.predict import Settings
 from train.evaluation.scored_model import open_subject
 from train.evaluation.task_runner import evaluate_tasks
 from train.export.export_folder import export
-from train.run.launch import fit
 
 torch.set_num_threads(1)
 
@@ -174,8 +172,7 @@ def test_loss_falls_and_pictures_are_counted(tmp_path: Path) -> None:
     changes = {"model": MODEL, "microbatch": BATCH, "checkpoint": {"every": 1000}, "log_every": 20}
     changes |= {"tokenizer": tmp_path / "tokenizer", "evaluation": {"sources": held_out}}
     run = RunConfig.model_validate(ranks.settings(tmp_path / "schedule.json", tmp_path / "out", **changes))
-    run.out.mkdir()
-    fit(run, schedule, DeviceCPU())
+    small_runs.train(run, schedule)
 
     curves: dict[str, list[float]] = {kind: [] for kind in kinds}
     for step in steps(run.out / "metrics.jsonl"):

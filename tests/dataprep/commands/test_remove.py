@@ -11,6 +11,7 @@ from dataprep.__main__ import main
 from dataprep.provenance import row_parts
 from tests.helpers import synthetic
 from tests.helpers.commands import assert_refused
+from tests.helpers.folders import tree
 
 
 @pytest.fixture
@@ -25,10 +26,6 @@ def dataset(tmp_path: Path) -> Path:
     place.parent.mkdir()
     place.write_bytes(row_parts.part_bytes(table))
     return out
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(

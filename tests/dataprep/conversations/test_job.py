@@ -19,6 +19,7 @@ from dataprep.conversations.job import describe, run
 from schemas.conversation_format import IMAGE_TOKEN
 from schemas.manifest import Manifest
 from tests.helpers import killing
+from tests.helpers.folders import tree
 
 Picture = Callable[..., bytes]
 SPECIAL = "a <|endoftext|> b 日本 é"
@@ -62,10 +63,6 @@ def dataset(spark: SparkSession, world: Path, tokenizer_dir: Path, tmp_path_fact
     out = tmp_path_factory.mktemp("conversations") / "out"
     run(spark, settings(world, out, tokenizer_dir))
     return out
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_a_stock_reader_gets_every_conversation_with_its_mask_and_picture(
@@ -139,7 +136,7 @@ def test_a_second_run_with_a_lost_receipt_gives_the_same_bytes(
             run(spark, job)
     (tmp_path / "out" / ".switchpoint" / "conversations" / "00001.json").unlink()
     assert run(spark, job).resumed == "resumed"
-    assert contents(tmp_path / "out") == contents(dataset)
+    assert tree(tmp_path / "out") == tree(dataset)
 
 
 def test_a_dry_run_finds_a_damaged_input(world: Path, tokenizer_dir: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from dataprep.download.job import describe, run
 from dataprep.engine.task_workspace import Scratch
 from dataprep.tar.read import samples
 from dataprep.tar.write import write_tar
+from tests.helpers.folders import tree
 from tests.helpers.stranger import HOSTILE
 
 Picture = Callable[..., bytes]
@@ -82,10 +83,6 @@ def finished(
 ) -> tuple[Path, dict[str, Any]]:
     out = tmp_path_factory.mktemp("download") / "out"
     return out, run(spark, settings(inputs, out))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def table(out: Path) -> dict[str, dict[str, Any]]:
@@ -160,7 +157,7 @@ def test_a_killed_job_fetches_only_what_is_missing_and_ends_with_the_same_bytes(
     run(spark, job)
     in_lost = len(pq.read_table(tmp_path / "out" / f"{lost}.parquet"))
     assert 0 < len(set(stranger.requests) - {"/loop/again"}) <= 2 * in_lost  # a redirect makes one more
-    assert contents(tmp_path / "out") == contents(finished[0])
+    assert tree(tmp_path / "out") == tree(finished[0])
     stranger.requests.clear()
     run(spark, job)
     assert stranger.requests == []
@@ -214,14 +211,14 @@ def test_a_later_run_tries_only_what_may_pass_and_adds_it_once(
     assert sorted(stranger.requests) == [f"/later/{n}" for n in range(100, 108)]
     assert second["uids"] == {"read": 17, "success": 16, "failed": {"http_gone": 1}, "may_pass": 0, "unaccounted": 0}
     assert {name: (tmp_path / "out" / name).read_bytes() for name in tars} == tars
-    calm = contents(tmp_path / "out")
+    calm = tree(tmp_path / "out")
 
     for lost in ("download.json", *(f".switchpoint/download-2/{n:05}.json" for n in range(2))):
         (tmp_path / "out" / lost).unlink()
     stranger.requests.clear()
     assert run(spark, again) == second
     assert sorted(stranger.requests) == [f"/later/{n}" for n in range(100, 108)]
-    assert contents(tmp_path / "out") == calm
+    assert tree(tmp_path / "out") == calm
 
     lines = table(tmp_path / "out")
     assert sorted(line["round"] for line in lines.values()) == [1] * 9 + [2] * 8

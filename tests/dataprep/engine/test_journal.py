@@ -9,10 +9,7 @@ import pytest
 from common.errors import InputError
 from dataprep.engine import journal
 from dataprep.storage import files
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from tests.helpers.folders import tree
 
 
 def staged(folder: Path) -> journal.Change:

@@ -24,6 +24,7 @@ from dataprep.provenance.row_parts import part_file
 from dataprep.storage import files
 from dataprep.tar.write import write_tar
 from schemas.manifest import Manifest
+from tests.helpers.folders import tree
 
 Picture = Callable[..., bytes]
 
@@ -89,10 +90,6 @@ def dataset(spark: SparkSession, tars: Path, tokenizer_dir: Path, tmp_path_facto
     out = tmp_path_factory.mktemp("pairs") / "out"
     run(spark, settings(tars, out, tokenizer_dir))
     return out
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def pairs_in(row: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, bytes, list[int]]]:
@@ -179,7 +176,7 @@ def test_a_job_killed_halfway_ends_with_the_same_bytes(
     (tmp_path / "out" / ".switchpoint" / "pairs" / "00001.json").unlink()
     assert run(spark, job).resumed == "resumed"
     assert run(spark, job).resumed == "finished"
-    assert contents(tmp_path / "out") == contents(dataset)
+    assert tree(tmp_path / "out") == tree(dataset)
 
 
 def test_member_order_of_the_input_does_not_matter(

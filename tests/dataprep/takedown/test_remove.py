@@ -33,12 +33,9 @@ from dataprep.verify import verify
 from schemas.manifest import Manifest
 from tests.dataprep.takedown.conftest import HOSTS, uid_of
 from tests.helpers.commands import ROOT
+from tests.helpers.folders import tree
 
 DATE = "2026-01-02"
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:

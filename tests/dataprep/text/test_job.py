@@ -19,6 +19,7 @@ from dataprep.text.job import run
 from dataprep.tokens.encoder import encoder
 from dataprep.tokens.tokenizer import TokenizerSpec
 from schemas.manifest import Manifest
+from tests.helpers.folders import tree
 
 SEQ_LEN = 32
 
@@ -65,10 +66,6 @@ def stream_of(texts: list[str], spec: TokenizerSpec) -> list[int]:
     return [i for text in texts for i in (*coder.encode_reference([text])[0].tolist(), spec.identity.end_of_text_id)]
 
 
-def files_below(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_unshuffled_windows_are_the_documents_each_ended(
     spark: SparkSession, tmp_path: Path, tokenizer_dir: Path, tokenizer: TokenizerSpec
 ) -> None:
@@ -100,7 +97,7 @@ def test_shuffled_windows_are_the_same_windows_in_another_order(
         datasets[name] = tokens_of(tmp_path / name).tolist()
     assert sorted(datasets["a"]) == sorted(datasets["b"]) == sorted(datasets["kept"])
     assert len({str(datasets[name]) for name in ("kept", "a", "b")}) == 3
-    assert files_below(tmp_path / "a") == files_below(tmp_path / "again")
+    assert tree(tmp_path / "a") == tree(tmp_path / "again")
 
 
 def test_held_out_documents_are_a_dataset_of_their_own(
@@ -124,10 +121,10 @@ def test_a_finished_dataset_is_left_alone_and_other_plans_are_refused(
 ) -> None:
     write_inputs(tmp_path / "in")
     manifest = run(spark, make(tmp_path, tokenizer_dir))
-    before = files_below(tmp_path / "out")
+    before = tree(tmp_path / "out")
     assert [name for name in before if name.startswith(STAGING)] == [f"{STAGING}/plan.json"]
     assert run(spark, make(tmp_path, tokenizer_dir)) == manifest
-    assert files_below(tmp_path / "out") == before
+    assert tree(tmp_path / "out") == before
     with pytest.raises(
         InputError, match=r"different plan: config\.seq_len: 32 -> 16 \| seed: 0 -> 4; use another `out`"
     ):
@@ -136,7 +133,7 @@ def test_a_finished_dataset_is_left_alone_and_other_plans_are_refused(
         stream.write(zstandard.ZstdCompressor().compress(b'{"text": "more"}'))
     with pytest.raises(InputError, match=r"input .*0\.jsonl\.zst: content changed"):
         run(spark, make(tmp_path, tokenizer_dir))
-    assert files_below(tmp_path / "out") == before
+    assert tree(tmp_path / "out") == before
 
 
 def test_a_damaged_input_stops_the_job_in_one_line(spark: SparkSession, tmp_path: Path, tokenizer_dir: Path) -> None:

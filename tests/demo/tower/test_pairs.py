@@ -8,14 +8,7 @@ import pytest
 
 from common.errors import InputError
 from demo.tower.pairs import read
-from tests.helpers.tower_pairs import scenes, settings, write_tars
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    write_tars(tmp_path / "pairs", scenes("pair", 24))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+from tests.helpers.tower_pairs import settings
 
 
 def test_pairs_are_read_in_order_and_without_those_that_lack_captions(folder: Path) -> None:

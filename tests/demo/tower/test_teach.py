@@ -22,13 +22,6 @@ from train.models.towers import SiglipEncoder
 WEIGHTS = "model.safetensors"
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    write_tars(tmp_path / "pairs", scenes("pair", 24))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_the_same_weights_each_time_and_a_finished_tower_is_left_alone(folder: Path) -> None:
     first = teach(settings(folder))
     assert first is not None

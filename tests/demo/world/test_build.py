@@ -17,12 +17,9 @@ from common.errors import InputError
 from demo.world import held_out
 from demo.world.build import build
 from demo.world.world import Options, World
+from tests.helpers.folders import tree
 
 _ARGUMENTS = ("--documents", "400", "--scenes", "64", "--conversations", "200", "--held-out", "24", "--seed", "11")
-
-
-def _contents(root: Path) -> dict[str, bytes]:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def test_byte_identical_in_another_process(world_root: Path, world: World, tmp_path: Path) -> None:
@@ -34,22 +31,22 @@ def test_byte_identical_in_another_process(world_root: Path, world: World, tmp_p
         env={**os.environ, "PYTHONHASHSEED": "4711"},
         capture_output=True,
     )
-    assert _contents(again) == _contents(world_root)
+    assert tree(again) == tree(world_root)
 
 
 def test_another_seed_gives_another_world(world_root: Path, options: Options, tmp_path: Path) -> None:
     other = tmp_path / "other"
     build(other, options.model_copy(update={"seed": 12}))
-    first, second = _contents(world_root), _contents(other)
+    first, second = tree(world_root), tree(other)
     for name in ("conversations/llava.json", "held_out/questions.json", "tokenizer/tokenizer.json"):
         assert first[name] != second[name]
 
 
 def test_made_once(world_root: Path, options: Options, world: World) -> None:
-    before = _contents(world_root)
+    before = tree(world_root)
     assert build(world_root, options) is None
     assert build(world_root, options, world.port) is None
-    assert _contents(world_root) == before
+    assert tree(world_root) == before
 
 
 def test_other_options_are_refused(world_root: Path, options: Options, world: World) -> None:

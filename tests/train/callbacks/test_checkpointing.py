@@ -26,8 +26,7 @@ def whole(tmp_path_factory):
     root = tmp_path_factory.mktemp("whole")
     schedule = synthetic.schedule(root, lengths=(48, 16, 16))
     run = config(root / "out")
-    run.out.mkdir()
-    fit(run, schedule, DeviceCPU())
+    small_runs.train(run, schedule)
     return run, schedule
 
 

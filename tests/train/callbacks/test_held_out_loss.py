@@ -4,16 +4,14 @@ import json
 
 import pytest
 import torch
-from composer.devices import DeviceCPU
 
-from tests.helpers import ranks, synthetic
+from tests.helpers import ranks, small_runs, synthetic
 from tests.helpers.small_runs import facts
 from train.checkpoint import folder, load
 from train.config.run_config import RunConfig
 from train.loader.held_out import HeldOut
 from train.loader.rows.collate import collate
 from train.models.vlm import VisionLanguageModel
-from train.run.launch import fit
 
 
 @pytest.mark.soak
@@ -43,8 +41,7 @@ def test_losses_at_the_schedules_points(tmp_path):
     for name in ("with", "without"):
         evaluation = {"sources": held_out, "rows": 7} if name == "with" else None
         run = RunConfig.model_validate(ranks.settings("", tmp_path / name, evaluation=evaluation))
-        run.out.mkdir()
-        fit(run, schedule, DeviceCPU())
+        small_runs.train(run, schedule)
         logs.append(facts(run.out))
     assert logs[0] == logs[1]
     lines = [json.loads(line) for line in (tmp_path / "with/held_out.jsonl").read_text().splitlines()]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from common.errors import InputError
-from tests.helpers import checkpoints, ranks, synthetic
+from tests.helpers import checkpoints, ranks, small_runs, synthetic
 from tests.helpers.small_runs import facts
 from train.checkpoint import digests, folder, state
 from train.checkpoint.digests import DamagedError
@@ -31,8 +31,7 @@ def whole(tmp_path_factory):
     root = tmp_path_factory.mktemp("whole")
     schedule = synthetic.schedule(root, lengths=(16, 8, 8))
     run = config(root / "out")
-    run.out.mkdir()
-    fit(run, schedule, DeviceCPU())
+    small_runs.train(run, schedule)
     return run, schedule
 
 

@@ -11,7 +11,7 @@ import pytest
 from composer.core import Callback
 from composer.devices import DeviceCPU
 
-from tests.helpers import ranks, synthetic
+from tests.helpers import ranks, small_runs, synthetic
 from tests.helpers.gate import gate_before
 from tests.helpers.small_runs import facts, train_with
 from train.callbacks.graceful_stop import AskedToLeave
@@ -117,8 +117,7 @@ def test_killed_in_the_middle_of_an_upload(gate, s3_client, s3_bucket, tmp_path)
     schedule = synthetic.schedule(tmp_path, lengths=(48, 16, 16))
     schedule.save(tmp_path / "s.json")
     whole = RunConfig.model_validate(ranks.settings("", tmp_path / "whole"))
-    whole.out.mkdir()
-    fit(whole, schedule, DeviceCPU())
+    small_runs.train(whole, schedule)
 
     first = RunConfig.model_validate(settings(tmp_path / "first", s3_bucket, every=99))
     with pytest.raises(AskedToLeave):
@@ -146,8 +145,7 @@ def test_killed_in_the_middle_of_an_upload(gate, s3_client, s3_bucket, tmp_path)
 
     shutil.rmtree(first.out)
     elsewhere = RunConfig.model_validate(settings(tmp_path / "second", s3_bucket, every=99))
-    elsewhere.out.mkdir()
-    fit(elsewhere, schedule, DeviceCPU())
+    small_runs.train(elsewhere, schedule)
     assert facts(elsewhere.out) == facts(whole.out)
     last = [checkpoint_folder.find(out) for out in (whole.out, elsewhere.out)]
     for file in ("model.safetensors", "optimizer.safetensors"):

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from composer.devices import DeviceCPU
 
 from common.errors import InputError
 from schemas.run_log import Step, steps
-from tests.helpers import ranks, synthetic
+from tests.helpers import ranks, small_runs, synthetic
 from train.config.run_config import LoggersConfig, RunConfig
-from train.run.launch import fit
 from train.run.loggers import build_loggers
 
 NAMES = ("loss", "lr", "gradient_norm", "tokens_per_second")
@@ -21,8 +19,7 @@ NAMES = ("loss", "lr", "gradient_norm", "tokens_per_second")
 
 def train(root: Path, loggers: dict[str, Any]) -> list[Step]:
     run = RunConfig.model_validate(ranks.settings("", root / "out", loggers=loggers))
-    run.out.mkdir()
-    fit(run, synthetic.schedule(root, lengths=(32, 8, 8)), DeviceCPU())
+    small_runs.train(run, synthetic.schedule(root, lengths=(32, 8, 8)))
     return list(steps(run.out / "metrics.jsonl"))
 
 

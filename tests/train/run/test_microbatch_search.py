@@ -9,7 +9,7 @@ from composer.core import Precision
 from composer.devices import DeviceCPU
 
 from schemas.run_log import steps
-from tests.helpers import ranks, synthetic
+from tests.helpers import ranks, small_runs, synthetic
 from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
 from train.models.decoder import Block
@@ -22,8 +22,7 @@ from train.run.microbatch_search import largest_batch, search
 def test_a_run_searches_once(tmp_path):
     schedule = synthetic.schedule(tmp_path, lengths=(16, 8, 8))
     run = RunConfig.model_validate(ranks.settings("", tmp_path / "out", microbatch="auto"))
-    run.out.mkdir()
-    fit(run, schedule, DeviceCPU())
+    small_runs.train(run, schedule)
     assert len(list(steps(run.out / "metrics.jsonl"))) == 4
     known = json.loads((run.out / "microbatch.json").read_text())
     assert known["microbatch"] in (1, 2, 4, 8)
