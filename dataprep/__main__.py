@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": "dataprep.commands.plan",
     "verify": "dataprep.commands.verify",
     "why": "dataprep.commands.why",
+    "push": "dataprep.commands.push",
     "remove": "dataprep.commands.remove",
     "sweep-orphans": "dataprep.commands.clean",
 }

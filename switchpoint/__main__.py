@@ -19,10 +19,10 @@ from common.version import VERSION
 ABOUT = """\
 From raw data to a scored model, in this order:
 
-  prepare, plan, jobs, verify, why, remove, clean     datasets (Spark)
-  compile, check, plot, explain, diff, amend          schedules
-  train, audit, evaluate, ask, export, import, cost   models (GPUs)
-  sweep, score, report                                many runs that share their trunks
+  prepare, plan, jobs, verify, why, push, remove, clean   datasets (Spark)
+  compile, check, plot, explain, diff, amend              schedules
+  train, audit, evaluate, ask, export, import, cost       models (GPUs)
+  sweep, score, report                                    many runs that share their trunks
 """
 _OWN = {name: f"switchpoint.commands.{name}" for name in ("prepare", "jobs", "verify", "report", "train")}
 _DATA = dict(dataprep.__main__.COMMANDS)

@@ -13,12 +13,16 @@ from filelock import FileLock
 
 from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
 
-pytest_plugins = [f"tests.helpers.{name}" for name in ("object_stores", "pictures", "small_tokenizer", "spark_session")]
+pytest_plugins = [
+    f"tests.helpers.{name}"
+    for name in ("loopback_only", "object_stores", "upload_hub", "pictures", "small_tokenizer", "spark_session")
+]
 """Fixtures that tests of more than one package use; what they need is imported when a test asks."""
 
 # No test asks a hub, an update server or a tracker; Spark stays on loopback and runs this interpreter.
 os.environ.update(
     HF_HUB_OFFLINE="1",
+    HF_ENDPOINT="http://127.0.0.1:9",
     NO_ALBUMENTATIONS_UPDATE="1",
     WANDB_MODE="offline",
     TOKENIZERS_PARALLELISM="false",

@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
+from common import hub_address
 from common.errors import InputError
 from dataprep.engine.output_version import JobKind
 from dataprep.engine.paths import LEASE_NAME, PLAN_NAME, STAGING
 from dataprep.engine.rejects import FOLDER
-from dataprep.storage import files, hub_address
+from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, InputFile
 from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict

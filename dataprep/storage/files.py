@@ -23,9 +23,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from common import atomic_files, resources
+from common import atomic_files, hub_address, resources
 from common.errors import InputError
-from dataprep.storage import hub_address
 from dataprep.storage.hdfs import Hdfs
 from dataprep.storage.object_store import Store
 from dataprep.storage.read_only import ReadOnly

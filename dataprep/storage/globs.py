@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import pyarrow.fs as pafs
 
 from common.errors import InputError
+from common.hub_address import SCHEME
 from dataprep.storage.files import WEB, absolute, exists, list_files, resolve
-from dataprep.storage.hub_address import SCHEME
 
 _SHOWN = r"(?!\.|_(?![^/]*=))"
 """Spark's rule, at the beginning of a name: `.` and `_` hide it, but for partitions such as `_day=7`."""

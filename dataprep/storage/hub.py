@@ -18,8 +18,8 @@ import pyarrow.fs as pafs
 import requests
 
 from common.errors import InputError
+from common.hub_address import Place, parse, resolved
 from dataprep.storage import buffered_reader, http_client
-from dataprep.storage.hub_address import Place, parse
 from dataprep.storage.read_only import ReadOnly
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -121,8 +121,7 @@ class Hub(ReadOnly):
         return Info(int(size), tag.removeprefix("W/").strip('"'))
 
     def _address(self, path: str) -> str:
-        revision = quote(self._at.revision, safe="")
-        return f"{_endpoint()}/datasets/{self._at.repository}/resolve/{revision}/{quote(path)}"
+        return resolved(_endpoint(), self._at._replace(path=path))
 
     def _uri(self, path: str) -> str:
         return self._at._replace(path=path.strip("/")).uri

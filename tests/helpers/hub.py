@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from common.hub_upload import git_digest
 from tests.helpers.served import served
 
 TOKEN = "hf_of-a-test"
@@ -27,6 +28,7 @@ class Hub(ThreadingHTTPServer):
         """Large files by sha256."""
         self.commits: list[str] = []
         """Their messages."""
+        self.before_commit: Callable[[], None] = lambda: None
 
     @property
     def address(self) -> str:
@@ -48,11 +50,21 @@ class _Handler(BaseHTTPRequestHandler):
             return self._create(json.loads(body))
         if self.path == "/api/validate-yaml":
             return self._say(200, {"errors": [], "warnings": []})
-        if path[:2] == ["api", "models"] and path[4] == "preupload":
-            asked = json.loads(body)["files"]
-            modes = [{"path": one["path"], "uploadMode": _mode(one["path"]), "shouldIgnore": False} for one in asked]
+        ours = path[:2] in (["api", "models"], ["api", "datasets"])
+        if ours and path[4] == "preupload":
+            held = self.server.repositories["/".join(path[2:4])]
+            modes = [
+                {
+                    "path": one["path"],
+                    "uploadMode": _mode(one["path"]),
+                    "shouldIgnore": False,
+                    "oid": _oid(held, one["path"]),
+                }
+                for one in json.loads(body)["files"]
+            ]
             return self._say(200, {"files": modes})
-        if path[:2] == ["api", "models"] and path[4] == "commit":
+        if ours and path[4] == "commit":
+            self.server.before_commit()
             return self._commit("/".join(path[2:4]), [json.loads(line) for line in body.splitlines()])
         if self.path.endswith(".git/info/lfs/objects/batch"):
             objects = [
@@ -63,8 +75,20 @@ class _Handler(BaseHTTPRequestHandler):
         return self._say(404, {"error": f"not part of this hub: {self.path}"})
 
     def do_GET(self) -> None:
-        """No such repository: asked for where making one is refused."""
-        return self._say(404, {"error": "Repository not found"})
+        """A listing; a repository that is not there is asked for where making one is refused."""
+        path = self.path.partition("?")[0].strip("/").split("/")
+        held = self.server.repositories.get("/".join(path[2:4]))
+        if held is None:
+            return self._say(404, {"error": "Repository not found"})
+        if path[4:5] == ["tree"]:
+            files = [
+                {"type": "file", "path": name, "size": len(data), "oid": _oid(held, name)}
+                for name, data in held.items()
+            ]
+            return self._say(200, files)
+        return self._say(
+            200, {"id": "/".join(path[2:4]), "sha": COMMIT, "siblings": [{"rfilename": one} for one in held]}
+        )
 
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
@@ -95,12 +119,14 @@ class _Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":
                 files[value["path"]] = self.server.objects[value["oid"]]
+            elif line["key"] == "deletedFile":
+                del files[value["path"]]
             else:
                 return self._say(400, {"error": f"no such key: {line['key']}"})
         address = f"{self.server.address}/{name}/commit/{COMMIT}"
         return self._say(200, {"commitUrl": address, "commitOid": COMMIT, "success": True})
 
-    def _say(self, status: int, content: dict[str, Any], kind: str = "application/json") -> None:
+    def _say(self, status: int, content: Any, kind: str = "application/json") -> None:
         data = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -110,7 +136,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _mode(path: str) -> str:
-    return "lfs" if path.endswith(".safetensors") else "regular"
+    return "lfs" if path.endswith((".safetensors", ".mds", ".zstd", ".parquet")) else "regular"
+
+
+def _oid(files: dict[str, bytes], path: str) -> str | None:
+    """The digest of a file as the hub states it: of large files, that of their content."""
+    if (data := files.get(path)) is None:
+        return None
+    return hashlib.sha256(data).hexdigest() if _mode(path) == "lfs" else git_digest(data)
 
 
 @contextmanager

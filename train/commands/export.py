@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     scores = scores_of(args.scores, args.checkpoint) if args.scores else None
     if args.push:
-        from train.export.hub import open_repository
+        from common.hub_upload import open_repository
 
         open_repository(args.push, private=args.private)
     told = export(
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     print(f"{args.out}: {told.architecture}, {told.dtype}, at sample {told.position:,}")
     if args.push:
-        from train.export.hub import upload
+        from common.hub_upload import upload
 
         print(upload(args.out, args.push, f"Sample {told.position:,} of schedule {told.schedule[:12]}"))
     return 0

@@ -43,6 +43,7 @@ _FINAL_TYPES = {
     "Forbidden",
     "NoCredentialsError",
     "ResourceNotFoundError",
+    "OfflineModeIsEnabled",
 }
 _FEW = 3
 """Attempts at what another attempt will hardly mend."""

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import xxhash
 from numpy.typing import NDArray
-from streaming.base.storage import CloudDownloader
 
 from common.errors import InputError
 from common.uri import is_remote
@@ -25,6 +24,7 @@ from schemas.phases import Source
 from schemas.schedule import Schedule
 from train.loader.cache.cache_folder import TABLE, Slot
 from train.loader.cache.download import PART, Order, Patience, disk_full, fetch, is_disk_full
+from train.loader.cache.hub_downloader import downloader_for
 from train.loader.sources.make_table import make_table, receipts_of
 from train.loader.sources.shard_table import Layout, ShardTable
 from train.loader.sources.source_stream import SourceStream
@@ -146,7 +146,7 @@ def _read_index(path: Path, source: Source) -> bytes:
 def _from_remote(schedule: Schedule, source: Source, folder: Path, patience: Patience) -> tuple[NDArray[Any], bytes]:
     """Both are fetched anew at every start: they are small, and what they say is what shards are checked against."""
     try:
-        downloader = CloudDownloader.get(source.path)
+        downloader = downloader_for(source.path)
     except (ValueError, ImportError) as error:
         remedy = "use a local directory, s3:// or another remote of Streaming, and install what it needs"
         raise InputError(f"{error}", file=source.path, field=source.name, remedy=remedy) from None

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from streaming.base.compression import decompress
-from streaming.base.storage import CloudDownloader
 
 from common import atomic_files
 from common.errors import InputError
@@ -31,6 +30,7 @@ from train.loader.cache.download import (
     fetch,
     is_disk_full,
 )
+from train.loader.cache.hub_downloader import downloader_for
 from train.loader.errors import DamagedSourceError, SourceError
 from train.loader.sources.shard_table import Shard, ShardTable
 from train.loader.sources.wait_for_takedown import when_settled
@@ -57,7 +57,7 @@ class SourceStream:
         self.closing = False
         """Set when the loader closes: nothing is retried any more."""
         self._folder = Path(place) if self.in_place else folder
-        self._downloader = CloudDownloader.get(place) if is_remote(place) else None
+        self._downloader = downloader_for(place) if is_remote(place) else None
 
     def shard(self, number: int) -> Shard:
         """The reader of shard `number`."""

@@ -13,12 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from streaming.base.storage import CloudDownloader
-
 from common.errors import InputError
 from common.uri import is_remote
 from schemas.manifest import JOURNAL_NAME
 from train.loader.cache.download import PART, Patience
+from train.loader.cache.hub_downloader import downloader_for
 from train.loader.errors import SourceError
 
 T = TypeVar("T")
@@ -71,7 +70,7 @@ def under_way(place: str, scratch: Path) -> bool:
     if not is_remote(place):
         return (Path(place) / JOURNAL_NAME).is_file()
     target = scratch / f".journal.{secrets.token_hex(4)}{PART}"
-    downloader = CloudDownloader.get(place)
+    downloader = downloader_for(place)
     try:
         downloader.download(f"{place}/{JOURNAL_NAME}", str(target))
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import InputError
-from dataprep.storage.hub_address import Place, parse
+from common.hub_address import Place, parse
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_everything_arrives_as_it_was_written(tmp_path: Path) -> None:
 REFUSED = """
 import os, sys
 from common.errors import InputError
-from train.export.hub import open_repository
+from common.hub_upload import open_repository
 
 for line in sys.stdin:
     name, os.environ["HF_TOKEN"] = line.rstrip().split("|")
@@ -68,4 +68,4 @@ def test_what_a_hub_refuses_is_one_line(tmp_path: Path) -> None:
     for line, part in zip(said, [*cases.values(), "the hub does not take 'us/model'"], strict=True):
         assert line.startswith("--push: ")
         assert part in line
-        assert "; check the name and HF_TOKEN" in line or "write --push OWNER/NAME" in line
+        assert "; check the name and HF_TOKEN" in line or "; write OWNER/NAME" in line

@@ -27,6 +27,13 @@ class Place(NamedTuple):
         return f"{SCHEME}datasets/{self.repository}@{quote(self.revision, safe='/')}/{self.path}".rstrip("/")
 
 
+def resolved(endpoint: str, place: Place) -> str:
+    """The address that a hub serves a file at. It is made of `endpoint` alone: huggingface_hub's own `hf_hub_url` keeps
+    the endpoint that it was imported with."""
+    revision = quote(place.revision, safe="")
+    return f"{endpoint.rstrip('/')}/datasets/{place.repository}/resolve/{revision}/{quote(place.path)}"
+
+
 def parse(uri: str) -> Place:
     """The place that `uri` names.
 

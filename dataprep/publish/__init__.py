@@ -1,0 +1,1 @@
+"""Brings a finished dataset to the hub."""
