@@ -71,6 +71,12 @@ class Job:
                 continue
         return found
 
+    def wait_for_rows(self, out: Path) -> None:
+        """Wait until the job begins to write."""
+        deadline = time.monotonic() + 200
+        while not any(out.glob("rows.*")) and time.monotonic() < deadline and self.running:
+            time.sleep(0.01)
+
     def kill_one(
         self,
         out: Path,
@@ -79,9 +85,7 @@ class Job:
         may: Callable[[psutil.Process], bool] = lambda process: True,
     ) -> None:
         """Send a random process of the job, of those that it `may` be, a signal, after the job began to write."""
-        deadline = time.monotonic() + 200
-        while not any(out.glob("rows.*")) and time.monotonic() < deadline and self.running:
-            time.sleep(0.01)
+        self.wait_for_rows(out)
         time.sleep(dice.uniform(0, 0.7))
         if victims := list(filter(may, self.ranks())):
             dice.choice(victims).send_signal(number)

@@ -64,12 +64,20 @@ def read(plan: dict[str, Any], case: dict[str, Any], words: LastWords) -> None:
                     (out / "position.part").write_text(str(position))
                     (out / "position.part").rename(out / "position")
                 time.sleep(plan.get("pause", 0))
+                _wait_for(plan.get("until"))
     except Exception as error:  # as `train.run.launch` does
         with undisturbed():
             meant = loader.explained(error) or error
             words.say(meant, dataset)
         raise meant from None
     dataset.close()
+
+
+def _wait_for(file: str | None) -> None:
+    """Hold the first batch until `file` is there, two minutes at most."""
+    until = time.monotonic() + 120
+    while file and not Path(file).exists() and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def main() -> int:

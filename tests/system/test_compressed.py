@@ -98,16 +98,18 @@ def test_two_jobs_share_a_cache_directory_and_nothing_else(packed, run, tmp_path
     """One is killed beside the other, which goes on undisturbed; started again, it takes up its own folder."""
     packed.save(tmp_path / "schedule.json")
     outs = {ranks: tmp_path / f"out-{ranks}" for ranks in (2, 1)}
-    jobs = {
-        ranks: Job(tmp_path, ranks, [case(out, workers=1, global_batch=12)], cache_limit=LIMIT, pause=0.05)
-        for ranks, out in outs.items()
-    }
-    jobs[2].kill_one(outs[2], random.Random())
-    jobs[2].finish()
+    gate = str(tmp_path / "killed")
+    cases = {ranks: [case(out, workers=1, global_batch=12)] for ranks, out in outs.items()}
+    beside = Job(tmp_path, 1, cases[1], cache_limit=LIMIT, until=gate)  # it stands in its folder meanwhile
+    beside.wait_for_rows(outs[1])
+    killed = Job(tmp_path, 2, cases[2], cache_limit=LIMIT, pause=0.05)
+    killed.kill_one(outs[2], random.Random())
+    killed.finish()
+    Path(gate).touch()
     again = [case(outs[2], start=reached(outs[2]), workers=1, global_batch=12)]
     well, said = Job(tmp_path, 2, again, cache_limit=LIMIT).finish()
     assert well, said
-    well, said = jobs[1].finish()
+    well, said = beside.finish()
     assert well, said
     assert sorted(rows_read(outs[1])) == run
     assert {row[0] for row in rows_read(outs[2])} == set(range(len(run)))

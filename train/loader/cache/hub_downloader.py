@@ -37,7 +37,7 @@ class HubDownloader(CloudDownloader):
         return SCHEME.removesuffix("://")
 
     def clean_up(self) -> None:
-        """Nothing is kept."""
+        """Does nothing: no connection is kept."""
 
     def _download_file_impl(self, remote: str, local: str, timeout: float) -> None:
         if constants.HF_HUB_OFFLINE:
