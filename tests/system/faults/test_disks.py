@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.engine import job_command
 from tests.helpers import fault_worlds
-from tests.helpers.killing import tree
+from tests.helpers.folders import tree
 from tests.helpers.stranger import Stranger, running
 
 pytestmark = pytest.mark.slow

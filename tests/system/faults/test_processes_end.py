@@ -19,7 +19,8 @@ import pytest
 
 from tests.helpers import fault_worlds
 from tests.helpers.commands import ROOT, command_environment
-from tests.helpers.killing import LIMIT_S, tree, working
+from tests.helpers.folders import tree
+from tests.helpers.killing import LIMIT_S, working
 from tests.helpers.stranger import Stranger, running
 
 pytestmark = pytest.mark.soak
