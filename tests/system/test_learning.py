@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from demo.world import tokenizer as world_tokenizer
-from demo.world.captions import synthetic as captions_of
+from demo.world.captions import NUMBER, inventory, listing
 from demo.world.questions import WORDINGS
 from demo.world.render import encode, render
 from demo.world.scene import Scene, draw, stream
@@ -81,7 +81,14 @@ class World:
                 yield self._document(scene if kind == "pairs" else None, "", caption)
 
     def _captions(self, kind: str, scenes: Iterable[Scene]) -> list[str]:
-        return [captions_of(stream(1, kind, n), scene)[0] for n, scene in enumerate(scenes)]
+        """Says what there is in each scene, and in half of them how many: that is what will be asked."""
+        found = []
+        for n, scene in enumerate(scenes):
+            rng = stream(1, kind, n)
+            names = listing([f"a {thing.name}" for thing in scene.things])
+            counted = f"{NUMBER[len(scene.things)].capitalize()} shapes: {names}."
+            found.append(rng.choice((counted, f"We see {inventory(rng, scene)}.")))
+        return found
 
     def _document(self, scene: Scene | None, said: str, answer: str) -> Piece_:
         prompt, learnt = (self.tokenizer.encode(text, add_special_tokens=False).ids for text in (said, answer))
