@@ -20,13 +20,30 @@ _NOT_IDENTITY = {
 """Where, how fast and how patiently: these may change between the runs of one job."""
 
 
+class Columns(Strict):
+    """Names the columns of the metadata; the defaults are DataComp's."""
+
+    uid: str | None = "uid"
+    """null: the files have none, and a row's uid is a hash of its URL (xxh3-128)."""
+    url: str = "url"
+    caption: str | None = "text"
+    """null: there is none."""
+    sha256: str | None = "sha256"
+    """Of the picture as it was when the list was made; null: it is not known."""
+
+
+DATACOMP = Columns()
+
+
 class DownloadJob(Strict):
     """Fetches the images behind DataComp's URLs into webdataset tars: `spark-submit dataprep/jobs/download.py
     JOB.yaml`.
     """
 
     metadata: OneOrMany = []
-    """DataComp Parquet files (paths or globs): uid, url, text, sha256 and scores."""
+    """Parquet files of URLs (paths or globs): DataComp's (uid, url, text, sha256, scores), or others; see `columns`."""
+    columns: Columns = DATACOMP
+    """Names of the columns in `metadata`. Of LAION: `{uid: null, url: URL, caption: TEXT}`."""
     dr: OneOrMany = []
     """DataComp-DR tars (paths or globs), for the synthetic captions; alone, their own URLs are used. Where both are
     given, a uid must be in both. Embeddings in the tars are never opened."""
@@ -91,6 +108,8 @@ class DownloadJob(Strict):
     def _has_input(self) -> Self:
         if not self.metadata and not self.dr:
             raise ValueError("nothing to download; give `metadata`, `dr` or both")
+        if self.dr and self.metadata and self.columns.uid is None:
+            raise ValueError("`columns.uid: null` does not go with `dr`: rows are joined on the uid; name its column")
         return self
 
     def policy(self, tasks_at_once: int = 1) -> FetchPolicy:
@@ -117,4 +136,6 @@ class DownloadJob(Strict):
         dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=_NOT_IDENTITY)
         if frozenset(self.ports) == WEB:  # plans of before the setting lack it
             del dumped["ports"]
+        if self.columns == DATACOMP:
+            del dumped["columns"]
         return dumped

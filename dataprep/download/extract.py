@@ -15,11 +15,13 @@ from typing import Any, Literal
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+import xxhash
 
 from common import resources
 from common.errors import InputError
 from common.printable import has_controls
 from dataprep.download.client.reasons import Reason
+from dataprep.download.config import DATACOMP, Columns
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
 from dataprep.storage import files, foreign_parquet, json_value
@@ -38,7 +40,6 @@ SCHEMA = pa.schema(
         ("clip_l14_similarity_score", pa.float64()),
     ]
 )
-_PARQUET_NAMES = {"caption": "text", "expected_sha256": "sha256"}
 BATCH = 8192
 MAX_MEMBER_BYTES = 1 << 20
 MAX_URL = 8192
@@ -46,13 +47,13 @@ _NO_UID = ("nan", "NaN", "None")
 """Texts that pandas writes for an absent value."""
 
 
-def extract(payload: tuple[Source, str, str], scratch: Scratch) -> Receipt:
+def extract(payload: tuple[Source, str, str], scratch: Scratch, columns: Columns = DATACOMP) -> Receipt:
     """Read the input `payload[1]` and publish its rows as `payload[2]`; rows without uid or URL are counted."""
     source, path, name = payload
     local = scratch.path("rows.parquet")
     rows = written = 0
     with pq.ParquetWriter(local, SCHEMA, compression="zstd") as writer:
-        for batch in _parquet(path) if source == "metadata" else _tar(path):
+        for batch in _parquet(path, columns) if source == "metadata" else _tar(path):
             table = pa.Table.from_pylist([row for row in batch if _usable(row, source)], SCHEMA)
             rows, written = rows + len(batch), written + table.num_rows
             writer.write_table(table)
@@ -89,20 +90,30 @@ def _usable(row: dict[str, Any], source: Source) -> bool:
     )
 
 
-def _parquet(path: str) -> Iterator[list[dict[str, Any]]]:
+def _parquet(path: str, columns: Columns) -> Iterator[list[dict[str, Any]]]:
+    ours = {"caption": columns.caption, "expected_sha256": columns.sha256, "uid": columns.uid, "url": columns.url}
+    names = {name: ours.get(name, name) for name in SCHEMA.names}
+    asked = {name for name in columns.model_fields_set if getattr(columns, name) is not None} | {"url"}
+    wanted = {getattr(columns, name) for name in asked} | ({columns.uid} if columns.uid else set())
     try:
         with files.open_input(path) as stream:
             parquet = foreign_parquet.opened(stream)
-            names = {name: _PARQUET_NAMES.get(name, name) for name in SCHEMA.names}
-            present = {ours: theirs for ours, theirs in names.items() if theirs in parquet.schema_arrow.names}
-            if missing := {"uid", "url"} - present.keys():
-                raise InputError(
-                    f"no column {', '.join(sorted(missing))}", file=path, remedy="give DataComp's metadata"
-                )
-            for batch in foreign_parquet.batches(parquet, BATCH, list(present.values())):
-                yield _batch_rows(batch, present)
+            there = parquet.schema_arrow.names
+            if missing := wanted - set(there):
+                has = ", ".join(there[:12])
+                remedy = "name its columns with `columns:` ({uid: null} where it has no uids)"
+                raise InputError(f"no column {', '.join(sorted(missing))}; it has {has}", file=path, remedy=remedy)
+            present = {ours: theirs for ours, theirs in names.items() if theirs in there}
+            for batch in foreign_parquet.batches(parquet, BATCH, sorted(set(present.values()))):
+                rows = _batch_rows(batch, present)
+                yield rows if columns.uid else [{**row, "uid": _derived_uid(row.get("url"))} for row in rows]
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
+
+
+def _derived_uid(url: str | None) -> str | None:
+    """The uid of a row whose list has none: the same URL is the same picture."""
+    return xxhash.xxh3_128_hexdigest(url) if url else None
 
 
 def _batch_rows(batch: pa.RecordBatch, present: dict[str, str]) -> list[dict[str, Any]]:

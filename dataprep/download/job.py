@@ -67,7 +67,8 @@ def run(spark: SparkSession, job: DownloadJob, progress: Progress | None = None)
         Task(name, (source, path, f"{STAGING}/extracted/{name}.parquet"))
         for name, (source, path) in zip(names, inputs, strict=True)
     ]
-    extracted = run_tasks(spark, tasks, extract.extract, out=out, stage="extract", progress=progress)
+    work = functools.partial(extract.extract, columns=job.columns)
+    extracted = run_tasks(spark, tasks, work, out=out, stage="extract", progress=progress)
     sides = [
         [one for (kind, _), one in zip(inputs, extracted, strict=True) if kind == side] for side in ("metadata", "dr")
     ]

@@ -43,3 +43,12 @@ def test_finished_downloads_of_before_the_setting_stay_finished() -> None:
     job = {"dr": "a.tar", "out": "o"}
     assert "ports" not in DownloadJob.model_validate({**job, "ports": [443, 80]}).plan_config()
     assert DownloadJob.model_validate({**job, "ports": [80, 8080]}).plan_config()["ports"] == [80, 8080]
+
+
+def test_columns_decide_what_is_read_and_plans_of_before_stay_as_they_were() -> None:
+    job = {"out": "o", "metadata": "a.parquet"}
+    assert "columns" not in DownloadJob.model_validate({**job, "columns": {"uid": "uid"}}).plan_config()
+    named = DownloadJob.model_validate({**job, "columns": {"uid": None, "url": "URL"}}).plan_config()
+    assert named["columns"] == {"uid": None, "url": "URL", "caption": "text", "sha256": "sha256"}
+    with pytest.raises(ValidationError, match="does not go with `dr`"):
+        DownloadJob.model_validate({**job, "dr": "a.tar", "columns": {"uid": None}})

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xxhash
 
 from common.errors import InputError
+from dataprep.download.config import Columns
 from dataprep.download.extract import MAX_MEMBER_BYTES, extract
 from dataprep.engine.task_workspace import Scratch
 from dataprep.tar.write import write_tar
@@ -94,3 +96,41 @@ def test_a_row_with_text_that_is_not_utf8_costs_only_itself(tmp_path: Path, bad:
     receipt = extract(("metadata", str(tmp_path / "in.parquet"), "rows.parquet"), scratch)
     assert (receipt["rows"], receipt["written"], receipt["rejected"]) == (3, 2, {"bad_row": 1})
     assert pq.read_table(tmp_path / "out/rows.parquet").column("uid").to_pylist() == ["1", "3"]
+
+
+# Columns of laion2B-en as its card on the hub lists them; img2dataset's own Parquet has `url`, `caption`, `key`, ...
+LAION = {"SAMPLE_ID": [7, 8, 9], "URL": ["http://a.example/1", "http://a.example/2", "http://a.example/1"],
+         "TEXT": ["one", None, "three"], "HEIGHT": [1, 2, 3], "similarity": [0.3, 0.3, 0.3]}  # fmt: skip
+
+
+def listed(tmp_path: Path, table: dict[str, list[Any]], **columns: Any) -> list[dict[str, Any]]:
+    pq.write_table(pa.table(table), tmp_path / "in.parquet")
+    scratch = Scratch(str(tmp_path / "out"), tmp_path)
+    extract(("metadata", str(tmp_path / "in.parquet"), "r.parquet"), scratch, Columns(**columns))
+    return pq.read_table(tmp_path / "out/r.parquet").to_pylist()
+
+
+def test_lists_of_others_name_their_columns(tmp_path: Path) -> None:
+    rows = listed(tmp_path, LAION, uid="SAMPLE_ID", url="URL", caption="TEXT")
+    assert [(row["uid"], row["url"], row["caption"]) for row in rows] == [
+        ("7", "http://a.example/1", "one"), ("8", "http://a.example/2", None), ("9", "http://a.example/1", "three"),
+    ]  # fmt: skip
+
+
+def test_a_list_without_uids_gets_them_from_its_urls(tmp_path: Path) -> None:
+    rows = listed(tmp_path, LAION, uid=None, url="URL", caption="TEXT")
+    assert rows[0]["uid"] == rows[2]["uid"] == xxhash.xxh3_128_hexdigest("http://a.example/1")
+    assert rows[1]["uid"] != rows[0]["uid"]
+    assert listed(tmp_path, {"url": ["http://a.example/1", None, ""]}, uid=None)[0]["uid"] == rows[0]["uid"]
+    assert len(listed(tmp_path, {"url": ["http://a.example/1", None, ""]}, uid=None)) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"),
+    [({}, "uid, url"), ({"uid": None}, "url"), ({"uid": None, "url": "URL", "caption": "text"}, "text")],
+)
+def test_a_column_that_is_not_there_is_named_beside_those_that_are(
+    tmp_path: Path, columns: dict[str, Any], missing: str
+) -> None:
+    with pytest.raises(InputError, match=rf"no column {missing}; it has SAMPLE_ID, URL, TEXT.*`columns:`"):
+        listed(tmp_path, LAION, **columns)
