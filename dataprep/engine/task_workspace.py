@@ -30,6 +30,8 @@ class Scratch:
         self.out, self.directory = out, directory
         self.intermediates: list[Intermediate] = []
         """What `publish_intermediate` has published."""
+        self.unflushed: list[str] = []
+        """Files of the dataset that have their names, and would not survive a power cut before `files.flush`."""
 
     def path(self, name: str) -> Path:
         """A local path for a file in the making."""
@@ -37,8 +39,9 @@ class Scratch:
 
     def publish(self, local: Path, name: str) -> Published:
         """Move the finished `local` file to `OUT/name`, atomically; `name` must not depend on the attempt."""
-        length = local.stat().st_size
-        files.publish_file(local, files.join(self.out, name), temporary=files.join(self.out, TEMPORARY))
+        length, uri = local.stat().st_size, files.join(self.out, name)
+        files.publish_file(local, uri, durable=False, temporary=files.join(self.out, TEMPORARY))
+        self.unflushed.append(uri)
         return Published(name, length)
 
     def publish_intermediate(self, local: Path, name: str, digest: str) -> Published:

@@ -7,12 +7,13 @@ the same name, each atomically. After its files a task publishes its receipt (JS
 for receipts and runs what has none. Index and manifest are assembled from receipts, never from directory listings,
 so whatever a killed attempt left behind cannot get into the dataset; it lies under `.switchpoint/` and is swept.
 
-Files of the dataset are on disk before their receipt is: it vouches for them after a power cut too. Files that only
-the next stage reads are not waited for (most are swept before the disk has seen them); the receipt carries their size
-and digest instead, and a later run that finds it checks both before it relies on them.
+Files of the dataset are on disk before their receipt is: it vouches for them after a power cut too, and may be lost in
+one itself. Files that only the next stage reads are not waited for (most are swept before the disk has seen them); the
+receipt carries their size and digest instead, and a later run that finds it checks both before it relies on them.
 
-One Spark partition per task keeps failure and retry at the granularity of a task. Where storage fails (`StorageError`)
-the attempt is repeated here, after a pause: Spark would repeat it at once, and under `local[N]` not at all.
+A Spark partition holds one task, or several with small inputs, which keeps failure and retry near the granularity of
+a task. Where storage fails (`StorageError`) the attempt is repeated here, after a pause: Spark would repeat it at once,
+and under `local[N]` not at all.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pyspark import RDD, Accumulator, InheritableThread, SparkContext, SparkFiles
 from pyspark.sql import SparkSession
 
@@ -46,6 +48,8 @@ from dataprep.storage import files, fingerprint
 
 PAUSES_S = (5, 20, 60)
 """Seconds before a task is tried again whose storage has failed: a DataNode that restarts, a NameNode in safe mode."""
+SHARED_BYTES, SHARED_TASKS = 16 << 20, 64
+"""At most so much input, and so many tasks, share a Spark task, whose own cost is that of a file of some kilobytes."""
 INTERMEDIATES = "intermediates"
 """Key of a receipt's `Intermediate`s."""
 Receipt = dict[str, Any]
@@ -58,8 +62,14 @@ class Task:
 
     name: str
     payload: Any
+    bytes: int | None = None
+    """Of its input: small ones share a Spark task. None has a Spark task of its own."""
 
 
+_TOGETHER_S = 2.0
+"""Seconds of finished work, about, that a kill may cost: so long receipts wait for one another."""
+_Done = tuple[str, Receipt, list[str]]
+"""A task's name, its receipt, and its files that are not on disk yet."""
 Work = Callable[[Any, Scratch], Receipt]
 Deliver = Callable[[SparkContext, list[Task]], "RDD[Task]"]
 
@@ -70,7 +80,17 @@ def receipts_of(out: str, stage: str) -> dict[str, Receipt]:
     done = [uri for uri in files.list_files(root) if uri.endswith(".json") and not files.basename(uri).startswith(".")]
     with ThreadPoolExecutor(16) as pool:
         names = [files.basename(uri).removesuffix(".json") for uri in done]
-        return dict(zip(names, pool.map(files.read_json, done), strict=True))
+        found = dict(zip(names, pool.map(_read_receipt, done), strict=True))
+    return {name: receipt for name, receipt in found.items() if receipt is not None}
+
+
+def _read_receipt(uri: str) -> Receipt | None:
+    """Reads a receipt; None for one that a power cut has emptied: its task is done again."""
+    try:
+        receipt = orjson.loads(files.read_bytes(uri))
+    except orjson.JSONDecodeError:
+        return None
+    return receipt if isinstance(receipt, dict) else None
 
 
 def run_tasks(
@@ -103,8 +123,8 @@ def run_tasks(
     done = _intact(spark, out, receipts_of(out, stage))
     missing = [task for task in tasks if task.name not in done]
     if missing:
-        run = functools.partial(_attempt, work=work, out=out, stage=stage)
-        delivered = (deliver or _one_partition_each)(spark.sparkContext, missing)
+        run = _Attempts(work, out, stage)
+        delivered = (deliver or _shared_out)(spark.sparkContext, missing)
         done |= _run_on_spark(delivered, len(missing), run, out, stage, len(tasks), progress)
         _check_shared(out, stage, missing[-1].name)
     return [done[name] for name in names]
@@ -116,7 +136,8 @@ def _intact(spark: SparkSession, out: str, done: dict[str, Receipt]) -> dict[str
     if not kept:
         return done
     check = functools.partial(_is_damaged, out=out)
-    rdd = spark.sparkContext.parallelize(sorted(kept.items()), len(kept))
+    context = spark.sparkContext
+    rdd = context.parallelize(sorted(kept.items()), min(len(kept), 64 * context.defaultParallelism))
     damaged = set(rdd.filter(check).keys().collect())
     return {name: receipt for name, receipt in done.items() if name not in damaged}
 
@@ -129,14 +150,32 @@ def _is_damaged(task: tuple[str, list[Intermediate]], *, out: str) -> bool:
     return False
 
 
-def _one_partition_each(context: SparkContext, tasks: list[Task]) -> RDD[Task]:
-    return context.parallelize(tasks, len(tasks))
+def _shared_out(context: SparkContext, tasks: list[Task]) -> RDD[Task]:
+    groups = shared(tasks, 4 * context.defaultParallelism)
+    return context.parallelize(groups, len(groups)).flatMap(list)
+
+
+def shared(tasks: Sequence[Task], least: int) -> list[list[Task]]:
+    """Neighbours that share a Spark task, in order: by the bytes of their inputs, in `least` groups where there may be.
+
+    Each keeps its own receipt.
+    """
+    room = min(SHARED_BYTES, sum(task.bytes or 0 for task in tasks) // least)
+    count = min(SHARED_TASKS, -(-len(tasks) // least))
+    groups, used = list[list[Task]](), 0
+    for task in tasks:
+        if task.bytes is None or not groups or len(groups[-1]) == count or used + task.bytes > room:
+            groups.append([])
+            used = 0
+        groups[-1].append(task)
+        used = room + 1 if task.bytes is None else used + task.bytes
+    return groups
 
 
 def _run_on_spark(
     delivered: RDD[Task],
     missing: int,
-    run: Callable[[Task], Receipt],
+    run: _Attempts,
     out: str,
     stage: str,
     total: int,
@@ -177,22 +216,39 @@ def _run_on_spark(
     return results
 
 
-def _partition(tasks: Iterator[Task], *, run: Callable[[Task], Receipt], tally: Accumulator[Tally]) -> Iterator[Any]:
-    """Executor side: user errors are reported rather than raised, or Spark would repeat the task three times."""
+def _partition(tasks: Iterator[Task], *, run: _Attempts, tally: Accumulator[Tally]) -> Iterator[Any]:
+    """Runs tasks on an executor; those that end shortly after one another get their receipts together."""
     _end_with_daemon()
+    done, since = list[_Done](), 0.0
     for task in tasks:
-        try:
-            receipt = _patiently(run, task)
-        except InputError as error:
-            where = {"file": error.file and str(error.file), "line": error.line, "field": error.field}
-            tally.add(Tally(errors=({"problem": error.problem, "remedy": error.remedy, **where},)))
-            continue
-        except ResourceError as error:
-            about = {"problem": error.problem, "remedy": error.remedy, "file": error.file, "is_room": error.is_room}
-            tally.add(Tally(errors=(about,)))
-            continue
-        tally.add(Tally(1, int(receipt.get("rows", 0)), int(receipt.get("tokens", 0))))
-        yield task.name, receipt
+        since = since if done else time.monotonic()
+        with _reported(tally):
+            done.append(_patiently(run.work_on, task))
+        if len(done) == SHARED_TASKS or time.monotonic() - since > _TOGETHER_S:
+            yield from _vouched(done, run, tally)
+            done = []
+    yield from _vouched(done, run, tally)
+
+
+def _vouched(done: list[_Done], run: _Attempts, tally: Accumulator[Tally]) -> Iterator[tuple[str, Receipt]]:
+    with _reported(tally):
+        run.vouch_for(done)
+        for name, receipt, _ in done:
+            tally.add(Tally(1, int(receipt.get("rows", 0)), int(receipt.get("tokens", 0))))
+            yield name, receipt
+
+
+@contextlib.contextmanager
+def _reported(tally: Accumulator[Tally]) -> Iterator[None]:
+    """Report users' errors rather than raise them, or Spark would repeat the task three times."""
+    try:
+        yield
+    except InputError as error:
+        where = {"file": error.file and str(error.file), "line": error.line, "field": error.field}
+        tally.add(Tally(errors=({"problem": error.problem, "remedy": error.remedy, **where},)))
+    except ResourceError as error:
+        about = {"problem": error.problem, "remedy": error.remedy, "file": error.file, "is_room": error.is_room}
+        tally.add(Tally(errors=(about,)))
 
 
 def _end_with_daemon() -> None:
@@ -205,7 +261,7 @@ def _end_with_daemon() -> None:
             end_with_parent(signal.SIGKILL)
 
 
-def _patiently(run: Callable[[Task], Receipt], task: Task) -> Receipt:
+def _patiently(run: Callable[[Task], _Done], task: Task) -> _Done:
     for pause in PAUSES_S:
         try:
             return run(task)
@@ -222,21 +278,39 @@ def _patiently(run: Callable[[Task], Receipt], task: Task) -> Receipt:
         raise InputError(f"storage fails ({error.problem})", file=error.file, remedy=remedy) from None
 
 
-def _attempt(task: Task, *, work: Work, out: str, stage: str) -> Receipt:
-    """One attempt: work in a fresh directory, publish, then write the receipt."""
-    parent = os.path.join(out, TEMPORARY) if files.is_local(out) else SparkFiles.getRootDirectory()
-    with resources.named(parent):
-        os.makedirs(parent, exist_ok=True)
-        directory = Path(tempfile.mkdtemp(prefix=f"{stage}-{task.name}-", dir=parent))
-        try:
-            scratch = Scratch(out, directory)
-            receipt = work(task.payload, scratch)
-            if scratch.intermediates:
-                receipt[INTERMEDIATES] = scratch.intermediates
-            files.publish_bytes(files.to_json(receipt), files.join(out, STAGING, stage, f"{task.name}.json"))
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-    return receipt
+@dataclass(frozen=True)
+class _Attempts:
+    """Attempts at the tasks of a stage."""
+
+    work: Work
+    out: str
+    stage: str
+
+    def work_on(self, task: Task) -> _Done:
+        """Work in a fresh directory, and publish."""
+        parent = os.path.join(self.out, TEMPORARY) if files.is_local(self.out) else SparkFiles.getRootDirectory()
+        with resources.named(parent):
+            os.makedirs(parent, exist_ok=True)
+            directory = Path(tempfile.mkdtemp(prefix=f"{self.stage}-{task.name}-", dir=parent))
+            try:
+                scratch = Scratch(self.out, directory)
+                receipt = self.work(task.payload, scratch)
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
+        if scratch.intermediates:
+            receipt[INTERMEDIATES] = scratch.intermediates
+        return task.name, receipt, scratch.unflushed
+
+    def vouch_for(self, done: list[_Done]) -> None:
+        """Publish receipts, once all that they vouch for is on disk.
+
+        They themselves need not be: a receipt that a power cut takes away costs its task, once more.
+        """
+        with resources.named(self.out):
+            files.flush([uri for _, _, unflushed in done for uri in unflushed])
+            for name, receipt, _ in done:
+                place = files.join(self.out, STAGING, self.stage, f"{name}.json")
+                files.publish_bytes(files.to_json(receipt), place, durable=False)
 
 
 def _check_shared(out: str, stage: str, name: str) -> None:

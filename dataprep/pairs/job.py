@@ -34,7 +34,7 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     inputs = describe_inputs(spark, paths, sampled=sampled)
     found = {reason: describe_inputs(spark, listed, look=text_list.check) for reason, listed in lists.items()}
     spec = replace(task_spec(job), ban=Ban.of(found, job.banned.hosts))
-    tasks = [Task(f"{number:05}", (number, path)) for number, path in enumerate(paths)]
+    tasks = [Task(f"{number:05}", (number, one.path), one.bytes) for number, one in enumerate(inputs)]
     return run_job(
         spark,
         job,

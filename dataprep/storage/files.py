@@ -15,7 +15,8 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +175,11 @@ def to_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
 
-def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None = None) -> None:
+def publish_bytes(data: bytes | memoryview, uri: str, *, durable: bool = True, temporary: str | None = None) -> None:
     """Make `uri` hold exactly `data`, atomically: readers see the old file, the new file, or none.
 
     Args:
+        durable: as for `publish_file`.
         temporary: directory on the same file system for the file in the making, where there has to be one (local disk,
             HDFS); beside `uri` by default.
     """
@@ -187,7 +189,7 @@ def publish_bytes(data: bytes | memoryview, uri: str, *, temporary: str | None =
         unfinished = _temporary(path if temporary is None else os.path.join(temporary, os.path.basename(path)))
         with open(unfinished, "xb") as stream:
             stream.write(data)
-        atomic_files.rename(Path(unfinished), Path(path))
+        atomic_files.rename(Path(unfinished), Path(path), durable=durable)
         return
     _put(filesystem, path, [data], temporary)
 
@@ -212,6 +214,20 @@ def publish_file(local: str | Path, uri: str, *, durable: bool = True, temporary
     with open(local, "rb") as stream:
         _put(filesystem, path, iter(lambda: stream.read(CHUNK), b""), temporary)
     os.unlink(local)
+
+
+def flush(uris: Sequence[str]) -> None:
+    """Return when the files `uris` would survive a power cut; what a store has taken does.
+
+    They go to disk together: a file system needs hardly longer for many than for one.
+    """
+    local = [Path(uri) for uri in uris if is_local(uri)]
+    if len(local) < 2:
+        for path in local:
+            atomic_files.flush(path)
+        return
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(atomic_files.flush, local))
 
 
 def _put(

@@ -6,6 +6,7 @@ and a plan must not depend on how a glob or a list happened to be written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from common.errors import InputError
 from dataprep.engine.tasks import Task
 from dataprep.storage import globs, text_list
 from dataprep.text.config import TextJob
+from schemas.manifest import InputFile
 
 _THREADS = 32
 """Look-ups in flight: an object store answers each in tens of milliseconds."""
@@ -32,9 +34,9 @@ def task_name(number: int) -> str:
     return f"{number:06}"
 
 
-def tasks(uris: list[str]) -> list[Task]:
+def tasks(listed: Sequence[InputFile]) -> list[Task]:
     """One task for each input file, in plan order."""
-    return [Task(task_name(number), Input(number, uri)) for number, uri in enumerate(uris)]
+    return [Task(task_name(number), Input(number, one.path), one.bytes) for number, one in enumerate(listed)]
 
 
 def expand(job: TextJob) -> list[str]:

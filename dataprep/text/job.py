@@ -50,12 +50,12 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         return load_manifest(out)
 
     lap("plan")
-    uris = [one.path for one in plan.inputs]
+    uris, tasks = [one.path for one in plan.inputs], inputs.tasks(plan.inputs)
     if job.selects:
-        select.run(spark, job, uris, out, progress)
+        select.run(spark, job, tasks, out, progress)
         lap("select")
     work = functools.partial(tokenize.tokenize, job=job, spec=spec)
-    tokenized = run_tasks(spark, inputs.tasks(uris), work, out=out, stage=tokenize.STAGE, progress=progress)
+    tokenized = run_tasks(spark, tasks, work, out=out, stage=tokenize.STAGE, progress=progress)
     lap("tokenize")
 
     if not any(split["tokens"] for receipt in tokenized for split in receipt["splits"].values()):

@@ -54,10 +54,11 @@ def check(spark: SparkSession, job: PairsJob) -> None:
 def run(spark: SparkSession, spec: TaskSpec, tasks: list[Task], out: str, progress: Progress | None) -> None:
     """Survey the tars and publish which pairs are left out."""
     look = functools.partial(survey.survey, spec=spec)
-    run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
+    surveyed = run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
     per_input.run(
         spark,
         tasks,
+        sum(receipt["rows"] for receipt in surveyed),
         functools.partial(survey.read, out),
         _SURVEY,
         functools.partial(_decide, job=spec.job),

@@ -20,8 +20,7 @@ from dataprep.engine import per_input
 from dataprep.engine.per_input import Rows
 from dataprep.engine.progress import Progress
 from dataprep.engine.task_workspace import Scratch
-from dataprep.engine.tasks import Receipt, run_tasks
-from dataprep.text import inputs
+from dataprep.engine.tasks import Receipt, Task, run_tasks
 from dataprep.text.config import TextJob
 from dataprep.text.left_out import SCHEMA, rejects_file
 from dataprep.text.selection import decide, evaluation_sets, survey
@@ -44,17 +43,18 @@ def check(spark: SparkSession, job: TextJob) -> None:
         decide.decide(spark.createDataFrame([], decide.SURVEY), alone)
 
 
-def run(spark: SparkSession, job: TextJob, uris: list[str], out: str, progress: Progress | None) -> None:
+def run(spark: SparkSession, job: TextJob, tasks: list[Task], out: str, progress: Progress | None) -> None:
     """Survey the inputs and publish which documents are left out."""
-    tasks = inputs.tasks(uris)
+    uris = [task.payload.uri for task in tasks]
     search = evaluation_sets.publish(job.decontaminate, out) if job.decontaminate else None
     look = functools.partial(survey.survey, job=job, search=search)
-    run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
+    surveyed = run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
     if progress:
         progress.say(f"{STAGE}: deciding which documents are left out, in Spark's shuffle")
     per_input.run(
         spark,
         tasks,
+        sum(receipt["rows"] for receipt in surveyed),
         functools.partial(_read, out=out),
         decide.SURVEY,
         functools.partial(_decide, job=job),
