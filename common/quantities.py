@@ -28,8 +28,8 @@ def _share(value: object) -> object:
         raise ValueError(f"'{value}' is not a share; write 0.02 or 2%") from None
 
 
-Bytes = Annotated[int, BeforeValidator(_bytes)]
+Bytes = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str)]
 """A number of bytes: a number, or a text with a unit (K, M, G, T; `KiB` counts 1,024, `kB` 1,000)."""
 
-Share = Annotated[float, BeforeValidator(_share)]
+Share = Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str)]
 """A part of a whole: a number from 0 to 1, or a text with a percent sign."""

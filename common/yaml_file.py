@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -24,6 +24,7 @@ from ruamel.yaml.resolver import Resolver
 from ruamel.yaml.tag import Tag
 
 from common.errors import InputError
+from common.settings_help import models_in
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Location = Sequence[str | int]
@@ -188,7 +189,7 @@ def parse_node(text: str, path: str) -> Node | None:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         written = text.splitlines()[line - 1 : line] if line else []  # nothing, where the text ends too early
         braces = any(re.search(r"[{\[,:]\s*\$\{", one) for one in written)
-        remedy = "in braces and brackets, quote it: '${name}'" if braces else None
+        remedy = "in braces and brackets, quote it: '${name}'" if braces else _syntax_remedy(str(error.problem))
         raise InputError(f"not valid YAML: {error.problem}", file=path, line=line, remedy=remedy) from None
     except YAMLError as error:
         raise InputError(f"not valid YAML: {error}", file=path) from None
@@ -199,6 +200,14 @@ def parse_node(text: str, path: str) -> Node | None:
     _write_merges_out(node)
     construct(node)
     return node
+
+
+def _syntax_remedy(problem: str) -> str:
+    """Names what most likely mends a text that is no YAML."""
+    for sign, remedy in _SYNTAX.items():
+        if sign in problem:
+            return remedy
+    return "look at this line and the one above: indentation, ': ' behind keys, quotes that are closed"
 
 
 def _write_merges_out(node: Node) -> None:
@@ -304,6 +313,23 @@ _SHAPES = {
 """Remedies for values of the wrong type."""
 
 
+_SYNTAX = {
+    "'\\t'": "indent with spaces",
+    "'}'": "close the brace, or put a comma between the items",
+    "']'": "close the bracket, or put a comma between the items",
+}
+"""Remedies by what the parser says."""
+
+
+_BOUNDS = {
+    "greater_than_equal": ("ge", "write {} or more"),
+    "greater_than": ("gt", "write more than {}"),
+    "less_than_equal": ("le", "write {} or less"),
+    "less_than": ("lt", "write less than {}"),
+}
+"""Remedies for numbers out of bounds, and the bound's name in pydantic's error."""
+
+
 _ELSEWHERE = {
     **dict.fromkeys(
         ("lr", "scheduler", "schedulers"), "write learning_rate: {peak: ..., warmup: ...} in the curriculum"
@@ -328,6 +354,13 @@ def _describe(error: Any, model: type[BaseModel]) -> tuple[str, str | None]:
     problem, _, remedy = message.partition("; ")
     if kind in _SHAPES:
         remedy = _SHAPES[kind]
+    if kind in _BOUNDS:
+        name, remedy = _BOUNDS[kind]
+        remedy = remedy.format(error["ctx"][name])
+    if kind in ("literal_error", "enum"):
+        allowed = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
+        close = difflib.get_close_matches(str(error.get("input")), allowed, n=1)
+        remedy = f"did you mean '{close[0]}'?" if close else "write one of these"
     shown = repr(error.get("input"))
     if kind != "value_error" and len(shown) <= 60:
         problem += f" (found {shown})"
@@ -341,7 +374,7 @@ def _field_names(model: Any, loc: Location) -> list[str]:
         found: list[Any] = []
         for one in models:
             field = _fields(one).get(part) if isinstance(part, str) else None
-            found += _models_in(field.annotation) if field else [one]
+            found += models_in(field.annotation) if field else [one]
         models = found
     return sorted({name for one in models for name in _fields(one)})
 
@@ -349,12 +382,6 @@ def _field_names(model: Any, loc: Location) -> list[str]:
 def _fields(model: type[BaseModel]) -> dict[str, Any]:
     """Fields by the name that they have in a file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for arg in get_args(annotation) for found in _models_in(arg)]
 
 
 def dotted(loc: Location) -> str:

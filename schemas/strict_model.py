@@ -30,5 +30,5 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-OneOrMany = Annotated[list[str], BeforeValidator(_listed)]
+OneOrMany = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 """A list of strings, of which a single one may be written by itself."""

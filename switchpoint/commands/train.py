@@ -10,15 +10,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from common.errors import InputError
+from common.settings_help import settings_help
+from train.config.run_config import RunConfig
 
 HELP = "train the run that RUN.yaml describes, or go on with it"
 HANDS_ON = True
-EXAMPLE = """\
+EXAMPLE = f"""\
 One process a GPU; more options for Composer's launcher follow `--`.
 
 examples:
   switchpoint train run.yaml -n 8
   switchpoint train run.yaml -n 8 -- --world_size 16 --node_rank 1 --master_addr host0 --master_port 7501
+
+{settings_help(RunConfig, "RUN.yaml")}
 """
 
 
