@@ -9,17 +9,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import operator
+import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from common import yaml_file
-from common.errors import exit_code
+from common.errors import InputError, exit_code
+from common.settings_help import settings_help
 from dataprep.engine import failure, lease
+from dataprep.engine.heartbeat import heard
 from dataprep.engine.progress import Progress
+from dataprep.engine.room import watched
+from dataprep.engine.spark_errors import no_java, one_line
 from dataprep.engine.spark_session import session
 from dataprep.storage import files
 from schemas.strict_model import Strict
@@ -46,7 +52,7 @@ def run_job(
     """
     name = model.__name__.removesuffix("Job").lower()
     parser = argparse.ArgumentParser(
-        prog=f"dataprep/jobs/{name}.py", description=model.__doc__, epilog=_settings(model)
+        prog=f"dataprep/jobs/{name}.py", description=model.__doc__, epilog=settings_help(model, "JOB.yaml")
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("job", metavar="JOB.yaml", help="the job's settings")
@@ -55,19 +61,24 @@ def run_job(
 
     def main() -> None:
         job = yaml_file.load(options.job, model)
+        _check_out(str(getattr(job, "out", "")))
         if options.dry_run:
             print(describe(job))
             return
         for line in str((check or describe)(job)).splitlines():
             if line.startswith("warning: "):
                 print(line, file=sys.stderr)
+        if "PYSPARK_GATEWAY_PORT" not in os.environ and (problem := no_java()):  # spark-submit has found it
+            raise problem
         scratch, out = failure.local_directory(), files.absolute(operator.attrgetter("out")(job))
         try:
-            with lease.held(out, f"{name} job", say=lambda text: print(text, file=sys.stderr)):
+            with lease.held(out, f"{name} job", say=lambda text: print(text, file=sys.stderr)), one_line():
                 spark = session(f"switchpoint {name}")
                 try:
                     scratch = failure.local_directory(spark)
-                    print(run(spark, job, Progress()))
+                    progress = Progress()
+                    with watched(spark), heard(spark, progress):
+                        print(run(spark, job, progress))
                 finally:
                     _stop(spark)
         except Exception as error:
@@ -84,11 +95,13 @@ def _stop(spark: SparkSession) -> None:
         spark.stop()
 
 
-def _settings(model: type[Strict]) -> str:
-    """The settings with the first sentence of their documentation, for `--help`."""
-    lines = ["settings of JOB.yaml:"]
-    for key, field in model.model_fields.items():
-        state = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
-        state = state if len(state) < 40 else "optional"
-        lines.append(f"  {key:<16} {' '.join((field.description or '').split())} ({state})")
-    return "\n".join(lines)
+def _check_out(out: str) -> None:
+    """Refuse an `out` that a folder cannot be made at."""
+    place = Path(out)
+    if not out or "://" in out:
+        return
+    below = next((one for one in (place, *place.parents) if one.exists()), place)
+    if not below.is_dir():
+        raise InputError("is a file", file=below, field="out", remedy="name a folder, or one to be made")
+    if not os.access(below, os.W_OK):
+        raise InputError("may not be written", file=below, field="out", remedy="choose another, or its permissions")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -56,6 +56,8 @@ class Progress:
     laps: dict[str, float] = field(default_factory=dict)
     """Seconds that each part of the job took, in order."""
     _lap: float = field(default_factory=time.monotonic)
+    _said: float = field(default_factory=time.monotonic)
+    _stages: int = 0
 
     def lap(self, part: str) -> None:
         """Say that `part` of the job is over: its time is what went by since the last part."""
@@ -67,14 +69,26 @@ class Progress:
         """Tell what is being done where there are no tasks to count."""
         self.stream.write(f"{text}\n")
         self.stream.flush()
+        self._said = time.monotonic()
 
-    def stage(self, name: str, total: int, done_before: int) -> AbstractContextManager[Show]:
+    def silent_for(self) -> float:
+        """Seconds since something was said; none while a stage is shown."""
+        return 0.0 if self._stages else time.monotonic() - self._said
+
+    @contextmanager
+    def stage(self, name: str, total: int, done_before: int) -> Iterator[Show]:
         """Show a stage of `total` tasks while the block runs, `done_before` of them by earlier runs.
 
         The block gets a function and calls it often, with what this run's tasks have reported so far.
         """
-        show = self._bar if self.stream.isatty() else self._lines
-        return show(name, total, done_before)
+        shown = self._bar if self.stream.isatty() else self._lines
+        self._stages += 1
+        try:
+            with shown(name, total, done_before) as show:
+                yield show
+        finally:
+            self._stages -= 1
+            self._said = time.monotonic()
 
     @contextmanager
     def _bar(self, name: str, total: int, done_before: int) -> Iterator[Show]:
@@ -123,7 +137,7 @@ def line(stage: str, total: int, done_before: int, tally: Tally, seconds: float)
         parts.append(f"{done_before} by an earlier run")
     parts += _rows(tally, seconds)
     left = total - done_before - tally.tasks
-    parts.append(f"{seconds:.0f} s" if not left else f"ETA {_eta(left, tally.tasks, seconds)}")
+    parts.append(f"{seconds:.0f} s" if not left else f"ETA {eta(left, tally.tasks, seconds)}")
     return ", ".join(parts)
 
 
@@ -135,7 +149,8 @@ def _rows(tally: Tally, seconds: float) -> Iterator[str]:
         yield f"{tally.tokens:,} tokens ({tally.tokens / max(seconds, 1e-9) / 1e6:.2f} M/s)"
 
 
-def _eta(left: int, done: int, seconds: float) -> str:
+def eta(left: int, done: int, seconds: float) -> str:
+    """Time left, at the pace so far; `?` before anything is done."""
     if not done:
         return "?"
     estimate = round(seconds / done * left)

@@ -46,6 +46,7 @@ _STORAGE_SETTINGS = {
     "AWS_REGION",
     "AWS_EC2_METADATA_DISABLED",
     "STORAGE_EMULATOR_HOST",
+    "SWITCHPOINT_S3_UNSIGNED",
 }
 """Environment that executors share with the driver. Credentials do not travel: executors have their own."""
 _LOGGING = """rootLogger.level = error

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from common.errors import InputError
+from dataprep.engine.spark_errors import check_options, no_java
 from switchpoint.commands.jobs import JOBS, script
 
 HELP = "run a data job: raw releases in, an MDS dataset with a manifest out"
@@ -35,6 +36,9 @@ def run(options: argparse.Namespace) -> int:
     found = str(submit) if submit.exists() else shutil.which("spark-submit")
     if found is None:
         raise InputError("spark-submit is not installed", remedy="pip install 'switchpoint[spark]'")
+    check_options(options.rest)
+    if problem := no_java():
+        raise problem
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     more = ["--dry-run"] if options.dry_run else []

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -176,6 +177,21 @@ def test_under_the_launcher_a_mistake_is_told_once_and_not_buried(tmp_path):
     # The launcher's own words, of which there are few: that it waits for the ranks, and which ended how.
     assert len(rest) <= 4, done.stdout
     assert all("composer.cli.launcher:" in one or one.startswith(("Waiting", "Global rank 0")) for one in rest)
+
+
+@pytest.mark.soak
+def test_a_launchers_port_that_is_taken_is_one_line(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        argv = [str(COMPOSER), "-n", "2", "--master_port", port, str(ROOT / "train/main.py")]
+        argv.append(str(write_run(tmp_path, "run")))
+        done = subprocess.run(argv, capture_output=True, text=True, env=ENVIRONMENT, cwd=tmp_path, timeout=300)
+    assert done.returncode == 2
+    said = done.stdout + done.stderr
+    assert f"error: --master_port: port {port} is taken on this machine; take another" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.soak

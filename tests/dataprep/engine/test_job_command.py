@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from py4j.protocol import Py4JError
@@ -29,6 +30,9 @@ class Session:
     """Stands for Spark's where a test is about what surrounds it."""
 
     stopped = False
+    sparkContext = SimpleNamespace(  # noqa: N815 (Spark's name)
+        master="local[1]", statusTracker=lambda: SimpleNamespace(getActiveStageIds=list)
+    )
 
     def stop(self) -> None:
         self.stopped = True
