@@ -34,11 +34,18 @@ CHUNK = 4 << 20
 """Bytes read or written at a time."""
 WEB = ("https://", "http://")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://")
+_SLASHES_LOST = re.compile(r"^(s3a?|s3n|gs|gcs|hdfs|hf|https?):/?(?!/)(.*)")
 
 
 def absolute(uri: str | Path) -> str:
-    """`uri` with `~` and relative local paths made absolute, so that driver and executors mean the same file."""
+    """`uri` with `~` and relative local paths made absolute, so that driver and executors mean the same file.
+
+    Raises:
+        InputError: a URI that lost a slash, and would be taken for a folder of that name.
+    """
     text = str(uri)
+    if found := _SLASHES_LOST.match(text):
+        raise InputError(f"{text} has lost a slash", remedy=f"write {found[1]}://{found[2]}")
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     if _SCHEME.match(text):

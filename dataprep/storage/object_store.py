@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from dataprep.storage import buffered_reader, refusal
+from dataprep.storage.s3_credentials import refuse_unsigned
 
 _PLAIN = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
@@ -49,6 +50,8 @@ class Store:
 
     def publish(self, path: str, chunks: Iterable[bytes | memoryview], unfinished: str) -> None:
         """Upload `chunks` to `path`, where they appear together at the end; `unfinished` is not needed."""
+        if self._scheme == "s3":
+            refuse_unsigned(f"s3://{path}")
         with self._asking(path), self._filesystem.open_output_stream(path, compression=None) as stream:
             for chunk in chunks:
                 stream.write(chunk)
