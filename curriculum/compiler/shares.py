@@ -6,6 +6,7 @@ samples; only `visual_tokens` need the manifests.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -40,7 +41,9 @@ def check_shares(shares: Mapping[str, Fraction], known: Sequence[str]) -> None:
     """
     for name in shares:
         if name not in known:
-            raise ValueError(f"unknown source '{name}'; sources are: {', '.join(known)}")
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean '{close[0]}'?" if close else f"sources are: {', '.join(known)}"
+            raise ValueError(f"unknown source '{name}'; {remedy}")
     total = sum(shares.values(), Fraction(0))
     if abs(total - 1) > TOLERANCE:
         parts = " + ".join(_decimal(share) for share in shares.values())

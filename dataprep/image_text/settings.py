@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, ValidationInfo, field_validator, model_serializer
 
 from common.quantities import Bytes
 from dataprep.image_text.banned import Ban
@@ -40,6 +40,13 @@ class Geometry(Strict):
     """`stretch` pictures to the square, or `pad` them to a square first, as LLaVA-1.5 does. Images are stored as they
     are; the trainer, `evaluate` and exports all follow this choice."""
 
+    @field_validator("patch")
+    @classmethod
+    def _no_larger_than_the_picture(cls, patch: int, info: ValidationInfo) -> int:
+        if patch > (size := info.data.get("size", patch)):
+            raise ValueError(f"a patch of {patch} pixels is larger than the picture ({size}); take a smaller one")
+        return patch
+
     @model_serializer(mode="wrap")
     def _without_default(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leaves out the default fit, so that plans made before there was a choice keep their hash."""
@@ -47,7 +54,7 @@ class Geometry(Strict):
 
     def resolved(self) -> ImageGeometry:
         """Returns a copy with `tokens` filled in."""
-        tokens = self.tokens or max(1, self.size // self.patch) ** 2
+        tokens = self.tokens or (self.size // self.patch) ** 2
         return ImageGeometry(size=self.size, patch=self.patch, tokens=tokens, fit=self.fit)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import xxhash
 
+from common.errors import InputError
+from dataprep.engine.nothing_written import REMEDIES
 from dataprep.engine.rejects import Reject
 from dataprep.storage import files
 from dataprep.text import file_kind, inputs
@@ -56,7 +59,8 @@ def estimate(job: TextJob) -> Estimate:
     """Read and tokenize a sample of `job`'s inputs, on this machine, without Spark.
 
     Raises:
-        InputError: a missing input, an unusable tokenizer or evaluation set, a damaged file among the sample.
+        InputError: a missing input, an unusable tokenizer or evaluation set, a damaged file among the sample, or a
+            sample without a single document.
     """
     spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
     uris = inputs.expand(job)
@@ -67,6 +71,7 @@ def estimate(job: TextJob) -> Estimate:
     budget = max(MIN_BYTES, sum(sizes) // SHARE) // len(chosen)
     coder = encoder(spec)
     rows = written = tokens = stored = 0
+    reasons = Counter[str]()
     reading = coding = choosing = 0.0
     encode, warning = None, None
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +91,14 @@ def estimate(job: TextJob) -> Estimate:
                 began = time.process_time()
                 _choose(texts, job, search)
                 choosing += time.process_time() - began
+            reasons.update(row.reason for row in found if isinstance(row, Reject))
             rows, written, stored = rows + len(found), written + len(texts), stored + length
+    if rows and not written:
+        shown = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))
+        remedy = REMEDIES.get(reasons.most_common(1)[0][0], "look at its first rows")
+        raise InputError(
+            f"nothing would be written: all rows of a sample rejected: {shown}", file=chosen[0], remedy=remedy
+        )
     scale = sum(sizes) / stored if stored else 0.0
     total = round(tokens * scale)
     samples = -(-total // job.seq_len)

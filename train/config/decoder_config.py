@@ -37,9 +37,9 @@ class DecoderConfig(Finite):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.heads % self.kv_heads:
-            raise ValueError(f"heads ({self.heads}) is not a multiple of kv_heads ({self.kv_heads})")
+            raise ValueError(f"heads ({self.heads}) is not a multiple of kv_heads ({self.kv_heads}); choose a divisor")
         if self.head_width % 2:
-            raise ValueError(f"head_width ({self.head_width}) must be even for rotary positions")
+            raise ValueError(f"head_width ({self.head_width}) must be even for rotary positions; add 1")
         return self
 
     def parameters(self, vocabulary_size: int) -> int:

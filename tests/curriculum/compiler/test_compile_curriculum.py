@@ -88,7 +88,7 @@ def test_a_run_is_cut_to_whole_steps_and_says_so(compiled: Compile) -> None:
     ("before", "after", "said"),
     [
         ("pairs: 0.15}", "pairs: 0.2}", "c.yaml:13: phases[1].mix: shares sum to 1.05 instead of 1"),
-        ("text: 0.85", "txt: 0.85", "c.yaml:13: phases[1].mix.txt: unknown source 'txt'; sources are: text"),
+        ("text: 0.85", "txt: 0.85", "c.yaml:13: phases[1].mix.txt: unknown source 'txt'; did you mean 'text'?"),
         ("for: 256_000", "for: -5", "c.yaml:12: phases[1].for: '-5' is negative"),
         ("for: 256_000", "for: 0", "c.yaml:12: phases[1].for: phase 'image-text' is empty"),
         ("for: 256_000", "until: 10%", "phase 'image-text' overlaps the one before"),

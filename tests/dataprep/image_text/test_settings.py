@@ -21,13 +21,18 @@ def job(tokenizer: Path | str = "t", **changes: Any) -> MultimodalJob:
 
 
 @pytest.mark.parametrize(
-    ("size", "patch", "tokens"), [(384, 14, 729), (224, 16, 196), (224, 14, 256), (32, 16, 4), (10, 16, 1)]
+    ("size", "patch", "tokens"), [(384, 14, 729), (224, 16, 196), (224, 14, 256), (32, 16, 4), (16, 16, 1)]
 )
 def test_tokens_follow_from_the_patches(size: int, patch: int, tokens: int) -> None:
     assert Geometry(size=size, patch=patch).resolved() == ImageGeometry(size=size, patch=patch, tokens=tokens)
     assert Geometry(size=size, patch=patch, tokens=7, fit="pad").resolved() == ImageGeometry(
         size=size, patch=patch, tokens=7, fit="pad"
     )
+
+
+def test_a_patch_larger_than_the_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a patch of 16 pixels is larger than the picture \(10\); take a smaller one"):
+        Geometry(size=10, patch=16)
 
 
 def test_the_default_fit_stays_out_of_plans() -> None:
