@@ -19,12 +19,17 @@ from common.version import VERSION
 ABOUT = """\
 From raw data to a scored model, in this order:
 
+  recipes                                                 examples to copy and change
   prepare, plan, jobs, verify, why, push, remove, clean   datasets (Spark)
+  show                                                    windows of a dataset, or of a step of a schedule
   compile, check, plot, explain, diff, amend              schedules
   train, audit, evaluate, ask, export, import, cost       models (GPUs)
   sweep, score, report                                    many runs that share their trunks
 """
-_OWN = {name: f"switchpoint.commands.{name}" for name in ("prepare", "jobs", "verify", "report", "train")}
+_OWN = {
+    name: f"switchpoint.commands.{name.replace('-', '_')}"
+    for name in ("prepare", "jobs", "recipes", "verify", "show", "report", "train", "json-schema")
+}
 _DATA = dict(dataprep.__main__.COMMANDS)
 _DATA["clean"] = _DATA.pop("sweep-orphans")
 _MODELS = dict(train.__main__.COMMANDS)

@@ -17,6 +17,7 @@ th { font-weight: 600; color: #555; } th:first-child, td:first-child { text-alig
 svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; font-size: 13px; }
 pre.passage { white-space: pre-wrap; overflow-wrap: anywhere; background: #f7f7f5; padding: .6rem .8rem; }
+.passage .quiet { color: #8a8a86; }
 @media (max-width: 500px) { table { font-size: 12px; } th, td { padding-right: .4rem; } }
 p { overflow-wrap: anywhere; }
 p.note { color: #666; font-size: .9rem; }
@@ -61,8 +62,21 @@ def preformatted(text: str) -> str:
 
 def passage(text: str) -> str:
     """Foreign text as it is, wrapped; control characters, which a page must not hold, are shown as U+FFFD."""
-    shown = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
-    return f'<pre class="passage">{escape(shown)}</pre>'
+    return f'<pre class="passage">{escape(printable(text))}</pre>'
+
+
+def printable(text: str) -> str:
+    """Text without control characters."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+
+
+def spans(parts: Iterable[tuple[str, bool]]) -> str:
+    """A passage of which some parts are quieter: (text, whether it is in full colour)."""
+    shown = "".join(
+        escape(printable(text)) if loud else f'<span class="quiet">{escape(printable(text))}</span>'
+        for text, loud in parts
+    )
+    return f'<pre class="passage">{shown}</pre>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

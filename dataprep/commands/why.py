@@ -27,11 +27,12 @@ def run(options: argparse.Namespace) -> None:
     for sample in options.samples:
         if len(options.samples) > 1:
             print(f"sample {sample}")
-        for line in _lines(options.dataset, sample):
+        for line in lines(options.dataset, sample):
             print(escaped(line))
 
 
-def _lines(dataset: str, sample: int) -> list[str]:
+def lines(dataset: str, sample: int) -> list[str]:
+    """A line for each row behind a sample."""
     from dataprep.engine.dataset import load_manifest
     from dataprep.provenance import row_parts, why
     from dataprep.storage import files
@@ -41,11 +42,11 @@ def _lines(dataset: str, sample: int) -> list[str]:
             f"ids {part.start}-{part.stop - 1}: {part.input}:{part.line}  {_named(part.fields)}"
             for part in why.why(dataset, sample)
         ]
-    lines = []
+    found = []
     for row in row_parts.why(dataset, sample):
         start, length = row.pop("start"), row.pop("tokens")
-        lines.append(f"ids {start}-{start + length - 1}: {_named(row)}")
-    return lines
+        found.append(f"ids {start}-{start + length - 1}: {_named(row)}")
+    return found
 
 
 def _named(fields: Mapping[str, object]) -> str:

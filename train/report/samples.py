@@ -80,10 +80,13 @@ def _read(schedule: Schedule, position: int, words: object, cache: str) -> tuple
     identity = schedule.tokenizer
     ids = [int(token) for token in row.tokens[: row.real_tokens] if token < identity.vocabulary_size]
     text: str = words.decode(ids, skip_special_tokens=False)  # type: ignore[attr-defined]
-    return text[:_LETTERS] + ("..." if len(text) > _LETTERS else ""), [_uri(one) for one in row.pixels[:_PICTURES]]
+    return text[:_LETTERS] + ("..." if len(text) > _LETTERS else ""), [
+        picture_uri(one) for one in row.pixels[:_PICTURES]
+    ]
 
 
-def _uri(pixels: object) -> str:
+def picture_uri(pixels: object) -> str:
+    """Decoded pixels [3, height, width] as the data URI of a PNG."""
     import numpy as np
     from PIL import Image
 
