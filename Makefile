@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 # HDFS servers for the soak tests, where `make hadoop` has fetched them; those tests skip themselves without.
 export SWITCHPOINT_HADOOP ?= $(if $(wildcard $(VENV)/hadoop/.ready),$(abspath $(VENV))/hadoop)
 
-.PHONY: help setup hadoop demo study test quick gpu soak lint format clean
+.PHONY: help setup hadoop demo study test quick gpu soak lint docs format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,12 +50,16 @@ gpu: setup  ## tests of what only a GPU shows, where there is one
 soak: setup  ## the longest tests: jobs and pipelines killed at random moments; many minutes
 	@python -m pytest -m soak $(ARGS)
 
-lint: setup  ## ruff, mypy, import-linter and hadolint
+lint: setup  ## ruff, mypy, import-linter, hadolint, and the documentation site
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-cache
 	hadolint Dockerfile
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+
+docs: setup  ## the documentation site, in build/site; nothing is fetched by whoever reads it
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 hadoop: setup  ## jars of an HDFS server (220 MB fetched, 27 MB kept): `make soak` then runs jobs on HDFS too
 	@PYTHON=$(BIN)/python bash scripts/hadoop.sh $(VENV)/hadoop

@@ -25,14 +25,26 @@ EXTRAS = {
         "huggingface_hub",
         "img2dataset",
         "PIL",
+        "protego",
         "pyarrow",
         "pyspark",
         "simplejpeg",
         "webdataset",
         "zstandard",
     ),
-    "train": ("boto3", "composer", "safetensors", "streaming", "tokenizers", "torch", "torchvision", "transformers"),
+    "train": (
+        "boto3",
+        "composer",
+        "msgspec",
+        "safetensors",
+        "streaming",
+        "tokenizers",
+        "torch",
+        "torchvision",
+        "transformers",
+    ),
     "eval": ("lm_eval",),
+    "gguf": ("gguf",),
 }
 """Optional parts of the installation, and the packages that each brings."""
 

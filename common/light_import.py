@@ -24,7 +24,7 @@ def import_part(package: str, module: str) -> types.ModuleType:
         return sys.modules[name]
     found = importlib.util.find_spec(package)
     if found is None or found.submodule_search_locations is None:
-        raise ModuleNotFoundError(f"{package} is not installed; pip install 'switchpoint[spark]'")
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     stand_in = types.ModuleType(package)
     stand_in.__path__ = list(found.submodule_search_locations)
     sys.modules[package] = stand_in

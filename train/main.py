@@ -1,17 +1,20 @@
 """Trains, or goes on training, a run: `composer -n N train/main.py RUN.yaml`.
 
 Started as a file, because that is what the `composer` launcher does; the repository's root then takes this folder's
-place on the import path.
+place on the import path, unless the package is installed and on it already.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    _root = str(Path(__file__).resolve().parent.parent)
+    # Installed packages lie behind the standard library, which their neighbours must not shadow.
+    sys.path[0:1] = [] if _root in map(os.path.realpath, sys.path[1:]) else [_root]
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

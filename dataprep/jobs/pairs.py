@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-if __name__ == "__main__" and not __package__:  # run as a script: the repository's root replaces this folder
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
+if __name__ == "__main__" and not __package__:  # run as a script: this folder leaves the import path
+    _root = str(Path(__file__).resolve().parents[2])
+    # An installed package is on the path already, behind the standard library, which its neighbours must not shadow.
+    sys.path[0:1] = [] if _root in map(os.path.realpath, sys.path[1:]) else [_root]
 
-from dataprep.engine.job_command import run_job
-from dataprep.pairs import job
-from dataprep.pairs.config import PairsJob
+from common.errors import exit_code
+
+
+def main() -> int:
+    """Run the job; returns its exit status."""
+    from dataprep.engine.job_command import run_job
+    from dataprep.pairs import job
+    from dataprep.pairs.config import PairsJob
+
+    return run_job(PairsJob, job.describe, job.main)
+
 
 if __name__ == "__main__":
-    sys.exit(run_job(PairsJob, job.describe, job.main))
+    sys.exit(exit_code(main))  # what an installation lacks is one line, too

@@ -33,5 +33,6 @@ def test_heavy_dependencies_are_not_imported(what: str, script: str) -> None:
 
 
 def test_a_package_that_is_not_there() -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"nowhere is not installed; pip install 'switchpoint\[spark\]'"):
+    with pytest.raises(ModuleNotFoundError, match="nowhere") as caught:
         import_part("nowhere", "part")
+    assert caught.value.name == "nowhere", "by it `exit_code` knows what to install"

@@ -59,7 +59,7 @@ def test_a_wheel_works_in_any_folder_beside_a_users_own_train_py(tmp_path: Path)
     source, target, folder = (tmp_path / name for name in ("source", "env", "own"))
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, tracked.stdout.split("\0")):
-        if not name.startswith(("tests/", "docs/", "benchmarks/")) and (ROOT / name).exists():
+        if not name.startswith(("tests/", "benchmarks/")) and (ROOT / name).exists():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -88,6 +88,31 @@ def test_a_wheel_works_in_any_folder_beside_a_users_own_train_py(tmp_path: Path)
         done = started(name, "--help")
         assert done.returncode == 0, done.stderr
     assert started("jobs", "pairs").stdout.strip() == str(packages / "dataprep/jobs/pairs.py")
+    recipes = Path(started("recipes").stdout.strip())
+    assert recipes.is_relative_to(target)
+    assert (
+        started("prepare", "text", str(recipes / "demo/text.yaml"), "--dry-run", "--", "--master", "x").returncode == 2
+    )
+    assert {file.name for file in recipes.parent.iterdir()} >= {"constraints.txt", "docs", "recipes"}
+    for file in filter(None, tracked.stdout.split("\0")):
+        if file.startswith("recipes/"):
+            assert (recipes.parent / file).read_bytes() == (ROOT / file).read_bytes()
+
+    def job(name: str) -> subprocess.CompletedProcess[str]:
+        command = [str(target / "bin/python"), str(packages / f"dataprep/jobs/{name}.py"), "--help"]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+    (packages / "dataclasses.py").write_text("raise SystemExit('a neighbour of the package shadows the library')\n")
+    done = job("text")
+    assert done.returncode == 0, done.stderr
+    assert "settings of JOB.yaml:" in done.stdout
+    (packages / "pyspark.py").write_text("raise ModuleNotFoundError('No module named pyspark', name='pyspark')\n")
+    for name in ("text", "pairs", "download", "conversations"):
+        done = job(name)
+        assert (done.returncode, done.stderr) == (
+            2,
+            "error: pyspark is not installed; pip install 'switchpoint[spark]'\n",
+        )
     missing = started("compile", "missing.yaml", "-o", "schedule.json")
     assert missing.returncode == 2
     assert missing.stderr.startswith("error: missing.yaml:")
