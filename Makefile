@@ -56,7 +56,7 @@ lint: setup  ## ruff, mypy, import-linter, hadolint, and the documentation site
 	mypy
 	lint-imports --no-cache
 	hadolint Dockerfile
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 docs: setup  ## the documentation site, in build/site; nothing is fetched by whoever reads it
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict

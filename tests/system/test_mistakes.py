@@ -322,7 +322,7 @@ MISTAKES = [
         "the output is a folder",
         "compile curriculum.yaml -o data",
         "data: Is a directory",
-        "check the path, its permissions and the space left",
+        "check the path",
     ),
     Mistake(
         "a step behind the end",
