@@ -32,16 +32,19 @@ def job(tmp_path: Path, tokenizer_dir: Path) -> Path:
 
 
 def submitted(job: Path, options: list[str], **environment: str) -> subprocess.Popen[str]:
+    """The job under spark-submit, which passes what it says on to its own standard output."""
     program = str(Path(sys.executable).with_name("spark-submit"))
     command = [program, *options, str(ROOT / "dataprep/jobs/text.py"), job.name]
     env = command_environment(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_DRIVER_PYTHON=sys.executable, **environment)
-    return subprocess.Popen(command, cwd=job.parent, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=job.parent, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def refused(job: Path, options: list[str], **environment: str) -> str:
     """The one line of a job that ends with status 2; nothing but Spark's log lines beside it."""
     process = submitted(job, options, **environment)
-    _, said = process.communicate(timeout=5 * LIMIT_S)
+    said, _ = process.communicate(timeout=5 * LIMIT_S)
     assert process.returncode == 2, said
     assert "Traceback" not in said
     assert "\tat " not in said
@@ -52,12 +55,12 @@ def refused(job: Path, options: list[str], **environment: str) -> str:
 @pytest.mark.soak
 def test_an_executor_that_fits_nowhere_is_said_every_15_seconds(running: Cluster, job: Path) -> None:
     process = submitted(job, [*running.options, "--executor-memory", "8g"])
-    assert process.stderr is not None
+    assert process.stdout is not None
     heard: list[str] = []
     try:
         deadline = time.monotonic() + LIMIT_S
         while len(heard) < 2 and time.monotonic() < deadline:
-            line = process.stderr.readline()
+            line = process.stdout.readline()
             assert line, "the job ended"
             heard += [line] if " without an executor: " in line else []
     finally:
@@ -84,8 +87,8 @@ def test_executors_with_the_wrong_python_are_one_line_and_the_right_one_goes_on(
     if others:
         assert ", the driver Python 3.11; set PYSPARK_PYTHON" in refused(job, options, PYSPARK_PYTHON=str(others[0]))
     process = submitted(job, options, PYSPARK_PYTHON=sys.executable)
-    said, errors = process.communicate(timeout=5 * LIMIT_S)
-    assert process.returncode == 0, errors
+    said, _ = process.communicate(timeout=5 * LIMIT_S)
+    assert process.returncode == 0, said
     assert "300 of 300 rows written" in said
 
 
