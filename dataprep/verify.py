@@ -32,6 +32,7 @@ from dataprep.mds import read
 from dataprep.mds.index import ShardEntry
 from dataprep.mds.layout import Layout
 from dataprep.storage import files
+from schemas import row_provenance
 from schemas.manifest import MAX_PIXELS, Manifest, ShardReceipt
 
 
@@ -117,7 +118,7 @@ def _unusable(root: str, uids: Uids | None, first: int, number: int, picture: in
     sample, uid = first + number, None
     with contextlib.suppress(InputError, OSError, IndexError, KeyError):  # a dataset without provenance
         uid = uids(root, sample)[picture] if uids else None
-    remedy = "" if uid is None else f", uid {uid}; `python -m dataprep remove {root} --uid {uid}` takes it out"
+    remedy = "" if uid is None else f", uid {uid}; `{row_provenance.remove_command(root, uid)}` takes it out"
     return f"{root}: sample {sample}: picture {picture + 1}: {reason}{remedy}"
 
 

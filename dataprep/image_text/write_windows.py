@@ -22,6 +22,7 @@ from dataprep.image_text.packing import pack
 from dataprep.mds.layout import Layout
 from dataprep.mds.shard import write_samples
 from dataprep.provenance import row_parts
+from schemas import row_provenance
 from schemas.manifest import TokenizerIdentity
 
 
@@ -108,7 +109,7 @@ def write(
         shard = write_samples(layout, row_parts.shard_number(task, number), sizes[first:last], encoded, local)
         scratch.publish(local, shard.basename)
         shards.append({"entry": shard.entry, "name": shard.basename, "bytes": shard.bytes, "digest": shard.digest})
-    scratch.publish_bytes(row_parts.parquet(items, windows), row_parts.part_file(task))
+    scratch.publish_bytes(row_parts.parquet(items, windows), row_provenance.part_file(task))
     counts = {kind: sum(item.counts[kind] for item in items) for kind in (items[0].counts if items else ())}
     counts["pad"] = spec.seq_len * len(windows) - sum(len(item.ids) for item in items)
     return {

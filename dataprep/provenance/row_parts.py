@@ -1,8 +1,4 @@
-"""Records which row is at which position of an image dataset: a Parquet sidecar, one part per task, one row per item.
-
-A takedown request names a URL, an odd gradient names a sample; both lead here. `sample` counts within the task's
-shards, `start` is the item's first position in that window.
-"""
+"""Writes and reads the sidecar that says which rows an image dataset's samples hold (`schemas.row_provenance`)."""
 
 from __future__ import annotations
 
@@ -16,9 +12,8 @@ import pyarrow.parquet as pq
 from common.errors import InputError
 from dataprep.engine.dataset import load_manifest
 from dataprep.storage import files
-
-FOLDER = "provenance"
-SHARDS_PER_TASK = 1000
+from schemas import row_provenance
+from schemas.row_provenance import SHARDS_PER_TASK, part_file
 
 
 class Traceable(Protocol):
@@ -41,11 +36,6 @@ class Traceable(Protocol):
         """Where it comes from."""
 
 
-def part_file(task: int) -> str:
-    """Name of the part of task number `task`, below the dataset's root."""
-    return f"{FOLDER}/{task:05}.parquet"
-
-
 def why(dataset: str, sample: int) -> list[dict[str, Any]]:
     """The rows behind `sample` of an image dataset, by position: start, tokens, images, row, and where each is from.
 
@@ -56,22 +46,15 @@ def why(dataset: str, sample: int) -> list[dict[str, Any]]:
     manifest = load_manifest(root)
     if not 0 <= sample < manifest.samples:
         raise InputError(f"no sample {sample}", file=dataset, remedy=f"samples are 0 to {manifest.samples - 1}")
-    of_task: dict[int, int] = {}
-    left = sample
-    for shard in manifest.shards:
-        task = task_of(shard.name)
-        if left < shard.samples:
-            break
-        left -= shard.samples
-        of_task[task] = of_task.get(task, 0) + shard.samples
+    task, number = row_provenance.place_of(manifest, sample)
     with files.open_input(files.join(root, part_file(task))) as stream:
-        rows = pq.read_table(stream, filters=[("sample", "=", of_task.get(task, 0) + left)]).to_pylist()
+        rows = pq.read_table(stream, filters=[("sample", "=", number)]).to_pylist()
     return [{name: value for name, value in row.items() if name != "sample"} for row in rows]
 
 
 def uids(dataset: str, sample: int) -> list[str | None]:
     """The uid of each picture of `sample`. Raises InputError as `why` does."""
-    return [row.get("uid") for row in why(dataset, sample) for _ in range(row["images"])]
+    return row_provenance.uids(why(dataset, sample))
 
 
 def shard_number(task: int, index: int) -> int:
@@ -83,11 +66,6 @@ def shard_number(task: int, index: int) -> int:
             remedy="raise it, to fewer shards",
         )
     return task * SHARDS_PER_TASK + index
-
-
-def task_of(shard: str) -> int:
-    """Number of the task that wrote the shard file named `shard` (`shard.02001.mds`: 2)."""
-    return int(shard.split(".")[1]) // SHARDS_PER_TASK
 
 
 def parquet(items: Sequence[Traceable], windows: Sequence[Sequence[int]]) -> bytes:

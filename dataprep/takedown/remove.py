@@ -27,6 +27,7 @@ from dataprep.provenance import row_parts
 from dataprep.storage import files
 from dataprep.takedown.request import Gone, Request, find
 from dataprep.takedown.rewrite import rewrite
+from schemas import row_provenance
 from schemas.manifest import MANIFEST_NAME, Manifest, Removal, ShardReceipt
 
 FOLDER = "removed"
@@ -86,7 +87,7 @@ def _by_shard(manifest: Manifest, gone: Iterable[Gone]) -> Iterator[tuple[str, i
         of_task[one.task].append(one)
     first: dict[int, int] = defaultdict(int)
     for shard in manifest.shards:
-        task = row_parts.task_of(shard.name)
+        task = row_provenance.task_of(shard.name)
         start = first[task]
         first[task] = start + shard.samples
         here: dict[int, list[Gone]] = defaultdict(list)
@@ -106,7 +107,7 @@ def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, da
     changed = []
     for name, first, here in _by_shard(manifest, gone):
         number = number_of[name]
-        shard = rewrite(out, name, entries[number], here, parts[row_parts.task_of(name)], first, manifest)
+        shard = rewrite(out, name, entries[number], here, parts[row_provenance.task_of(name)], first, manifest)
         change.put(name, shard.data)
         entries[number] = shard.entry
         receipts[number] = ShardReceipt(
@@ -115,7 +116,7 @@ def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, da
         changed.append(name)
     for task, table in parts.items():
         left = row_parts.without(table, {one.row for one in gone if one.task == task})
-        change.put(row_parts.part_file(task), row_parts.part_bytes(left))
+        change.put(row_provenance.part_file(task), row_parts.part_bytes(left))
     after = _account(manifest, gone, receipts, request, date, note, len(changed))
     _record(change, after.removals[-1], request, gone)
     change.put(paths.INDEX_NAME, index_json(entries))

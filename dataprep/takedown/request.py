@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from dataprep.provenance import row_parts
 from dataprep.storage.urls import on_host
+from schemas import row_provenance
 from schemas.manifest import Manifest
 
 _THREADS = 8
@@ -64,7 +65,7 @@ class Gone:
 
 def find(out: str, manifest: Manifest, request: Request) -> list[Gone]:
     """The rows that `request` names, in the dataset's order."""
-    tasks = sorted({row_parts.task_of(shard.name) for shard in manifest.shards})
+    tasks = sorted({row_provenance.task_of(shard.name) for shard in manifest.shards})
     with ThreadPoolExecutor(_THREADS) as pool:
         return [one for found in pool.map(functools.partial(_find, out, request), tasks) for one in found]
 

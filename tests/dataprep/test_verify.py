@@ -16,6 +16,7 @@ from dataprep.mds.layout import Layout
 from dataprep.mds.shard import Shard
 from dataprep.provenance import row_parts
 from dataprep.verify import verify
+from schemas import row_provenance
 from schemas.manifest import ImageGeometry, Manifest, Rows, ShardReceipt, TokenCounts, TokenizerIdentity
 from tests.helpers.samples import encode_samples
 
@@ -186,7 +187,7 @@ def test_pictures_that_the_trainer_refuses_are_named_with_their_uids(tmp_path: P
     at = {"sample": [0, 0, 1], "start": [0, 4, 0], "tokens": [4, 4, 4], "images": [1, 1, 1], "row": ["a", "b", "c"]}
     (folder / "provenance").mkdir()
     part = row_parts.part_bytes(pa.table({**at, "uid": ["u-sound", "u-bomb", "u-cut"]}))
-    (folder / row_parts.part_file(0)).write_bytes(part)
+    (folder / row_provenance.part_file(0)).write_bytes(part)
     first, second = verify(str(folder), row_parts.uids)[1]
     assert "sample 0: picture 2: an image of 9000 x 9000 pixels, uid u-bomb; `python -m dataprep remove " in first
     assert "sample 1: picture 1: an image that cannot be decoded (" in second

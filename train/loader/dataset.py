@@ -22,6 +22,7 @@ from streaming.base.world import World
 from torch.utils.data import IterableDataset, get_worker_info
 
 from common.errors import InputError
+from schemas import row_provenance
 from schemas.schedule import Schedule
 from train.loader.cache.cache_folder import Slot
 from train.loader.cache.download import Patience
@@ -29,6 +30,7 @@ from train.loader.cache.ledger import Ledger
 from train.loader.errors import Failure, SourceError, ended_by_another
 from train.loader.look_ahead import LookAhead
 from train.loader.node_agreement import on_each_node
+from train.loader.picture_uid import uid_of
 from train.loader.rank_share import Drawn, Share
 from train.loader.rows.decode import DamagedImageError, DamagedRowError, Row, decode_row
 from train.loader.shard_cache import ShardCache
@@ -183,6 +185,12 @@ def _remedy(damage: Exception, path: str, sample: int) -> str:
     """An image can be taken out of a dataset without making another dataset of it."""
     if not isinstance(damage, DamagedImageError):
         return "validate the dataset and write it again"
+    uid = uid_of(path, sample, damage.picture)
+    if uid is not None:
+        return (
+            f"`{row_provenance.remove_command(path, uid)}` takes it out (`python -m dataprep verify {path} --decode` "
+            "names all such pictures); then start the same command again"
+        )
     return (
         f"`python -m dataprep why {path} {sample}` names its uid (`verify {path} --decode` those of all such "
         f"pictures), `python -m dataprep remove {path} --uid UID` takes it out; then start the same command again"

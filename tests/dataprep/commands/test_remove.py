@@ -9,6 +9,7 @@ import pytest
 
 from dataprep.__main__ import main
 from dataprep.provenance import row_parts
+from schemas import row_provenance
 from tests.helpers import synthetic
 from tests.helpers.commands import assert_refused
 from tests.helpers.folders import tree
@@ -22,7 +23,7 @@ def dataset(tmp_path: Path) -> Path:
     columns = {name: pa.array(values, pa.int32()) for name, values in numbers.items()}
     urls = ["http://a.example/1", "http://b.example/2", "http://img.a.example/3"]
     table = pa.table({**columns, "row": ["0", "1", "2"], "uid": ["u0", "u1", "u2"], "url": urls})
-    place = out / row_parts.part_file(0)
+    place = out / row_provenance.part_file(0)
     place.parent.mkdir()
     place.write_bytes(row_parts.part_bytes(table))
     return out

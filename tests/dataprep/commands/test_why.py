@@ -12,6 +12,7 @@ from dataprep.__main__ import main
 from dataprep.provenance import row_parts
 from dataprep.provenance.token_parts import Writer, index, index_file, part_file
 from dataprep.storage import files
+from schemas import row_provenance
 from tests.helpers import synthetic
 from tests.helpers.commands import assert_refused
 
@@ -68,7 +69,7 @@ def pairs(folder: Path, url: str) -> Path:
     numbers = {"sample": [0, 0, 1], "start": [0, 9, 0], "tokens": [9, 6, 7], "images": [1, 1, 1]}
     columns = {name: pa.array(values, pa.int32()) for name, values in numbers.items()}
     table = pa.table({**columns, "row": ["0", "1", "2"], "uid": ["u0", "u1", "u2"], "url": [None, url, None]})
-    place = out / row_parts.part_file(0)
+    place = out / row_provenance.part_file(0)
     place.parent.mkdir()
     place.write_bytes(row_parts.part_bytes(table))
     return out

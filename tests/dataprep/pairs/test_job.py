@@ -20,10 +20,11 @@ from common.errors import InputError
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import describe, run
 from dataprep.provenance import row_parts
-from dataprep.provenance.row_parts import part_file
 from dataprep.storage import files
 from dataprep.tar.write import write_tar
+from schemas import row_provenance
 from schemas.manifest import Manifest
+from schemas.row_provenance import part_file
 from tests.helpers.folders import tree
 
 Picture = Callable[..., bytes]
@@ -193,7 +194,7 @@ def test_member_order_of_the_input_does_not_matter(
             write_tar(out, turned)
     done = run(spark, settings(tmp_path / "in", tmp_path / "out", tokenizer_dir))
     assert done.manifest.warnings == ["40 uids occur in more than one tar; `deduplicate: true` keeps the first"]
-    first = row_parts.SHARDS_PER_TASK
+    first = row_provenance.SHARDS_PER_TASK
     shards = sorted(p.name for p in dataset.glob(f"shard.0{first}*.mds"))
     for name in shards:
         assert (tmp_path / "out" / name).read_bytes() == (dataset / name).read_bytes()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dataprep.provenance.row_parts import SHARDS_PER_TASK, shard_number, task_of
+from dataprep.provenance.row_parts import shard_number
+from schemas.row_provenance import SHARDS_PER_TASK, task_of
 
 
 @pytest.mark.parametrize(("task", "index"), [(0, 0), (2, 1), (150, 999)])

@@ -10,6 +10,7 @@ import pytest
 
 from dataprep.provenance import row_parts
 from dataprep.takedown.request import Gone, Request, find
+from schemas import row_provenance
 from schemas.manifest import ShardReceipt
 
 URLS = ["http://a.example/1", "http://IMG.a.example:8080/2", "http://a.example.evil/3", None, "http://b/?u=a.example"]
@@ -47,7 +48,7 @@ def test_rows_are_found_over_all_tasks_in_the_datasets_order(tmp_path: Path) -> 
             "tokens": pa.array([5, 6, 7][:count], pa.int32()), "images": pa.array([1, 2, 1][:count], pa.int32()),
             "row": uids, "uid": uids, "url": [f"http://h/{uid}" for uid in uids],
         })  # fmt: skip
-        file = tmp_path / row_parts.part_file(task)
+        file = tmp_path / row_provenance.part_file(task)
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(row_parts.part_bytes(table))
     names = [f"shard.{row_parts.shard_number(task, n):05}.mds" for task in (0, 2) for n in (0, 1)]

@@ -3,6 +3,8 @@
 import threading
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from streaming.base.world import World
 from torch.utils.data import DataLoader
@@ -124,3 +126,25 @@ def test_a_picture_that_cannot_be_used_is_told_with_how_to_take_it_out(root, mon
     )
     assert f"`python -m dataprep remove {path} --uid UID` takes it out" in str(caught.value)
     assert dataset.row(Drawn(0, 0, 0)).real_tokens, "rows without pictures are no matter"
+
+
+def test_a_picture_that_cannot_be_used_is_told_with_its_uid_where_the_dataset_knows(tmp_path, monkeypatch):
+    schedule = synthetic.schedule(tmp_path)
+    path = schedule.sources[1].path
+    dataset = ScheduleDataset(schedule, 8, cache=str(tmp_path / "cache"))
+    sound, counts = decode.decode_image, {}
+    for sample in range(23):
+        counts[sample] = len(dataset.row(Drawn(0, 1, sample)).pixels)
+    sample = next(number for number, count in counts.items() if count == 2)
+    calls = iter(range(9))
+    monkeypatch.setattr(decode, "decode_image", lambda *a: sound(b"", 1) if next(calls) else sound(*a))
+    (tmp_path / "pairs/provenance").mkdir()
+    rows = [(number, f"u{number}-{place}") for number, count in counts.items() for place in range(count)]
+    numbers, uids = zip(*rows, strict=True)
+    table = pa.table({"sample": numbers, "images": [1] * len(rows), "uid": uids})
+    pq.write_table(table, tmp_path / "pairs/provenance/00000.parquet")
+    with pytest.raises(InputError, match=rf"sample {sample} of source 'pairs' holds .* \(picture 2 of 2\)") as caught:
+        dataset.row(Drawn(0, 1, sample))
+    assert f"`python -m dataprep remove {path} --uid u{sample}-1` takes it out" in str(caught.value)
+    assert "UID" not in str(caught.value)
+    dataset.close()

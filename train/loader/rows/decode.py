@@ -33,6 +33,9 @@ class DamagedRowError(RuntimeError):
 class DamagedImageError(DamagedRowError):
     """An image of the row cannot be used; the row is sound."""
 
+    picture = 0
+    """Which of the row's images it is, from 0."""
+
 
 class Row(NamedTuple):
     """Holds one packed sequence."""
@@ -93,7 +96,9 @@ def _decode_images(raw: Mapping[str, Any], placeholders: int, geometry: ImageGeo
         try:
             pixels[index] = decode_image(encoded, size, fit)
         except DamagedImageError as error:
-            raise DamagedImageError(f"{error} (picture {index + 1} of {len(lengths)})") from None
+            damage = DamagedImageError(f"{error} (picture {index + 1} of {len(lengths)})")
+            damage.picture = index
+            raise damage from None
     return pixels
 
 
