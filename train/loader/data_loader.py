@@ -28,7 +28,7 @@ from train.loader.errors import (
 from train.loader.rows.batch import Batch
 from train.loader.rows.collate import collate
 from train.loader.rows.decode import Row
-from train.loader.shared_memory import Results, is_full, little_is_left, no_room
+from train.loader.shared_memory import NoRoomError, Results, is_full, little_is_left, no_room, remove_names
 
 _HEARD = 3.0
 """Seconds within which a rank hears why another of its node has left, or that a worker of its own has."""
@@ -67,10 +67,21 @@ class ScheduleLoader(DataLoader[Batch]):
                 raise self._first(no_room()) from None
             raise
         _raise_outside_of_errors()
+        failure: Failure | None = None
         for batch in batches:
             if isinstance(batch, Failure):
-                raise self._first(batch.error)
+                failure = batch
+                break
             yield batch
+        if failure is None:
+            return
+        reason = self._first(failure.error)
+        if isinstance(reason, NoRoomError) and self._workers is not None:
+            del batches  # torch ends its workers when nothing refers to its iterator
+            for process in self._workers.started:
+                process.join(_HEARD)
+            remove_names(process.pid for process in self._workers.started)
+        raise reason
 
     def _first(self, error: InputError) -> InputError:
         """Note in `error` whether another rank of the node has failed before."""

@@ -3,13 +3,15 @@
 A worker's queue sends from a thread of its own. What this thread cannot put into shared memory it would drop, with a
 traceback, and the rank would wait for that batch for ever; here it sends the reason in the batch's place. Blocks have
 no names once they are made (torch removes a name as soon as both sides can have the block), so a killed run leaves
-none; the names of blocks that could not be made are removed by the process that failed.
+none; the names of blocks that could not be made are removed by the process that failed, and by its rank once that
+process has ended, which may have been half-way into another block.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from multiprocessing.queues import Queue
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -22,11 +24,15 @@ _LITTLE = 1 << 16
 """Free bytes below which an error without a file's name is taken for shared memory's."""
 
 
-def no_room() -> SourceError:
+class NoRoomError(SourceError):
+    """Shared memory has no room for a batch."""
+
+
+def no_room() -> NoRoomError:
     """The error of a rank whose workers need more shared memory than there is."""
     said = os.statvfs(PLACE)
     free, size = (blocks * said.f_frsize for blocks in (said.f_bavail, said.f_blocks))
-    return SourceError(
+    return NoRoomError(
         f"shared memory is full ({free:,} of {size:,} bytes are free)",
         file=PLACE,
         field="workers",
@@ -51,6 +57,13 @@ def little_is_left() -> bool:
     return said.f_bavail * said.f_frsize < _LITTLE
 
 
+def remove_names(processes: Iterable[int | None]) -> None:
+    """Remove the names of blocks that `processes` (their ids) have begun and could not make."""
+    for process in processes:
+        for name in PLACE.glob(f"torch_{process}_*"):
+            name.unlink(missing_ok=True)
+
+
 class Results(Queue):  # type: ignore[type-arg]  # generic in annotations only
     """A worker's queue that says why it could not send a batch."""
 
@@ -58,8 +71,7 @@ class Results(Queue):  # type: ignore[type-arg]  # generic in annotations only
         if not is_full(error):
             super()._on_queue_feeder_error(error, item)  # type: ignore[misc]
             return
-        for name in PLACE.glob(f"torch_{os.getpid()}_*"):
-            name.unlink(missing_ok=True)
+        remove_names([os.getpid()])
         number, *_ = item
         said = ForkingPickler.dumps((number, Failure(no_room())))
         self._sem.acquire(block=False)  # type: ignore[attr-defined]  # given back for what was not sent

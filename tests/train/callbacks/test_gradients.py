@@ -1,9 +1,16 @@
 """Tests that the optimizer is given the gradients of what a step trains, and of nothing else."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
+import pytest
 import torch
 
 from tests.helpers import small_runs, synthetic
+from train.callbacks.gradients import Gradients
+from train.callbacks.step_facts import StepRecord
+from train.models.build import build_model
 
 
 def test_steps_without_a_target_move_nothing(tmp_path, monkeypatch, capfd):
@@ -52,3 +59,27 @@ def test_optimizer_is_reset_where_a_phase_asks(tmp_path):
     at_switch, at_end = (small_runs.tensors(run.out, position, "optimizer") for position in (88, 120))
     assert at_switch == {}
     assert at_end["decoder.norm.weight/step"] == 4
+
+
+@pytest.mark.parametrize(
+    ("position", "targets", "images", "kept"),
+    [
+        (48, [5, 7, 0], 3, {"decoder", "encoder", "projector"}),
+        (48, [5, 0, 0], 0, {"decoder"}),
+        (48, [0, 0, 0], 3, set()),
+        (88, [0, 0, 9], 3, {"projector"}),
+        (88, [0, 0, 9], 0, set()),
+    ],
+)
+def test_zeros_that_ddp_has_made_do_not_reach_the_optimizer(tmp_path, position, targets, images, kept):
+    """It gives every parameter a gradient; by weight decay and old momentum one of zeros moves a parameter."""
+    schedule = synthetic.schedule(tmp_path, freeze=("encoder", "decoder"))
+    model = build_model(small_runs.config(tmp_path / "out"), schedule)
+    record = StepRecord(schedule)
+    record.start, record.loss_tokens, record.images = position, targets, images
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    nothing = cast(Any, SimpleNamespace())
+    Gradients(model, schedule, record, 1.0).after_train_batch(nothing, nothing)
+    found = {name.partition(".")[0] for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert found == kept

@@ -14,6 +14,7 @@ from tests.helpers import synthetic
 from train.loader.data_loader import ScheduleLoader, _OutsideOfErrors
 from train.loader.dataset import ScheduleDataset
 from train.loader.errors import SourceError
+from train.loader.shared_memory import PLACE
 
 
 @pytest.fixture
@@ -75,6 +76,47 @@ def test_a_connection_that_breaks_before_its_process_has_ended(loader, error):
     found = loader.explained(error)
     assert str(found).startswith(f"workers: loader worker 0 (process {process.pid}) was ended by signal 9 (SIGKILL)")
     assert not found.told_elsewhere
+
+
+class _TooLarge:
+    """Finds no room in shared memory when it is sent, in torch's words."""
+
+    def __reduce__(self):
+        raise RuntimeError("unable to write to file </torch_14_3_5>: No space left on device (28)")
+
+
+def test_a_batch_for_which_shared_memory_has_no_room_is_told_in_its_place(loader):
+    """torch's own queue would drop it, and the rank would wait for it for ever."""
+    results = loader.multiprocessing_context.Queue()
+    results.put((7, _TooLarge()))
+    number, failure = results.get(timeout=60)
+    assert number == 7
+    assert str(failure.error).startswith("/dev/shm: workers: shared memory is full (")
+    results.put((8, "a batch"))
+    assert results.get(timeout=60) == (8, "a batch")
+
+
+class _Stuck:
+    """Leaves the name of a block: at first with an error, then half-way into making it."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __reduce__(self):
+        (PLACE / f"torch_{os.getpid()}_{self.number}").touch()
+        if not self.number:
+            raise RuntimeError("unable to write to file </torch_14_3_5>: No space left on device (28)")
+        time.sleep(600)
+
+
+def test_no_name_of_a_block_is_left_in_a_full_shared_memory(loader):
+    numbers = iter(range(9))
+    loader.collate_fn = lambda rows: _Stuck(next(numbers))
+    with pytest.raises(SourceError, match="shared memory is full"):
+        list(loader)
+    (worker,) = loader.multiprocessing_context.started
+    worker.join(60)
+    assert not list(PLACE.glob(f"torch_{worker.pid}_*"))
 
 
 def test_a_peer_that_is_gone_without_a_word(loader, monkeypatch):
