@@ -15,6 +15,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common import file_lock
 from common.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,23 +31,54 @@ def new_directory(path: Path, *, replace: bool = False, shared: bool = False) ->
         shared: several processes may make the same directory at once; the first one to finish wins.
 
     Raises:
-        InputError: something other than an empty directory is there already, and neither was said.
+        InputError: something other than an empty directory is there already, or another process is making it, and
+            `shared` (for the former also `replace`) was not said.
     """
     if not (replace or shared) and path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError("something is here already", file=path, remedy="name another directory, or remove this one")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _beside(path, shared=shared)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        yield partial
+    with _alone(partial, path):
         try:
-            take_place(partial, path, replace=not shared)
-        except OSError:
-            if not (shared and path.exists()):
-                raise
+            yield partial
+            try:
+                take_place(partial, path, replace=not shared)
+            except OSError:
+                if not (shared and path.exists()):
+                    raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone(partial: Path, path: Path) -> Iterator[None]:
+    """Makes the directory `partial`, empty, and holds its lock: two who make `path` would mix their files in it."""
+    with contextlib.ExitStack() as held:
+        try:
+            if partial.exists():  # what a killed writer has left, unless its lock is held
+                with _lock(partial):
+                    shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            held.enter_context(_lock(partial))
+        except (BlockingIOError, FileExistsError):
+            remedy = "wait for it, or name another directory"
+            raise InputError("another process is making this directory", file=path, remedy=remedy) from None
+        yield
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    try:
+        handle = file_lock.take(folder)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        yield
+        return
+    try:
+        yield
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        os.close(handle)
 
 
 @contextlib.contextmanager

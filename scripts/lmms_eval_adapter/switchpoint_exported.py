@@ -1,4 +1,4 @@
-"""Asks an export as `python -m train evaluate` asks its checkpoint; needs the export and transformers alone.
+"""Asks an export as `python -m train evaluate` asks its checkpoint; needs the export, transformers and xxhash alone.
 
 Prompts are built by the export's own chat template, pixels by its own processor. Answers are greedy and end where the
 model's conversations end an answer: at an id that the export names, or at a line break where it names none for that
@@ -7,10 +7,13 @@ model's conversations end an answer: at an id that the export names, or at a lin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+import xxhash
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -22,6 +25,7 @@ class Exported:
     """A loaded export; `until` is a further text that ends every answer (None: as the conversations say)."""
 
     def __init__(self, path: str, device: str, *, until: str | None = None, trust_remote_code: bool = False) -> None:
+        check(Path(path))
         how = {"trust_remote_code": trust_remote_code, "local_files_only": True}
         self.processor = AutoProcessor.from_pretrained(path, **how)
         self.processor.tokenizer.padding_side = "left"
@@ -68,6 +72,28 @@ class Exported:
         content = [*({"type": "image"} for _ in images), {"type": "text", "text": text}]
         messages = [{"role": "user", "content": content}]
         return str(self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+
+
+def check(path: Path) -> None:
+    """Compares the files of the export at `path` with the digests in its `switchpoint.json`; older ones have none.
+
+    Raises:
+        ValueError: a file is missing or another one.
+    """
+    description = path / "switchpoint.json"
+    if not description.is_file():
+        return
+    for name, digest in (json.loads(description.read_bytes()).get("digests") or {}).items():
+        if name != "README.md" and not ((path / name).is_file() and _digest(path / name) == digest):
+            raise ValueError(f"{path}: {name} is not the file that was exported: copy the folder anew, or export again")
+
+
+def _digest(file: Path) -> str:
+    state = xxhash.xxh3_128()
+    with file.open("rb") as content:
+        while block := content.read(1 << 22):
+            state.update(block)
+    return state.hexdigest()
 
 
 def cut(text: str, stops: Sequence[str]) -> str:

@@ -62,6 +62,24 @@ def test_a_directory_is_replaced_when_the_new_one_is_whole_and_loses_its_name_be
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
 
 
+def test_two_who_make_one_directory_do_not_mix_their_files(tmp_path):
+    """A second export to the same place, say, of another checkpoint."""
+    out = tmp_path / "out"
+    with atomic_files.new_directory(out) as partial:
+        (partial / "a").write_text("first")
+        with (
+            pytest.raises(InputError, match=r"out: another process is making this directory; wait for it, or name"),
+            atomic_files.new_directory(out),
+        ):
+            raise AssertionError("let in")
+        (partial / "b").write_text("first")
+    assert {file.name: file.read_text() for file in out.iterdir()} == {"a": "first", "b": "first"}
+    assert list(tmp_path.iterdir()) == [out]
+    with atomic_files.new_directory(out, replace=True) as partial:
+        (partial / "a").write_text("second")
+    assert (out / "a").read_text() == "second"
+
+
 def test_of_several_who_make_one_directory_the_first_wins(tmp_path):
     with atomic_files.new_directory(tmp_path / "out", shared=True) as late:
         with atomic_files.new_directory(tmp_path / "out", shared=True) as early:

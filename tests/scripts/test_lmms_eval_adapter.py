@@ -106,6 +106,18 @@ def test_answers_end_and_choices_score_as_in_evaluate(tmp_path, exported, conver
         assert greedy == mine.greedy
 
 
+def test_an_export_that_was_changed_is_refused(tmp_path, exported):
+    export(checkpoint(tmp_path, encoder=SIGLIP), tmp_path / "hf")
+    (tmp_path / "hf/README.md").write_text("# Another text")
+    exported.check(tmp_path / "hf")
+    exported.check(tmp_path / "none")
+    weights = bytearray((tmp_path / "hf/model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / "hf/model.safetensors").write_bytes(weights)
+    with pytest.raises(ValueError, match=r"model.safetensors is not the file that was exported: copy the folder anew"):
+        exported.Exported(str(tmp_path / "hf"), "cpu")
+
+
 @pytest.mark.parametrize(
     ("text", "stops", "left"),
     [

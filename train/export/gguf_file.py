@@ -65,7 +65,7 @@ def export_gguf(
     vocabulary = vocabulary_of(json.loads(known.backend_tokenizer.to_str()), file, saved.tokenizer.embedding_rows)
     model = hugging_face(loaded, decoder_only=True)
     told = described_as(loaded, type(model).__name__, dtype, None)
-    with atomic_files.new_file(out) as partial:
+    with atomic_files.new_file(out, shared=True) as partial:
         writer = gguf.GGUFWriter(partial, model.config.model_type)
         writer.add_name(f"Sample {told.position:,} of schedule {told.schedule[:12]}")
         writer.add_string("switchpoint.export", told.model_dump_json(exclude={"digests", "seal"}))
