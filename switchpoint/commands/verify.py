@@ -8,6 +8,7 @@ from pathlib import Path
 import dataprep.commands.verify
 import train.commands.audit
 from common.errors import InputError
+from common.printable import escaped
 from switchpoint.contents import Kind, kind_of, runs_of
 from train.export import description
 
@@ -49,7 +50,7 @@ def _export(path: Path) -> int:
         raise InputError(problem, file=path, remedy="export again")
     found = list(description.problems(path, digests))
     for line in found:
-        print(f"{path}: {line}")
+        print(escaped(f"{path}: {line}"))
     if not found:
         print(f"{path}: {len(digests)} files are what was exported (the text of {description.CARD} may change)")
     return 1 if found else 0
