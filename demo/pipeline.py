@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -70,8 +71,12 @@ def _through(work: Path, stages: Sequence[Stage]) -> bool:
             continue
         console.print(f"{title}  [dim]{shlex.join(map(_short, stage.argv))}[/dim]")
         begun = time.monotonic()
-        with images(work, env, wanted=stage.needs_images):
+        with images(work, env, wanted=bool(stage.fetched)) as is_up:
             status = processes.run(stage.argv, cwd=work, env=env)
+            if not is_up():
+                shutil.rmtree(work / stage.fetched, ignore_errors=True)
+                console.print("the image server ended meanwhile: what was fetched goes, since pictures lack in it")
+                status = status or EXIT_FAILED
         if status != 0:
             console.print(f"[red]stage '{stage.name}' ended with status {status}[/red]; mend it, start again to go on")
             return False
@@ -82,17 +87,17 @@ def _through(work: Path, stages: Sequence[Stage]) -> bool:
 
 
 @contextlib.contextmanager
-def images(work: Path, env: dict[str, str], *, wanted: bool) -> Iterator[None]:
-    """The world's images served on loopback while the block runs, if they are wanted."""
+def images(work: Path, env: dict[str, str], *, wanted: bool) -> Iterator[Callable[[], bool]]:
+    """The world's images served on loopback while the block runs, if they are wanted; tells whether they still are."""
     if not wanted:
-        yield
+        yield lambda: True
         return
     argv = [sys.executable, "-m", "demo.world.server", "world"]
     with processes.running(argv, cwd=work, env=env, stdout=-1) as server:
         assert server.stdout is not None
         if not server.stdout.readline():
             raise InputError("the image server did not start", file=work / "world")
-        yield
+        yield lambda: server.poll() is None
 
 
 def _short(part: str) -> str:

@@ -25,8 +25,8 @@ class Stage:
     says: str
     argv: tuple[str, ...]
     recipe: Path | None = None
-    needs_images: bool = False
-    """Whether the world's image server must be up."""
+    fetched: str = ""
+    """Folder, below the work folder, of what it fetches from the world's image server, which is up meanwhile."""
     also: str = ""
     """What its stamp covers besides its command's words and its recipe."""
 
@@ -56,7 +56,8 @@ def stages(recipes: Path) -> list[Stage]:
         ("conversations-text", "Spark packs the conversations without their images, for the baseline"),
     ):
         recipe, job = recipes / f"{name}.yaml", name.partition("-")[0]
-        found.append(Stage(name, says, spark(job, recipe), recipe, needs_images=job == "download"))
+        fetched = str(yaml_file.compose(recipe)[0]["out"]) if job == "download" else ""
+        found.append(Stage(name, says, spark(job, recipe), recipe, fetched))
     tower = recipes / "tower.yaml"
     found.append(Stage("tower", "teach the vision tower", (python, "-m", "demo.tower", str(tower)), tower))
     for run, says in (("curriculum", "with images"), ("baseline", "text only, the same trunk")):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from common.errors import InputError
 from common.file_lock import exclusive
-from demo import pipeline
+from demo import pipeline, processes
 from demo.stages import Stage
 
 
@@ -87,3 +90,36 @@ def test_a_dry_run_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
     pipeline.show([stage("a")])
     assert capsys.readouterr().out.startswith("# do a\n")
     assert log(tmp_path) == []
+
+
+def test_what_was_fetched_from_a_server_that_ended_is_fetched_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its rows would be failures for good: a download does not ask again for what it has an answer to."""
+    up = [False, True]
+
+    @contextlib.contextmanager
+    def images(work: Path, env: dict[str, str], *, wanted: bool) -> Iterator[Callable[[], bool]]:
+        yield (lambda: up.pop(0)) if wanted else lambda: True
+
+    monkeypatch.setattr(pipeline, "images", images)
+    fetch = "import os; os.makedirs('got', exist_ok=True); open('got/x', 'a').write('x')"
+    fetching = replace(stage("b", fetch), fetched="got")
+    assert run(tmp_path, stage("a"), fetching, stage("c")) == pipeline.EXIT_FAILED
+    assert "the image server ended meanwhile" in capsys.readouterr().err
+    assert not (tmp_path / "got").exists()
+    assert run(tmp_path, stage("a"), fetching, stage("c")) == 7
+    assert log(tmp_path) == ["a", "b", "b", "c"]
+    assert (tmp_path / "got/x").read_text() == "x"
+
+
+def test_a_server_is_seen_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with processes.running(
+        ["sh", "-c", "echo up; exec sleep 60"], cwd=tmp_path, env=dict(os.environ), stdout=-1
+    ) as one:
+        monkeypatch.setattr(processes, "running", lambda argv, **more: contextlib.nullcontext(one))
+        with pipeline.images(tmp_path, {}, wanted=True) as is_up:
+            assert is_up()
+            one.kill()
+            one.wait(60)
+            assert not is_up()
