@@ -20,8 +20,10 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 DEFAULTS = {
@@ -88,7 +90,22 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
         conf.set(key, value)
     spark = SparkSession.builder.appName(app).config(conf=conf).getOrCreate()
     _ship_packages(spark)
+    _be_silent_about_hang_ups(spark)
     return spark
+
+
+def _be_silent_about_hang_ups(spark: SparkSession) -> None:
+    """Keep pyspark's thread that hears counters from printing a traceback when the JVM is gone: `failure` says so."""
+    server: Any = getattr(spark.sparkContext, "_accumulatorServer", None)
+    if server is None or hasattr(server, "_switchpoint_silent"):
+        return
+    tell, server._switchpoint_silent = server.handle_error, True
+
+    def handle_error(request: Any, client: Any) -> None:
+        if not isinstance(sys.exc_info()[1], EOFError | ConnectionError | PySparkRuntimeError):
+            tell(request, client)
+
+    server.handle_error = handle_error
 
 
 def _ship_packages(spark: SparkSession) -> None:
