@@ -53,14 +53,17 @@ def explained(error: BaseException, scratch: str) -> InputError | StorageError |
         return error
     if isinstance(error, Py4JError | PySparkException):
         return _of_spark(str(error), scratch)
-    if isinstance(error, ConnectionError | EOFError) and _came_through_py4j(error):
+    if isinstance(error, ConnectionError | EOFError) and _came_through("py4j", error):
         return _gone(scratch)
+    if isinstance(error, OSError) and not error.filename and _came_through("pyspark", error):
+        lacks = resources.refused(error, scratch)  # what pyspark hands to the JVM goes through Spark's directory
+        return lacks and _with_spark(lacks)
     return resources.refused(error)
 
 
-def _came_through_py4j(error: BaseException) -> bool:
-    """Whether the connection that broke was to the JVM."""
-    return any("py4j" in frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+def _came_through(package: str, error: BaseException) -> bool:
+    """Whether code of `package` (py4j: a connection to the JVM) is what failed."""
+    return any(f"/{package}/" in frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _of_spark(text: str, scratch: str) -> InputError | StorageError | None:

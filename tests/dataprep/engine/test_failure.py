@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
 from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.serializers import CPickleSerializer
 from pyspark.sql import SparkSession
 
 from common.errors import InputError, StorageError
@@ -87,3 +90,17 @@ def test_the_local_directory_is_sparks(spark: SparkSession, monkeypatch: pytest.
     monkeypatch.delenv("SPARK_LOCAL_DIRS")
     monkeypatch.delenv("LOCAL_DIRS", raising=False)
     assert Path(failure.local_directory(spark)).is_dir()
+
+
+def test_what_pyspark_writes_for_the_jvm_goes_through_sparks_directory(tmp_path: Path) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        CPickleSerializer().dump_stream(iter([1]), Full())
+    said = str(failure.explained(caught.value, str(tmp_path)))
+    assert said.startswith(f"{tmp_path}: Spark's local directory: no space is left (")
+    assert "let SPARK_LOCAL_DIRS" in said
+    elsewhere = failure.explained(OSError(errno.ENOSPC, "No space left on device", "/data/x"), str(tmp_path))
+    assert str(elsewhere).startswith("/data/x: no space is left (")

@@ -109,9 +109,21 @@ class _Stuck:
         time.sleep(600)
 
 
-def test_no_name_of_a_block_is_left_in_a_full_shared_memory(loader):
+def test_no_name_of_a_block_is_left_in_a_full_shared_memory(loader, monkeypatch):
     numbers = iter(range(9))
     loader.collate_fn = lambda rows: _Stuck(next(numbers))
+    heard = loader._first
+
+    def first(error):
+        """Hear of the first block only when the second has its name."""
+        (worker,) = loader.multiprocessing_context.started
+        until = time.monotonic() + 60
+        while not list(PLACE.glob(f"torch_{worker.pid}_1")):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return heard(error)
+
+    monkeypatch.setattr(loader, "_first", first)
     with pytest.raises(SourceError, match="shared memory is full"):
         list(loader)
     (worker,) = loader.multiprocessing_context.started
