@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import operator
 import os
 import sys
@@ -18,7 +19,7 @@ from typing import TypeVar
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from common import yaml_file
+from common import resources, yaml_file
 from common.errors import InputError, exit_code
 from common.settings_help import settings_help
 from dataprep.engine import failure, lease
@@ -104,4 +105,5 @@ def _check_out(out: str) -> None:
     if not below.is_dir():
         raise InputError("is a file", file=below, field="out", remedy="name a folder, or one to be made")
     if not os.access(below, os.W_OK):
-        raise InputError("may not be written", file=below, field="out", remedy="choose another, or its permissions")
+        is_read_only = os.statvfs(below).f_flag & os.ST_RDONLY
+        raise resources.not_writable(out, errno.EROFS if is_read_only else errno.EACCES)
