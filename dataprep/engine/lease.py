@@ -27,6 +27,7 @@ from common.errors import InputError, StorageError
 from dataprep.engine.paths import LEASE_NAME, STAGING, TEMPORARY
 from dataprep.storage import files
 
+_sleep = time.sleep
 RENEWED_S = 10.0
 """Seconds between two renewals."""
 EXPIRES_S = 45.0
@@ -161,7 +162,7 @@ def _is_dead(out: str, found: dict[str, Any], say: Callable[[str], None]) -> boo
     say(f"{out}: is {found['host']} still at it? {EXPIRES_S:g} s without a sign, and its work is taken over")
     deadline = time.monotonic() + EXPIRES_S
     while time.monotonic() < deadline:
-        time.sleep(min(1.0, EXPIRES_S / 20))
+        _sleep(min(1.0, EXPIRES_S / 20))
         now = read(out)
         if now is None:
             return True

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from pyspark import RDD, Accumulator, InheritableThread, SparkContext, SparkFiles
@@ -46,6 +46,8 @@ from dataprep.engine.progress import Progress, Tally, TallyParam
 from dataprep.engine.task_workspace import Intermediate, Scratch
 from dataprep.storage import files, fingerprint
 
+ResultT = TypeVar("ResultT")
+_sleep = time.sleep
 PAUSES_S = (5, 20, 60)
 """Seconds before a task is tried again whose storage has failed: a DataNode that restarts, a NameNode in safe mode."""
 SHARED_BYTES, SHARED_TASKS = 16 << 20, 64
@@ -223,7 +225,7 @@ def _partition(tasks: Iterator[Task], *, run: _Attempts, tally: Accumulator[Tall
     for task in tasks:
         since = since if done else time.monotonic()
         with _reported(tally):
-            done.append(_patiently(run.work_on, task))
+            done.append(_patiently(functools.partial(run.work_on, task)))
         if len(done) == SHARED_TASKS or time.monotonic() - since > _TOGETHER_S:
             yield from _vouched(done, run, tally)
             done = []
@@ -232,7 +234,7 @@ def _partition(tasks: Iterator[Task], *, run: _Attempts, tally: Accumulator[Tall
 
 def _vouched(done: list[_Done], run: _Attempts, tally: Accumulator[Tally]) -> Iterator[tuple[str, Receipt]]:
     with _reported(tally):
-        run.vouch_for(done)
+        _patiently(functools.partial(run.vouch_for, done))
         for name, receipt, _ in done:
             tally.add(Tally(1, int(receipt.get("rows", 0)), int(receipt.get("tokens", 0))))
             yield name, receipt
@@ -261,16 +263,16 @@ def _end_with_daemon() -> None:
             end_with_parent(signal.SIGKILL)
 
 
-def _patiently(run: Callable[[Task], _Done], task: Task) -> _Done:
+def _patiently(run: Callable[[], ResultT]) -> ResultT:
     for pause in PAUSES_S:
         try:
-            return run(task)
+            return run()
         except ResourceError:  # a pause makes no room
             raise
         except StorageError:
-            time.sleep(pause)
+            _sleep(pause)
     try:
-        return run(task)
+        return run()
     except ResourceError:
         raise
     except StorageError as error:

@@ -99,7 +99,7 @@ def test_of_another_machine_renewals_are_waited_for(
 
     files.publish_bytes(files.to_json(elsewhere), place(out))
     waits = iter(range(1, 99))
-    monkeypatch.setattr(lease.time, "sleep", lambda _: edited(out, beat=next(waits)))
+    monkeypatch.setattr(lease, "_sleep", lambda _: edited(out, beat=next(waits)))
     with pytest.raises(InputError, match=r"on far\.example works here since"), lease.held(out, "text job"):
         pass
 

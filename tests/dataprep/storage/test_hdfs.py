@@ -127,15 +127,25 @@ def test_storage_that_fails_is_not_a_damaged_file(
             read(good)
 
 
-def test_a_task_is_tried_again_when_storage_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("when", ["work_on", "vouch_for"])
+def test_a_task_is_tried_again_when_storage_has_failed(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("dataprep.engine.tasks.time.sleep", pauses.append)
+    monkeypatch.setattr("dataprep.engine.tasks._sleep", pauses.append)
     failures = 0
 
-    def run(task: Task) -> Receipt:
-        if len(pauses) < failures:
-            raise StorageError("gone", file="hdfs://h/a")
-        return {"rows": 1}
+    class Attempts:
+        """Does nothing, but for failing at work or with the receipts."""
+
+        def work_on(self, task: Task) -> tuple[str, Receipt, list[str]]:
+            self.fail("work_on")
+            return task.name, {"rows": 1}, []
+
+        def vouch_for(self, done: object) -> None:
+            self.fail("vouch_for")
+
+        def fail(self, now: str) -> None:
+            if now == when and len(pauses) < failures:
+                raise StorageError("gone", file="hdfs://h/a")
 
     class Added(list[Tally]):
         add = list[Tally].append
@@ -143,7 +153,7 @@ def test_a_task_is_tried_again_when_storage_has_failed(monkeypatch: pytest.Monke
     for failures in range(len(PAUSES_S) + 2):
         pauses.clear()
         tally = Added()
-        done = list(_partition(iter([Task("t", None)]), run=run, tally=tally))  # type: ignore[arg-type]
+        done = list(_partition(iter([Task("t", None)]), run=Attempts(), tally=tally))  # type: ignore[arg-type]
         assert tuple(pauses) == PAUSES_S[:failures]
         if failures <= len(PAUSES_S):
             assert done == [("t", {"rows": 1})]
