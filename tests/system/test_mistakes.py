@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.curriculum.conftest import manifest
+from tests.helpers.folders import tree
 from tests.helpers.small_tokenizer import byte_level_tokenizer
 
 CURRICULUM = """\
@@ -568,7 +569,7 @@ def test_a_mistake_is_one_line(
         text = FILES[mistake.file]
         assert mistake.old in text
         (world / mistake.file).write_text(text.replace(mistake.old, mistake.new, 1))
-    before = contents(world)
+    before = tree(world)
     status = call(mistake.command, monkeypatch)
     said = capsys.readouterr().err
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
@@ -577,9 +578,4 @@ def test_a_mistake_is_one_line(
     assert mistake.problem in problem, line
     assert mistake.remedy in remedy, line
     assert "Traceback" not in said
-    assert contents(world) == before
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert tree(world) == before
