@@ -53,13 +53,13 @@ def stages(recipes: Path) -> list[Stage]:
         ("download", "Spark downloads the images"),
         ("pairs", "Spark packs the image-text pairs"),
         ("conversations", "Spark packs the conversations"),
+        ("tower", "teach the vision tower"),  # before what the study does without: it takes up what stands here
         ("conversations-text", "Spark packs the conversations without their images, for the baseline"),
     ):
         recipe, job = recipes / f"{name}.yaml", name.partition("-")[0]
         fetched = str(yaml_file.compose(recipe)[0]["out"]) if job == "download" else ""
-        found.append(Stage(name, says, spark(job, recipe), recipe, fetched))
-    tower = recipes / "tower.yaml"
-    found.append(Stage("tower", "teach the vision tower", (python, "-m", "demo.tower", str(tower)), tower))
+        argv = (python, "-m", "demo.tower", str(recipe)) if name == "tower" else spark(job, recipe)
+        found.append(Stage(name, says, argv, recipe, fetched))
     for run, says in (("curriculum", "with images"), ("baseline", "text only, the same trunk")):
         recipe, train = recipes / f"{run}.yaml", recipes / f"{run}-run.yaml"
         schedule = f"runs/{run}/schedule.json"
