@@ -41,7 +41,8 @@ class DownloadJob(Strict):
     """
 
     metadata: OneOrMany = []
-    """Parquet files of URLs (paths or globs): DataComp's (uid, url, text, sha256, scores), or others; see `columns`."""
+    """Lists of URLs (paths or globs): DataComp's Parquet (uid, url, text, sha256, scores) or others, see `columns`.
+    Also CSV and TSV with a line of names first, and JSON lines (also .gz, .zst, .bz2, .xz)."""
     columns: Columns = DATACOMP
     """Names of the columns in `metadata`. Of LAION: `{uid: null, url: URL, caption: TEXT}`."""
     dr: OneOrMany = []

@@ -1,15 +1,17 @@
-"""Converts every input file, Parquet or tar, to one form (uid, URL, captions, hash): the first stage of a download.
+"""Converts every input file, list or tar, to one form (uid, URL, captions, hash): the first stage of a download.
 
-DataComp's Parquet files and DataComp-DR's tars say different things about the same uids. Each is brought to the same
-Arrow schema by one task per file, so that a damaged input is a message with its name, and the join that follows reads
-one kind of file. Of a tar only `.json`, `.syn.json` and `.url.txt` are read, under caps: `.npz` and `.pth.gz` are
-skipped by their headers alone.
+Lists (DataComp's Parquet files, others' text) and DataComp-DR's tars say different things about the same uids. Each is
+brought to the same Arrow schema by one task per file, so that a damaged input is a message with its name, and the join
+that follows reads one kind of file. Of a tar only `.json`, `.syn.json` and `.url.txt` are read, under caps: `.npz` and
+`.pth.gz` are skipped by their headers alone.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any, Literal
 
 import orjson
@@ -22,6 +24,7 @@ from common.errors import InputError
 from common.printable import has_controls
 from dataprep.download.client.reasons import Reason
 from dataprep.download.config import DATACOMP, Columns
+from dataprep.download.url_lists import UrlList
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
 from dataprep.storage import files, foreign_parquet, json_value
@@ -53,7 +56,7 @@ def extract(payload: tuple[Source, str, str], scratch: Scratch, columns: Columns
     local = scratch.path("rows.parquet")
     rows = written = 0
     with pq.ParquetWriter(local, SCHEMA, compression="zstd") as writer:
-        for batch in _parquet(path, columns) if source == "metadata" else _tar(path):
+        for batch in _listed(path, columns) if source == "metadata" else _tar(path):
             table = pa.Table.from_pylist([row for row in batch if _usable(row, source)], SCHEMA)
             rows, written = rows + len(batch), written + table.num_rows
             writer.write_table(table)
@@ -62,8 +65,17 @@ def extract(payload: tuple[Source, str, str], scratch: Scratch, columns: Columns
     return {"rows": rows, "written": written, "rejected": dict(+rejected), "file": name}
 
 
-def count_rows(path: str) -> int:
-    """Rows of the Parquet file `path`, by its footer. Raises InputError where it is none."""
+def count_rows(path: str, columns: Columns = DATACOMP) -> int | None:
+    """Rows of the list `path`, by the footer of a Parquet file; None for text that has some, which would have to be
+    read.
+
+    Raises:
+        InputError: it is no list, or text without a column that is asked for.
+    """
+    found = UrlList.of(path)
+    if found.kind != "parquet":
+        _present(path, columns, found.names())
+        return None if next(found.rows(), None) is not None else 0
     try:
         with files.open_input(path) as stream:
             return int(foreign_parquet.opened(stream).metadata.num_rows)
@@ -90,25 +102,63 @@ def _usable(row: dict[str, Any], source: Source) -> bool:
     )
 
 
-def _parquet(path: str, columns: Columns) -> Iterator[list[dict[str, Any]]]:
+def _listed(path: str, columns: Columns) -> Iterator[list[dict[str, Any]]]:
+    found = UrlList.of(path)
+    for rows in _parquet(path, columns) if found.kind == "parquet" else _text_list(found, columns):
+        yield rows if columns.uid else [{**row, "uid": _derived_uid(row.get("url"))} for row in rows]
+
+
+def _present(path: str, columns: Columns, there: Collection[str]) -> dict[str, str]:
+    """The list's name of each column of `SCHEMA` that it has. Raises InputError where one lacks that is asked for."""
     ours = {"caption": columns.caption, "expected_sha256": columns.sha256, "uid": columns.uid, "url": columns.url}
     names = {name: ours.get(name, name) for name in SCHEMA.names}
     asked = {name for name in columns.model_fields_set if getattr(columns, name) is not None} | {"url"}
     wanted = {getattr(columns, name) for name in asked} | ({columns.uid} if columns.uid else set())
+    if missing := wanted - set(there):
+        has = ", ".join([*there][:12]) or "none"
+        remedy = "name its columns with `columns:` ({uid: null} where it has no uids)"
+        if any("://" in name for name in there):
+            remedy = "write the names of its columns as its first line"
+        raise InputError(f"no column {', '.join(sorted(missing))}; it has {has}", file=path, remedy=remedy)
+    return {ours: theirs for ours, theirs in names.items() if theirs in there}
+
+
+def _parquet(path: str, columns: Columns) -> Iterator[list[dict[str, Any]]]:
     try:
         with files.open_input(path) as stream:
             parquet = foreign_parquet.opened(stream)
-            there = parquet.schema_arrow.names
-            if missing := wanted - set(there):
-                has = ", ".join(there[:12])
-                remedy = "name its columns with `columns:` ({uid: null} where it has no uids)"
-                raise InputError(f"no column {', '.join(sorted(missing))}; it has {has}", file=path, remedy=remedy)
-            present = {ours: theirs for ours, theirs in names.items() if theirs in there}
+            present = _present(path, columns, parquet.schema_arrow.names)
             for batch in foreign_parquet.batches(parquet, BATCH, sorted(set(present.values()))):
-                rows = _batch_rows(batch, present)
-                yield rows if columns.uid else [{**row, "uid": _derived_uid(row.get("url"))} for row in rows]
+                yield _batch_rows(batch, present)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
+
+
+def _text_list(found: UrlList, columns: Columns) -> Iterator[list[dict[str, Any]]]:
+    present = _present(found.uri, columns, names) if (names := found.names()) or found.kind == "fields" else {}
+    rows = found.rows()
+    while batch := list(islice(rows, BATCH)):
+        yield [
+            {"uid": None} | {ours: _value(row.get(theirs), SCHEMA.field(ours).type) for ours, theirs in present.items()}
+            for row in batch
+        ]
+
+
+def _value(value: object, wanted: pa.DataType) -> Any:
+    """A value of a text list as `wanted`, None where it is no such."""
+    if wanted == pa.float64():
+        try:
+            number = float(value) if isinstance(value, str | int | float) else math.nan
+        except (ValueError, OverflowError):
+            return None
+        return number if math.isfinite(number) else None
+    if wanted == pa.list_(pa.string()):
+        return [one for one in map(_text, value) if one] if isinstance(value, list) else None
+    if isinstance(value, list):
+        value = next(filter(None, map(_text, value)), None)
+    if isinstance(value, int | float):
+        value = str(int(value)) if not isinstance(value, float) or value.is_integer() else str(value)
+    return _text(value) or None
 
 
 def _derived_uid(url: str | None) -> str | None:

@@ -173,13 +173,16 @@ def _rejected_before(extracted: Sequence[Receipt], joined: dict[str, Any]) -> Co
 
 
 def describe(job: DownloadJob) -> str:
-    """Estimates what a run would do. Raises InputError for inputs that are missing or no Parquet."""
+    """Estimates what a run would do. Raises InputError for inputs that are missing or no lists."""
     metadata_files, tars = _expand(job.metadata), _expand(job.dr)
     with ThreadPoolExecutor(16) as pool:
-        rows = sum(pool.map(extract.count_rows, metadata_files))
-    if metadata_files and not rows:
+        counts = list(pool.map(functools.partial(extract.count_rows, columns=job.columns), metadata_files))
+    rows = sum(filter(None, counts))
+    if metadata_files and not any(count is None or count for count in counts):
         raise InputError("no rows", file=metadata_files[0], field="metadata", remedy="give files that hold some")
     size = f"{rows:,} rows, at most {-(-rows // job.rows_per_shard):,} shards\n" if metadata_files else ""
+    if None in counts:
+        size = f"{rows:,} rows and those of {counts.count(None):,} text files, which are not counted beforehand\n"
     pace = f"{job.host_rate:g} requests a second" if job.host_rate else "no limit on the rate"
     to_host = f"{job.host_connections} connections a task" if job.host_connections else "no limit on connections"
     lines = [

@@ -10,17 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import zstandard
-
 from common.errors import InputError
-from dataprep.storage import files, magic
-from dataprep.storage.lines import BROKEN, opened
+from dataprep.storage import beginning
+from dataprep.storage.beginning import Beginning
 
-HEAD = 1 << 16
-"""Bytes looked at."""
-WINDOW = 1 << 27
-"""Largest zstd window that is read, in bytes: the limit of every decoder that is not told otherwise."""
-_SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2", ".xz": "xz"}
 _JSON_LINES = (".jsonl", ".json", ".ndjson", ".jsonlines", ".jl")
 _READ = "give JSON lines (also .gz, .zst, .bz2, .xz) or Parquet, or leave it out of the inputs"
 _SPREAD = re.compile(rb"\{[ \t]*\r?\n|\[\s*(?:[\[\]{]|$)|\[[ \t]*\r?\n")
@@ -56,54 +49,22 @@ def of(uri: str) -> FileKind:
     Raises:
         InputError: it does not exist.
     """
-    with files.open_input(uri) as stream:
-        head = bytes(stream.read(HEAD))
-    name = files.basename(uri).lower()
-    if head.startswith(magic.PARQUET):
+    found = beginning.of(uri, _READ)
+    if found.refusal:
+        return FileKind(refusal=found.refusal)
+    if found.parquet or (found.codec is None and found.stem.endswith(".parquet")):
         return FileKind(parquet=True)
-    named = next((codec for suffix, codec in _SUFFIXES.items() if name.endswith(suffix)), None)
-    if codec := magic.codec(head):
-        return _compressed(uri, head, codec, name)
-    if kind := magic.foreign(head):
-        return FileKind(refusal=(kind, magic.remedy(kind, _READ)))
-    if named and not head.lstrip().startswith(b"{"):
-        return FileKind(codec=named)
-    return FileKind(parquet=True) if name.endswith(".parquet") else _plain(head, name, None)
+    return _plain(found)
 
 
-def _compressed(uri: str, head: bytes, codec: str, name: str) -> FileKind:
-    if codec == "zstd" and (window := _window(head)) > WINDOW:
-        problem = f"its zstd window of {window >> 20:,} MiB (`--long`) would take as much memory"
-        return FileKind(refusal=(problem, "compress it again with `zstd --long=27` or without `--long`"))
-    try:
-        with opened(uri, codec) as stream:
-            inner = bytes(stream.read(HEAD))
-    except BROKEN:
-        return FileKind(codec=codec)
-    kind = "a Parquet file" if inner.startswith(magic.PARQUET) else magic.foreign(inner)
-    if magic.codec(inner):
-        kind = "a stream compressed twice"
-    if kind:
-        return FileKind(refusal=(f"{kind} in a {codec} stream", magic.remedy(kind, _READ)))
-    stem = name.rpartition(".")[0] if name.endswith(tuple(_SUFFIXES)) else name
-    return _plain(inner, stem, codec)
-
-
-def _plain(head: bytes, name: str, codec: str | None) -> FileKind:
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+def _plain(found: Beginning) -> FileKind:
+    text = found.text
     if _SPREAD.match(text):
         return FileKind(refusal=("JSON over several lines, not an object a line", "rewrite it with `jq -c '.[]'`"))
     if text.startswith(b"{") or not text:
-        return FileKind(codec=codec)
-    if not name.endswith(_JSON_LINES):
+        return FileKind(codec=found.codec)
+    if not found.stem.endswith(_JSON_LINES):
         return FileKind(refusal=(f"no kind of file that is read (it begins with {text[:12]!r})", _READ))
-    if b"\0" in head:
+    if b"\0" in found.head:
         return FileKind(refusal=("not JSON lines, as its name says, but binary", _READ))
-    return FileKind(codec=codec)
-
-
-def _window(head: bytes) -> int:
-    try:
-        return int(zstandard.get_frame_parameters(head).window_size)
-    except zstandard.ZstdError:
-        return 0
+    return FileKind(codec=found.codec)

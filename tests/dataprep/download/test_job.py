@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable
@@ -266,6 +267,9 @@ def test_inputs_that_are_not_what_they_should_be_are_named(spark: SparkSession, 
     pq.write_table(pa.table({"url": ["http://a.example/"]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r"a\.parquet: no column uid"):
         run(spark, settings(tmp_path, tmp_path / "out", dr=[]))
+    (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(b"uid\turl\n"))
+    with pytest.raises(InputError, match=r"a\.tsv\.gz: no column URL; it has uid, url"):
+        run(spark, settings(tmp_path, tmp_path / "out", dr=[], metadata=str(tmp_path / "*.gz"), columns={"url": "URL"}))
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet"):
         run(spark, settings(tmp_path, tmp_path / "out2", dr=[]))
@@ -308,6 +312,10 @@ def test_a_dry_run_says_how_much_how_polite_and_what_is_not_refused(inputs: Path
     assert "kept to" in text
     assert "NOT REFUSED: 127.0.0.1" in text
     assert "NOT REFUSED" not in describe(settings(inputs, tmp_path / "out", allow_addresses=[]))
+    (tmp_path / "a.csv").write_bytes(b"uid,url\n1,http://a.example/\n")
+    lists = [str(inputs / "*.parquet"), str(tmp_path / "a.csv")]
+    said = describe(settings(inputs, tmp_path / "out", metadata=lists))
+    assert f"\n{rows} rows and those of 1 text files, which are not counted beforehand\n" in said
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet"):
         describe(settings(tmp_path, tmp_path / "out", dr=[]))
