@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataprep.takedown.request import Request
 
 HELP = "replace pairs or conversations by padding (a takedown): by uid, URL or host"
 EXAMPLE = """\
-Samples keep their numbers, so compiled schedules and running trainings stay valid. May be killed and started again;
-without --uid, --url and --host it only finishes what was interrupted.
+Rows of DIR/held_out go as well. Samples keep their numbers, so compiled schedules and running trainings stay valid.
+May be killed and started again; without --uid, --url and --host it only finishes what was interrupted.
 
 examples:
   python -m dataprep remove data/pairs --host example.org --dry-run
@@ -33,13 +37,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Remove, and say what went."""
-    from dataprep.takedown.remove import remove
+    from dataprep.engine.dataset import with_held_out
     from dataprep.takedown.request import Request
 
-    dataset, dry_run = options.dataset, options.dry_run
     request = Request(*(frozenset(_values(given)) for given in (options.uid, options.url, options.host)))
+    for dataset in with_held_out(options.dataset):
+        _remove(dataset, request, options.note, dry_run=options.dry_run)
+
+
+def _remove(dataset: str, request: Request, note: str, *, dry_run: bool) -> None:
+    from dataprep.takedown.remove import remove
+
     today = datetime.date.today().isoformat()
-    done = remove(dataset, request, date=today, note=options.note, dry_run=dry_run)
+    done = remove(dataset, request, date=today, note=note, dry_run=dry_run)
     if not request:
         print(f"{dataset}: nothing was asked for (--uid, --url, --host), and nothing is left unfinished")
         return

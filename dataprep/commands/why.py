@@ -9,7 +9,7 @@ from common.printable import escaped
 
 HELP = "name the documents, pairs or conversations behind samples"
 EXAMPLE = """\
-`python -m curriculum explain` names the samples of a training step.
+Of what the job has held out: name DIR/held_out. `python -m curriculum explain` names the samples of a training step.
 
 example:
   python -m dataprep why data/text 0 17

@@ -9,13 +9,15 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from common.errors import InputError
+from dataprep.conversations import ties
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.end_of_turn import task_spec
 from dataprep.conversations.json_array import Span, spans
 from dataprep.conversations.task import work
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Task
+from dataprep.engine.tasks import Task, Work
+from dataprep.image_text import settings
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.run import Outcome, run_job, summary
 from dataprep.storage import files, globs, text_list
@@ -36,9 +38,12 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     banned = describe_inputs(spark, globs.expand(job.banned.uids), look=text_list.check)
     spec = replace(task_spec(job), ban=Ban.of({"banned_uid": banned}, []))
     tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
-    return run_job(
-        spark, job, "conversations", [*inputs, *banned], spec, tasks, functools.partial(work, spec=spec), progress
-    )
+
+    def prepare(out: str) -> Work:
+        with_ties = ties.with_ties(spark, spec, tasks, out, progress) if job.held_out else spec
+        return functools.partial(work, spec=with_ties)
+
+    return run_job(spark, job, "conversations", [*inputs, *banned], spec, tasks, prepare, progress)
 
 
 def _inputs(job: ConversationsJob) -> list[str]:
@@ -65,7 +70,7 @@ def describe(job: ConversationsJob) -> str:
         f"conversations: {len(paths):,} files in {tasks:,} tasks -> {job.out}\n"
         f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; images below {job.image_root}\n"
         f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}\n"
-        f"conversations in {spec.conversation}"
+        f"conversations in {spec.conversation}" + settings.held_out_line(job)
     )
 
 

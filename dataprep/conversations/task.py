@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from dataprep.conversations.template import Conversation, conversation, image_pa
 from dataprep.engine.rejects import RejectError, Rejects, part_file
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
+from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
 from dataprep.images.inspect import inspect
@@ -30,6 +31,8 @@ class Picture(NamedTuple):
     path: str
     size: int
     """Encoded bytes."""
+    digest: int
+    """`held_out.digest` of them."""
 
 
 class Judged(NamedTuple):
@@ -38,35 +41,50 @@ class Judged(NamedTuple):
     found: Conversation
     row_id: str
     pictures: tuple[Picture, ...]
+    held_out: bool
 
 
-def work(payload: tuple[int, str, Span], scratch: Scratch, spec: TaskSpec) -> Receipt:
+Payload = tuple[int, str, Span]
+"""The task's number, and its rows of which file."""
+
+
+def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Pack the rows `payload[2]` of the file `payload[1]`; the task's number is `payload[0]`."""
     number, path, span = payload
-    root, refused = spec.job.image_root, Rejects()
-    items, warnings = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
-    receipt = write(items, lambda image: files.read_bytes(files.join(root, image.path)), spec.windows, scratch, number)
+    root, refused, receipts = spec.job.image_root, Rejects(), dict[str, Receipt]()
+    good = ((row, row.held_out) for row in judge_rows(path, span, spec, refused))
+    for folder, chosen in held_out.sides(good, both=bool(spec.job.held_out)).items():
+        items, warnings = conversation_items(chosen, spec, path, refused)
+        written = write(
+            items, lambda one: files.read_bytes(files.join(root, one.path)), spec.windows, scratch, number, folder
+        )
+        receipts[folder] = {**written, "written": len(items), "warnings": warnings}
     refused.publish(scratch, part_file(number))
-    return {**receipt, **refused.account(len(items)), "warnings": warnings}
+    return held_out.receipt(receipts, refused)
 
 
 def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[Judged]:
     """The good rows of `span`; the others go to `refused`."""
-    root, good = spec.job.image_root, []
-    with files.open_input(path) as stream:
-        stream.seek(span.offset)
-        data = b"[" + stream.read(span.length) + b"]"
-    for offset, (start, end) in enumerate(elements(io.BytesIO(data), path)):
-        name = f"row {span.first + offset}"
+    good = []
+    for name, data in raw_rows(path, span):
         try:
-            good.append(_judge(data[start:end], name, root, spec))
+            good.append(_judge(data, name, spec))
         except RejectError as rejected:
             refused.add(name, rejected.reason, rejected.detail)
     return good
 
 
-def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> Judged:
-    """The row's conversation, its images looked at."""
+def raw_rows(path: str, span: Span) -> Iterator[tuple[str, bytes]]:
+    """Name and JSON of each row of `span`."""
+    with files.open_input(path) as stream:
+        stream.seek(span.offset)
+        data = b"[" + stream.read(span.length) + b"]"
+    for offset, (start, end) in enumerate(elements(io.BytesIO(data), path)):
+        yield f"row {span.first + offset}", data[start:end]
+
+
+def parsed(data: bytes) -> Any:
+    """A row as a JSON value. Raises RejectError(bad_json)."""
     try:
         row = json_value.loads(data)
     except orjson.JSONDecodeError as error:
@@ -75,14 +93,27 @@ def _judge(data: bytes, name: str, root: str, spec: TaskSpec) -> Judged:
         if not json_value.whole(row.get("conversations") if isinstance(row, dict) else row):
             raise RejectError("bad_json", "a lone surrogate in the conversation")
         row = json_value.mended(row)
-    job: ConversationsJob = spec.job
+    return row
+
+
+def _judge(data: bytes, name: str, spec: TaskSpec) -> Judged:
+    """The row's conversation, its images looked at."""
+    row, job = parsed(data), spec.job
     found = conversation(row, name)
     row_id = _row_id(row.get("id"))
     spec.ban.check(row_id)
-    pictures = tuple(_judge_image(image, root, job) for image in found.images)
+    pictures = tuple(_judge_image(image, job.image_root, job) for image in found.images)
+    held = bool(job.held_out) and held_out.is_held_out(_key(found, pictures, spec), job.held_out, job.seed)
     if job.text_only:
         found, pictures = replace(found, images=()), ()
-    return Judged(found, row_id, pictures)
+    return Judged(found, row_id, pictures, held)
+
+
+def _key(found: Conversation, pictures: Sequence[Picture], spec: TaskSpec) -> int:
+    """Returns the key that decides whether the row is held out: of its pictures, or of its text where it has none."""
+    if pictures:
+        return held_out.key([one.digest for one in pictures], spec.ties)
+    return held_out.digest("".join(part for part, _ in found.segments).encode())
 
 
 def _row_id(value: Any) -> str:
@@ -107,7 +138,7 @@ def _judge_image(image: str, root: str, job: ConversationsJob) -> Picture:
         inspect(data, job.images, decode=job.decode)
     except RejectError as refused:
         raise RejectError(refused.reason, f"{image}: {refused.detail}") from None
-    return Picture(image, len(data))
+    return Picture(image, len(data), held_out.digest(data) if job.held_out else 0)
 
 
 def conversation_items(
@@ -120,7 +151,7 @@ def conversation_items(
     dtype, identity = spec.windows.dtype, spec.tokenizer.identity
     assert spec.conversation is not None
     end, end_of_turn = (np.array([one], dtype) for one in (identity.end_of_text_id, spec.conversation.end_of_turn_id))
-    for (found, row_id, pictures), parts in zip(good, segments, strict=True):
+    for (found, row_id, pictures, _), parts in zip(good, segments, strict=True):
         visual = len(found.images) * spec.image_tokens
         pieces: list[Any] = [np.full(visual, identity.image_id, dtype)]
         masks: list[Any] = [np.zeros(visual, np.uint8)]

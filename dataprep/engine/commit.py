@@ -16,14 +16,10 @@ from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, Manifest
 
 
-def finish(out: str, manifest: Manifest, shards: Sequence[ShardEntry]) -> None:
-    """Commit the dataset `out` over `shards` (entries as in their receipts, in order), then sweep."""
-    commit(out, "", manifest, shards)
-    sweep(out)
-
-
 def commit(out: str, folder: str, manifest: Manifest, shards: Sequence[ShardEntry]) -> None:
-    """Publish the index over `shards`, then `manifest`, in `OUT/folder` ("" is `out` itself).
+    """Publish the index over `shards` (entries as in their receipts, in order), then `manifest`, in `OUT/folder`.
+
+    The folder "" is `out` itself.
 
     A job that makes several datasets commits those in sub-folders first.
     """

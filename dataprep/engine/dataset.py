@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from common.errors import InputError
+from dataprep.engine.paths import HELD_OUT
 from dataprep.engine.plan import Plan
 from dataprep.storage import files
 from schemas.conversation_format import ConversationFormat
@@ -71,6 +72,12 @@ def build_manifest(
         packages=plan.packages,
         warnings=list(warnings),
     )
+
+
+def with_held_out(dataset: str) -> list[str]:
+    """`dataset`, and the dataset of what its job has held out, if there is one."""
+    held = files.join(dataset, HELD_OUT)
+    return [dataset, held] if files.exists(files.join(files.absolute(held), MANIFEST_NAME)) else [dataset]
 
 
 def load_manifest(root: str) -> Manifest:

@@ -26,6 +26,7 @@ REMEDIES = {
     "not_in_dr": "give `metadata` and `dr` of the same subset",
     "not_in_metadata": "give `metadata` and `dr` of the same subset",
     "bad_row": "check that the rows have what the job needs",
+    "held_out": "lower `held_out`",
 }
 """What to do about a reason code that most rows were rejected for; in the order of this list among equal counts."""
 _SHOWN = 3
@@ -43,6 +44,12 @@ def nothing_written(what: str, out: str, rejected: Mapping[str, int], remedy: st
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in found[:_SHOWN])
     remedy = remedy or REMEDIES.get(found[0][0], f"{FOLDER}/ in it names each")
     return InputError(f"nothing was written: {what} rejected: {reasons}", file=out, remedy=remedy)
+
+
+def nothing_held_out(written: int, share: float, out: str) -> InputError:
+    """The error to raise: the share of a job's `held_out` chose none of the rows that it could have `written`."""
+    problem = f"no row was held out: {share:.3g} of {written:,} rows chose none"
+    return InputError(problem, file=out, field="held_out", remedy="raise it, give more rows, or try another `seed`")
 
 
 def clear(out: str) -> None:

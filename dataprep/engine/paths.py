@@ -16,3 +16,7 @@ LEASE_NAME = "lease.json"
 
 
 INDEX_NAME = "index.json"
+
+
+HELD_OUT = "held_out"
+"""Folder of the dataset of what a job with `held_out` leaves out of training."""

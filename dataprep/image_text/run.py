@@ -7,6 +7,7 @@ whose sums are checked, and publishing index and manifest last.
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from pyspark.sql import SparkSession
 
 from dataprep.engine import commit, plan
 from dataprep.engine.dataset import build_manifest, load_manifest
-from dataprep.engine.nothing_written import clear, nothing_written
+from dataprep.engine.nothing_written import clear, nothing_held_out, nothing_written
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
+from dataprep.engine.paths import HELD_OUT
 from dataprep.engine.progress import Progress
 from dataprep.engine.tasks import Receipt, Task, Work, run_tasks
 from dataprep.image_text import padding_advice
 from dataprep.image_text.settings import MultimodalJob, TaskSpec
+from dataprep.storage import files
 from schemas.manifest import InputFile, Manifest, ShardReceipt
 
 _MANY = 100
@@ -43,19 +46,18 @@ def run_job(
     inputs: Sequence[InputFile],
     spec: TaskSpec,
     tasks: Sequence[Task],
-    work: Work,
+    prepare: Callable[[str], Work],
     progress: Progress | None = None,
-    prepare: Callable[[str], None] | None = None,
     look_over: Callable[[str], list[str]] | None = None,
 ) -> Outcome:
     """Claim `job.out`, run the tasks without receipts, publish index and manifest.
 
     Args:
-        prepare: given the dataset's root, does what the tasks build upon.
+        prepare: given the dataset's root, does what the tasks build upon, and returns their work.
         look_over: given the dataset's root when the tasks have ended, returns warnings for the manifest.
 
     Raises:
-        InputError: `out` belongs to another plan; no row was written; or raised by a task.
+        InputError: `out` belongs to another plan; no row was written, or none held out; or raised by a task.
     """
     out = job.out
     identity = plan.Plan(
@@ -74,19 +76,29 @@ def run_job(
         if not manifest.samples:
             raise nothing_written("rows", out, manifest.rows.rejected)
         return Outcome(manifest, state)
-    if prepare is not None:
-        prepare(out)
-    receipts = run_tasks(spark, tasks, work, out=out, stage=kind, progress=progress)
+    receipts = run_tasks(spark, tasks, prepare(out), out=out, stage=kind, progress=progress)
+    held = [receipt[HELD_OUT] for receipt in receipts if HELD_OUT in receipt]
     if not any(receipt["samples"] for receipt in receipts):
         clear(out)
         raise nothing_written("rows", out, sum((Counter(one["rejected"]) for one in receipts), Counter[str]()))
+    if job.held_out and not any(receipt["samples"] for receipt in held):
+        clear(out)
+        raise nothing_held_out(sum(receipt["written"] for receipt in receipts), job.held_out, out)
     warnings = look_over(out) if look_over is not None else []
+    if held:
+        _commit(HELD_OUT, out, _manifest(job, spec, identity, held, []), held)
     manifest = _manifest(job, spec, identity, receipts, warnings)
+    _commit("", out, manifest, receipts)  # last: its manifest commits all
+    commit.sweep(out)
+    return Outcome(manifest, state)
+
+
+def _commit(folder: str, out: str, manifest: Manifest, receipts: Sequence[Receipt]) -> None:
+    """Publish the dataset in `folder` below `out`, its report first."""
     from dataprep.image_text import report  # on the driver alone: executors import this module, and have no matplotlib
 
-    commit.put(out, report.NAME, report.report(manifest, receipts).encode())
-    commit.finish(out, manifest, [shard["entry"] for receipt in receipts for shard in receipt["shards"]])
-    return Outcome(manifest, state)
+    commit.put(out, posixpath.join(folder, report.NAME), report.report(manifest, receipts).encode())
+    commit.commit(out, folder, manifest, [shard["entry"] for receipt in receipts for shard in receipt["shards"]])
 
 
 def _manifest(
@@ -124,14 +136,16 @@ def _manifest(
 
 
 def summary(outcome: Outcome, out: str) -> str:
-    """A finished run in three lines."""
+    """A finished run in three or four lines."""
     manifest, tokens = outcome.manifest, outcome.manifest.tokens
     rejected = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rows.rejected.items()) or "none"
     already = "already finished; " if outcome.resumed == "finished" else ""
+    held = manifest.rows.rejected.get(HELD_OUT, 0)
     return (
         f"{already}{out}: {manifest.samples:,} windows, {manifest.images:,} images in {len(manifest.shards):,} shards\n"
         f"ids: text {tokens.text:,}, visual {tokens.visual:,}, caption {tokens.caption:,}, "
         f"padding {tokens.pad:,} ({tokens.pad / max(1, tokens.total):.2%})\n"
         f"rows: {manifest.rows.read:,} read, {manifest.rows.written:,} written, rejected: {rejected}; unaccounted: 0"
+        + (f"\nheld out: {held:,} rows in {files.join(out, HELD_OUT)}" if held else "")
         + "".join(f"\nwarning: {warning}" for warning in manifest.warnings)
     )

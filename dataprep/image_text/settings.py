@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, ValidationInfo, field_validator, model_serializer
 
-from common.quantities import Bytes
+from common.quantities import Bytes, Share
+from dataprep.engine.paths import HELD_OUT
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.packing import DEFAULT_BUFFER
 from dataprep.image_text.write_windows import WindowSpec
@@ -74,6 +75,8 @@ class MultimodalJob(Strict):
     seed: int = Field(default=0, ge=-(1 << 63), lt=1 << 63)
     geometry: Geometry
     images: ImageLimits = ImageLimits()
+    held_out: Share = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of rows that go to the dataset `OUT/held_out` instead; rows with an equal picture stay on one side."""
     decode: bool = True
     """Decode every image once, to know that it can be. Without it only header and completeness are checked, at
     four times the speed: for images that a job of ours has downloaded and a first run has judged."""
@@ -92,6 +95,8 @@ class MultimodalJob(Strict):
         """The settings that decide the output's bytes."""
         no_effect = {"out", "tokenizer", "seed", "inputs", "input_digest"}
         dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude=no_effect)
+        if not self.held_out:  # plans made before there was a choice keep their hash
+            del dumped["held_out"]
         return dumped
 
 
@@ -109,6 +114,8 @@ class TaskSpec:
     """How conversations are written; None for pairs."""
     ban: Ban = field(default_factory=Ban)
     """Rows that must not get in."""
+    ties: Mapping[int, int] = field(default_factory=dict)
+    """For `held_out`: the key of each picture that a row shows beside others (`held_out.tied`)."""
 
 
 def encode_all(spec: TaskSpec, texts: Sequence[str]) -> tuple[list[npt.NDArray[Any]], list[str]]:
@@ -121,6 +128,11 @@ def encode_all(spec: TaskSpec, texts: Sequence[str]) -> tuple[list[npt.NDArray[A
     encode, problem = encoder.encoder(spec.tokenizer).choose(texts[:: max(1, len(texts) // _CHECKED)])
     flat, lengths = encode(texts)
     return np.split(flat.astype(spec.windows.dtype), np.cumsum(lengths)[:-1]), [problem] if problem else []
+
+
+def held_out_line(job: MultimodalJob) -> str:
+    """A line for a dry run, where rows are held out."""
+    return f"\nheld out: {job.held_out:.2%} of rows -> {job.out}/{HELD_OUT}" if job.held_out else ""
 
 
 def task_spec(job: MultimodalJob, *, masked: bool) -> TaskSpec:

@@ -7,6 +7,7 @@ input (a whole shard where it is to be compressed).
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,8 +91,12 @@ def write(
     spec: WindowSpec,
     scratch: Scratch,
     task: int,
+    folder: str = "",
 ) -> Receipt:
     """Pack `items`, write the task's shards, and return what the manifest needs to know of them.
+
+    Args:
+        folder: of the dataset, below the root ("" is the root itself).
 
     Returns:
         The receipt: samples, images, counts (ids by kind, `pad` included), tokens (their sum), shards (index entry,
@@ -107,9 +112,9 @@ def write(
         encoded = (layout.encode_sample(_sample(window, read_image, spec)) for window in held[first:last])
         local = scratch.path("shard.mds")
         shard = write_samples(layout, row_parts.shard_number(task, number), sizes[first:last], encoded, local)
-        scratch.publish(local, shard.basename)
+        scratch.publish(local, posixpath.join(folder, shard.basename))
         shards.append({"entry": shard.entry, "name": shard.basename, "bytes": shard.bytes, "digest": shard.digest})
-    scratch.publish_bytes(row_parts.parquet(items, windows), row_provenance.part_file(task))
+    scratch.publish_bytes(row_parts.parquet(items, windows), posixpath.join(folder, row_provenance.part_file(task)))
     counts = {kind: sum(item.counts[kind] for item in items) for kind in (items[0].counts if items else ())}
     counts["pad"] = spec.seq_len * len(windows) - sum(len(item.ids) for item in items)
     return {

@@ -39,8 +39,9 @@ class PairsJob(MultimodalJob):
     fields: str = DATACOMP_FIELDS
     """Columns that `where` may use from the tars' JSON, as a Spark schema (`name type, ...`)."""
     deduplicate: bool = False
-    """Of equal uids in several tars keep the first. Within a tar that is always so; `where` and `near_duplicates` imply
-    it, since they look at all tars anyway. Without any of them the manifest warns of uids that repeat."""
+    """Of equal uids in several tars keep the first. Within a tar that is always so; `where`, `near_duplicates` and
+    `held_out` imply it, since they look at all tars anyway. Without any of them the manifest warns of uids that
+    repeat."""
     near_duplicates: NearDuplicates | None = None
     """Leave out pictures that look like an earlier one."""
     banned: Banned = Banned()
@@ -61,7 +62,7 @@ class PairsJob(MultimodalJob):
     @property
     def selects(self) -> bool:
         """Whether all pairs are looked at before any is packed (`survey`, `select`)."""
-        return self.where is not None or self.deduplicate or self.hashes
+        return self.where is not None or self.deduplicate or self.hashes or bool(self.held_out)
 
     @property
     def lists(self) -> dict[str, list[str]]:

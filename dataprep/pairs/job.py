@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from common.errors import InputError
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
-from dataprep.engine.tasks import Task
+from dataprep.engine.tasks import Task, Work
 from dataprep.image_text import padding_advice, settings
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.run import Outcome, run_job, summary
@@ -35,18 +35,15 @@ def run(spark: SparkSession, job: PairsJob, progress: Progress | None = None) ->
     found = {reason: describe_inputs(spark, listed, look=text_list.check) for reason, listed in lists.items()}
     spec = replace(task_spec(job), ban=Ban.of(found, job.banned.hosts))
     tasks = [Task(f"{number:05}", (number, one.path), one.bytes) for number, one in enumerate(inputs)]
-    return run_job(
-        spark,
-        job,
-        "pairs",
-        [*inputs, *(one for listed in found.values() for one in listed)],
-        spec,
-        tasks,
-        functools.partial(work, spec=spec),
-        progress,
-        (lambda out: select.run(spark, spec, tasks, out, progress)) if job.selects else None,
-        None if job.selects else functools.partial(_repeats, spark, len(tasks)),
-    )
+
+    def prepare(out: str) -> Work:
+        if job.selects:
+            select.run(spark, spec, tasks, out, progress)
+        return functools.partial(work, spec=spec)
+
+    all_inputs = [*inputs, *(one for listed in found.values() for one in listed)]
+    look_over = None if job.selects else functools.partial(_repeats, spark, len(tasks))
+    return run_job(spark, job, "pairs", all_inputs, spec, tasks, prepare, progress, look_over)
 
 
 def task_spec(job: PairsJob) -> settings.TaskSpec:
@@ -77,6 +74,7 @@ def describe(job: PairsJob) -> str:
         f"pairs: {len(paths):,} tars -> {job.out}\n"
         f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; captions: {job.captions.use}\n"
         f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}"
+        + settings.held_out_line(job)
         + (f"\nwarning: {warning}" if warning else "")
     )
 

@@ -33,6 +33,13 @@ def verdicts(out: str, number: int) -> dict[int, tuple[str, str]] | None:
     return {place: (reason, detail.decode("utf-8", "surrogatepass")) for place, reason, detail in unfit}
 
 
+def held_out(out: str, number: int) -> frozenset[int]:
+    """Places of the pairs of a tar that are held out."""
+    with files.open_input(files.join(out, survey_file(number))) as stream:
+        table = pq.read_table(stream, columns=["place", "held_out"], filters=[("held_out", "=", True)])
+    return frozenset(table["place"].to_pylist())
+
+
 def dropped(out: str, number: int) -> dict[int, str]:
     """Reason by place of the pairs of a tar that are left out."""
     data = files.read_bytes(files.join(out, selection_file(number)))

@@ -16,6 +16,7 @@ import numpy as np
 from dataprep.engine.rejects import RejectError, Rejects, part_file
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
+from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
 from dataprep.images.inspect import ImageInfo, inspect
@@ -38,28 +39,32 @@ def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     refused = Rejects()
     out_of_it = left_out.dropped(scratch.out, number) if spec.job.selects else {}
     unfit = left_out.verdicts(scratch.out, number) if spec.job.selects else None
+    held = left_out.held_out(scratch.out, number) if spec.job.held_out else frozenset[int]()
+    receipts: dict[str, Receipt] = {}
     with files.open_input(path) as tar:
         near = io.BufferedReader(tar, _NEAR)
         rows = sorted(enumerate(read_rows(near, path, refused)), key=lambda placed: placed[1].uid)
         near.detach()  # or it would close the tar
-        chosen: list[tuple[PairRow, Caption]] = []
+        chosen: list[tuple[tuple[PairRow, Caption], bool]] = []
         for place, row in rows:
             try:
                 if place in out_of_it:
                     raise RejectError(out_of_it[place])
                 if unfit is None:
-                    chosen.append((row, judge(row, tar, spec)[0]))
+                    chosen.append(((row, judge(row, tar, spec)[0]), place in held))
                 elif place in unfit:
                     raise RejectError(*unfit[place])
                 else:
-                    chosen.append((row, _caption(row, spec)))
+                    chosen.append(((row, _caption(row, spec)), place in held))
             except RejectError as rejected:
                 refused.add(row.uid, rejected.reason, rejected.detail)
-        items, warnings = pair_items(chosen, spec, path, refused)
-        receipt = write(items, lambda member: member.read(tar), spec.windows, scratch, number)
+        for folder, here in held_out.sides(chosen, both=bool(spec.job.held_out)).items():
+            items, warnings = pair_items(here, spec, path, refused)
+            receipt = write(items, lambda member: member.read(tar), spec.windows, scratch, number, folder)
+            captions = Counter(str(item.origin["caption"]).partition(":")[0] for item in items)
+            receipts[folder] = {**receipt, "written": len(items), "warnings": warnings, "captions": dict(captions)}
     refused.publish(scratch, part_file(number))
-    captions = Counter(str(item.origin["caption"]).partition(":")[0] for item in items)
-    return {**receipt, **refused.account(len(items)), "warnings": warnings, "captions": dict(captions)}
+    return held_out.receipt(receipts, refused)
 
 
 def judge(row: PairRow, tar: BinaryIO, spec: TaskSpec) -> tuple[Caption, ImageInfo]:

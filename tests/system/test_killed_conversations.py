@@ -26,7 +26,13 @@ def test_the_driver_is_killed(
     rows = [{"id": f"{n}", "image": f"{n % 8}.jpg", "conversations": turns} for n in range(240)]
     (tmp_path / "rows.json").write_text(json.dumps(rows))
     base = {"inputs": str(tmp_path / "rows.json"), "image_root": str(tmp_path), "tokenizer": str(tokenizer_dir)}
-    shape = {"seq_len": 96, "geometry": {"size": 32, "patch": 16}, "rows_per_task": 30, "shard_bytes": 1 << 20}
+    shape = {
+        "seq_len": 96,
+        "geometry": {"size": 32, "patch": 16},
+        "rows_per_task": 30,
+        "shard_bytes": 1 << 20,
+        "held_out": 0.3,
+    }
     settings = {**base, **shape, "out": str(tmp_path / "killed")}
     with submit("conversations", settings, "local[2]") as process:
         wait_for(process, lambda: receipts(tmp_path / "killed", "conversations") >= 2)

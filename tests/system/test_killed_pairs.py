@@ -36,7 +36,7 @@ def calm(
             write_tar(out, members)
     base = {"inputs": str(folder / "*.tar"), "out": str(folder / "calm"), "tokenizer": str(tokenizer_dir)}
     shape = {"seq_len": 64, "geometry": {"size": 32, "patch": 16}, "shard_bytes": 1 << 20}
-    settings = {**base, **shape, "where": "uid <> '3.7'", "deduplicate": True}
+    settings = {**base, **shape, "where": "uid <> '3.7'", "held_out": 0.3}
     run(spark, PairsJob.model_validate(settings))
     assert verify(settings["out"])[1] == []
     return settings

@@ -36,5 +36,7 @@ def test_the_page_works_as_written(tmp_path: Path) -> None:
             assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
             if " ask " in command:
                 assert said.strip() in ("Red", "Green", "Blue", "Yellow")
+    losses = [json.loads(line)["loss"]["pairs"] for line in (tmp_path / "run/held_out.jsonl").read_text().splitlines()]
+    assert 0 < losses[-1] < 3, "of pairs that no step has seen"
     scores = json.loads((tmp_path / "scores/results.json").read_text())
     assert scores["tasks"]["questions"]["score"] > 0.6, "chance is a quarter"

@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 from dataprep.engine.rejects import RejectError, Rejects
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
+from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec
 from dataprep.images.perceptual_hash import difference_hash
+from dataprep.pairs.config import PairsJob
 from dataprep.pairs.left_out import survey_file
 from dataprep.pairs.read import read_rows
 from dataprep.pairs.task import Payload, judge
@@ -39,11 +41,13 @@ SCHEMA = pa.schema(
         ("fields", pa.string()),
         ("reason", pa.string()),
         ("detail", pa.binary()),
+        ("held_out", pa.bool_()),
     ]
 )
 """`number` is the tar's, `place` the row's among those that `read_rows` yields for it; of a row with a `reason`, which
-packing rejects, the rest is null. `detail` is text, in which files may have put what no Parquet string can hold."""
-_TAKEN = SCHEMA.names[:-2]
+packing rejects, the rest is null. `detail` is text, in which files may have put what no Parquet string can hold.
+`held_out` is null where the job holds nothing out."""
+_TAKEN = SCHEMA.names[: SCHEMA.names.index("reason")]
 
 
 def survey(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
@@ -59,7 +63,7 @@ def survey(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
                 found.append({"number": number, "place": place, "reason": refused.reason, "detail": detail})
                 continue
             taken += 1
-            hashed = difference_hash(row.image.read(tar)) if spec.job.hashes else None
+            data = row.image.read(tar) if spec.job.hashes or spec.job.held_out else b""
             long, short = max(info.width, info.height), min(info.width, info.height)
             found.append(
                 {
@@ -71,14 +75,19 @@ def survey(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
                     "height": info.height,
                     "aspect": long / short,
                     "bytes": row.image.size,
-                    "hash": hashed,
+                    "hash": difference_hash(data) if spec.job.hashes else None,
                     "fields": _fields(row.meta) if spec.job.where is not None else "{}",
+                    "held_out": _held_out(data, spec.job) if spec.job.held_out else None,
                 }
             )
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(found, SCHEMA), sink, compression="zstd")
     scratch.publish_bytes(bytes(sink.getvalue()), survey_file(number))
     return {"rows": taken}
+
+
+def _held_out(data: bytes, job: PairsJob) -> bool:
+    return held_out.is_held_out(held_out.digest(data), job.held_out, job.seed)
 
 
 def _fields(meta: Mapping[str, Any]) -> str:

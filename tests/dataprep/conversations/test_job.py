@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.job import describe, run
+from dataprep.provenance import row_parts
 from schemas.conversation_format import IMAGE_TOKEN
 from schemas.manifest import Manifest
 from tests.helpers import killing
@@ -131,7 +132,7 @@ def test_a_second_run_with_a_lost_receipt_gives_the_same_bytes(
 
     job = settings(world, tmp_path / "out", tokenizer_dir)
     with monkeypatch.context() as patched:
-        patched.setattr(commit, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(commit, "commit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(spark, job)
     (tmp_path / "out" / ".switchpoint" / "conversations" / "00001.json").unlink()
@@ -225,3 +226,55 @@ def test_nothing_written_is_no_success_and_may_be_mended_in_place(
     (tmp_path / "rows.json").write_text("[]")
     with pytest.raises(InputError, match="nothing was written: the inputs hold no rows"):
         run(spark, settings(world, tmp_path / "none", tokenizer_dir, **shape))
+
+
+def test_no_picture_and_no_text_is_on_both_sides(
+    spark: SparkSession, tokenizer_dir: Path, tmp_path: Path, picture: Picture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows 0 to 39 show 20 pictures, each under two names; 40 to 44 show two of them; 30 rows have 15 texts."""
+    from dataprep.__main__ import main
+
+    (tmp_path / "images").mkdir()
+    for n in range(40):
+        (tmp_path / f"images/{n}.jpg").write_bytes(picture(n % 20))
+
+    def row(n: int, text: str, *images: str) -> dict[str, Any]:
+        said = [{"from": "human", "value": "<image>" * len(images) + text}, {"from": "gpt", "value": "Yes."}]
+        return {"id": f"r{n}", "conversations": said, **({"image": list(images)} if images else {})}
+
+    rows = [row(n, f"What is {n}?", f"{n}.jpg") for n in range(40)]
+    rows += [row(n, "Which?", f"{n - 40}.jpg", f"{n - 39}.jpg") for n in range(40, 45)]
+    rows += [row(n, f"Say {n % 15}.") for n in range(45, 75)]
+    found: list[list[set[str]]] = []
+    for part, cut in enumerate([[rows], [rows[50:], rows[49:0:-1], rows[:1]]]):  # as one file, and as three
+        (folder := tmp_path / f"in{part}").mkdir()
+        for number, some in enumerate(cut):
+            (folder / f"{number}.json").write_text(json.dumps(some))
+        more: dict[str, Any] = {"inputs": str(folder / "*.json"), "text_only": bool(part), "rows_per_task": 20}
+        job = settings(tmp_path, tmp_path / f"out{part}", tokenizer_dir, held_out="40%", **more)
+        assert "held out: 40.00% of rows" in describe(job)
+        done = run(spark, job)
+        assert run(spark, job).resumed == "finished"
+        assert main(["verify", job.out]) == 0
+        assert capsys.readouterr().out.count("sound") == 2
+        held = Manifest.load(tmp_path / f"out{part}/held_out")
+        assert done.manifest.rows.rejected == {"held_out": held.rows.written}
+        assert done.manifest.rows.written + held.rows.written == 75
+        assert (held.images > 0) == (not part)
+        found.append([_ids_of(tmp_path / f"out{part}" / side) for side in (".", "held_out")])
+    assert found[0] == found[1]
+    shown = [{_shown(int(one[1:])) for one in side} for side in found[0]]
+    assert all(len(side) > 3 for side in shown)
+    assert not shown[0] & shown[1]
+
+
+def _shown(row: int) -> str:
+    """The picture, or the text, of a row of the test above; pictures 0 to 5 are tied together."""
+    if row >= 45:
+        return f"text {row % 15}"
+    return "tied" if row >= 40 or row % 20 <= 5 else f"picture {row % 20}"
+
+
+def _ids_of(dataset: Path) -> set[str]:
+    samples = Manifest.load(dataset).samples
+    return {row["id"] for sample in range(samples) for row in row_parts.why(str(dataset), sample)}

@@ -33,7 +33,8 @@ def test_a_commit_is_index_and_manifest_and_nothing_else(tmp_path: Path) -> None
     out = tmp_path / "out"
     left_by_attempts(out)
     commit.commit(str(out), "held_out", manifest, shards[:1])
-    commit.finish(str(out), manifest, shards)
+    commit.commit(str(out), "", manifest, shards)
+    commit.sweep(str(out))
     assert names(out) == [
         f"{STAGING}/{PLAN_NAME}",
         *("held_out/index.json", "held_out/manifest.json", "index.json", "manifest.json", "shard"),

@@ -17,6 +17,8 @@ import tokenizers
 from pyspark.sql import SparkSession
 
 from common.errors import InputError
+from dataprep.image_text.run import summary
+from dataprep.pairs import estimate
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.job import describe, run
 from dataprep.provenance import row_parts
@@ -169,7 +171,7 @@ def test_a_job_killed_halfway_ends_with_the_same_bytes(
 
     job = settings(tars, tmp_path / "out", tokenizer_dir)
     with monkeypatch.context() as patched:
-        patched.setattr(commit, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(commit, "commit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(spark, job)
     with pytest.raises(InputError, match="not a finished dataset"):
@@ -259,3 +261,113 @@ def test_the_plan_of_a_small_job_is_what_it_makes(
     assert main(["plan", str(tmp_path / "job.yaml")]) == 0
     assert re.search(r"warning: about 2\d% of .* 2 whole pairs of 729 image tokens", capsys.readouterr().out)
     assert "warning: about 27% of positions" in describe(wide)
+
+
+def test_what_is_held_out_is_a_dataset_of_its_own_whatever_the_tars_are(
+    spark: SparkSession,
+    tars: Path,
+    tokenizer_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tar 0 and 1 show the same pictures: a picture is on one side, and in other tars on the same."""
+    from dataprep.__main__ import main
+    from dataprep.engine import commit
+    from dataprep.tar.read import samples
+
+    job = settings(tars, tmp_path / "out", tokenizer_dir, held_out="25%")
+    commits, published = [], commit.commit
+
+    def killed_before_the_second(out: str, folder: str, *rest: Any) -> None:
+        commits.append(folder)
+        if not folder:
+            raise KeyboardInterrupt
+        published(out, folder, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(commit, "commit", killed_before_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            run(spark, job)
+    assert commits == ["held_out", ""]
+    assert not (tmp_path / "out/manifest.json").exists()
+    (tmp_path / "out" / ".switchpoint" / "pairs" / "00001.json").unlink()
+    done = run(spark, job)
+    assert done.resumed == "resumed"
+    assert f"held out: {done.manifest.rows.rejected['held_out']} rows in {job.out}/held_out" in summary(done, job.out)
+    whole, held = Manifest.load(tmp_path / "out"), Manifest.load(tmp_path / "out/held_out")
+    assert (held.rows.read, held.rows.rejected, held.plan) == (held.rows.written, {}, whole.plan)
+    assert whole.rows.rejected == dict(sorted((BAD | {"held_out": held.rows.written}).items()))
+    assert whole.rows.written + held.rows.written == 80
+    shown = {side: pictures_of(tmp_path / "out" / side) for side in (".", "held_out")}
+    assert len(shown["held_out"]) == held.rows.written > 5
+    assert not set(shown["."].values()) & set(shown["held_out"].values())
+    assert main(["verify", job.out, "--decode"]) == 0
+    assert [line.partition(": sound")[0] for line in capsys.readouterr().out.splitlines()] == [
+        job.out,
+        f"{job.out}/held_out",
+    ]
+
+    (tmp_path / "in").mkdir()  # the same rows in one tar, turned round
+    members = []
+    for name in "10":
+        tar = io.BytesIO((tars / f"{name}.tar").read_bytes())
+        rows = [(f"{name}{s.key}", s) for s in samples(tar, "") if s.key.startswith("00") and "json" in s.members]
+        members += [(f"{key}.{e}", m.read(tar)) for key, s in reversed(rows) for e, m in s.members.items()]
+    with open(tmp_path / "in/all.tar", "wb") as out:
+        write_tar(out, members)
+    run(spark, settings(tmp_path / "in", tmp_path / "again", tokenizer_dir, held_out=0.25))
+    assert {side: pictures_of(tmp_path / "again" / side) for side in shown} == shown
+
+    uid = next(iter(shown["held_out"]))
+    before = (tmp_path / "out/index.json").read_bytes()
+    assert main(["remove", job.out, "--uid", uid]) == 0
+    said = capsys.readouterr().out
+    assert f"{job.out}: no row matches" in said
+    assert f"{job.out}/held_out: 1 rows with 1 images were replaced" in said
+    assert (tmp_path / "out/index.json").read_bytes() == before
+    assert pictures_of(tmp_path / "out/held_out").keys() == shown["held_out"].keys() - {uid}
+    assert main(["verify", job.out]) == 0
+    assert main(["why", f"{job.out}/held_out", "0"]) == 0
+    assert "uid=" in capsys.readouterr().out
+
+
+def test_a_uid_with_other_pictures_in_two_tars_is_on_one_side(
+    spark: SparkSession, tokenizer_dir: Path, tmp_path: Path, picture: Picture
+) -> None:
+    for tar in range(2):
+        rows = [(f"{n}.jpg", picture(n + 30 * tar)) for n in range(30)]
+        texts = [(f"{n}.json", json.dumps({"uid": f"u{n}", "caption": "web"}).encode()) for n in range(30)]
+        with open(tmp_path / f"{tar}.tar", "wb") as out:
+            write_tar(out, [member for pair in zip(rows, texts, strict=True) for member in pair])
+    done = run(spark, settings(tmp_path, tmp_path / "out", tokenizer_dir, held_out=0.4))
+    assert done.manifest.rows.rejected["duplicate_uid"] == 30
+    uids = [pictures_of(tmp_path / "out" / side).keys() for side in (".", "held_out")]
+    assert not uids[0] & uids[1]
+    assert len(uids[0] | uids[1]) == 30
+
+
+def test_a_share_that_chooses_no_row_or_all_is_told(
+    spark: SparkSession, tars: Path, tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    few = settings(tars, tmp_path / "out", tokenizer_dir, held_out=1e-9)
+    with pytest.raises(InputError, match=r"out: held_out: no row was held out: 1e-09 of 80 rows chose none; raise it"):
+        run(spark, few)
+    most = settings(tars, tmp_path / "out", tokenizer_dir, held_out=1 - 1e-12)
+    with pytest.raises(InputError, match=r"nothing was written: rows rejected: held_out 80, .*; lower `held_out`"):
+        run(spark, most)
+    assert "held out: 25.00% of rows -> " in describe(settings(tars, tmp_path / "out", tokenizer_dir, held_out=0.25))
+    assert "about 25.00% of rows" in estimate.describe(settings(tars, tmp_path / "out", tokenizer_dir, held_out=0.25))
+
+
+def pictures_of(dataset: Path) -> dict[str, bytes]:
+    """The picture of each uid of a dataset, as provenance and a stock reader have them."""
+    from streaming import StreamingDataset
+
+    found: dict[str, bytes] = {}
+    for number, row in enumerate(StreamingDataset(local=str(dataset), batch_size=1, shuffle=False)):
+        images = np.split(np.frombuffer(row["images"], np.uint8), np.cumsum(row["image_lengths"])[:-1])
+        if len(row["image_lengths"]):
+            uids = [str(uid) for uid in row_parts.uids(str(dataset), number)]
+            found |= dict(zip(uids, [image.tobytes() for image in images], strict=True))
+    return found
