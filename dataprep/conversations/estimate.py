@@ -10,6 +10,7 @@ from dataprep.conversations.json_array import spans
 from dataprep.conversations.task import conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
 from dataprep.image_text.forecast import Sample, lines
+from dataprep.image_text.settings import held_out_line
 from dataprep.storage import files, globs
 
 RUNS = 10
@@ -41,6 +42,5 @@ def describe(job: ConversationsJob) -> str:
         sample.image_bytes += sum(image.size for image in pictures)
         seen += span.length
     scale = sum(span.length for _, span in cut) / seen if seen else 0.0
-    return "\n".join(
-        [f"conversations: {len(paths):,} files; images below {job.image_root}", *lines(sample, scale, job, spec)]
-    )
+    text = [f"conversations: {len(paths):,} files; images below {job.image_root}", *lines(sample, scale, job, spec)]
+    return "\n".join(text) + held_out_line(job)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from dataprep.engine.paths import HELD_OUT
 from dataprep.image_text import padding_advice
 from dataprep.image_text.settings import MultimodalJob, TaskSpec
-from dataprep.storage import files
 
 
 @dataclass
@@ -44,8 +42,6 @@ def lines(sample: Sample, scale: float, job: MultimodalJob, spec: TaskSpec) -> l
         f"about {size:,} bytes in {max(1, -(-size // job.shard_bytes)):,} shards, to {job.out}",
         f"about {sample.seconds * scale / 3600:.2g} core-hours ({rate:,.0f} rows/s on a core like this one)",
     ]
-    if job.held_out:
-        text.append(f"about {job.held_out:.2%} of rows and windows in {files.join(job.out, HELD_OUT)}")
     captions = [length - spec.image_tokens - 1 for length in sample.lengths]
     if share > padding_advice.ENOUGH and min(captions) >= 0:
         warning = padding_advice.advice(spec.image_tokens, job.seq_len, captions)

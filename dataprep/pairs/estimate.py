@@ -39,7 +39,7 @@ def describe(job: PairsJob) -> str:
     text += lines(sample, sum(sizes) / looked_at if looked_at else 0.0, job, spec)
     if job.selects:
         text.append("not in it: what `where`, `deduplicate` and `near_duplicates` leave out, and their first pass")
-    return "\n".join(text)
+    return "\n".join(text) + settings.held_out_line(job)
 
 
 def _input(path: str) -> InputFile:

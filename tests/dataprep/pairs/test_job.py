@@ -356,8 +356,9 @@ def test_a_share_that_chooses_no_row_or_all_is_told(
     most = settings(tars, tmp_path / "out", tokenizer_dir, held_out=1 - 1e-12)
     with pytest.raises(InputError, match=r"nothing was written: rows rejected: held_out 80, .*; lower `held_out`"):
         run(spark, most)
-    assert "held out: 25.00% of rows -> " in describe(settings(tars, tmp_path / "out", tokenizer_dir, held_out=0.25))
-    assert "about 25.00% of rows" in estimate.describe(settings(tars, tmp_path / "out", tokenizer_dir, held_out=0.25))
+    quarter = settings(tars, tmp_path / "out", tokenizer_dir, held_out=0.25)
+    for said in (describe(quarter), estimate.describe(quarter)):
+        assert "held out: 25.00% of rows -> " in said
 
 
 def pictures_of(dataset: Path) -> dict[str, bytes]:
