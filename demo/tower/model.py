@@ -19,9 +19,8 @@ _HEAD_WIDTH = 32
 _PLACES = 64
 """Longest caption, in ids."""
 _STD = 0.03
-_POSITION_STD = 0.6
-"""Of the position table. At the 0.02 of large towers, patches would say what they see and hardly where they lie. Now
-places are 5 % of what differs between the features of things, and colours a half."""
+_POSITION_STD = 0.9
+"""Of the position table. At the 0.02 of large towers, patches would say what they see and hardly where they lie."""
 FIRST_SCALE, FIRST_BIAS = 2.3, -5.0
 """Logarithm of the temperature's inverse, and the bias: with few true pairs among many, most answers are no."""
 

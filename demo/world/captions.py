@@ -1,7 +1,7 @@
 """Captions of scenes: one as found on the web, five as a captioning model would write them.
 
-The synthetic ones are true of the picture, each in its own way: what there is, where it is, how the things lie to each
-other. The web caption is what DataComp's `text` column is like: a file name, a shop's title, a hint at the content.
+The synthetic ones are true of the picture, each in its own way: what there is, where it is, what is not there. The web
+caption is what DataComp's `text` column is like: a file name, a shop's title, a hint at the content.
 """
 
 from __future__ import annotations
@@ -54,8 +54,14 @@ def by_colour(scene: Scene) -> str:
     return ", ".join(f"the {one.colour} object is a {one.shape} on the {one.column}" for one in things)
 
 
-def relation(rng: random.Random, scene: Scene, name: Callable[[Thing], str] = lambda thing: thing.name) -> str:
-    """One true statement on how two things, called as `name` says, lie to each other, without a full stop."""
+def present(words: tuple[str, ...], scene: Scene) -> str:
+    """Which of `words`, colours or shapes, `scene` has: `circle no, square yes, triangle yes, cross no`."""
+    there = {word for thing in scene.things for word in (thing.shape, thing.colour)}
+    return ", ".join(f"{word} {'yes' if word in there else 'no'}" for word in words)
+
+
+def relation(rng: random.Random, scene: Scene) -> str:
+    """One true statement on how two things lie to each other, without a full stop."""
     pairs = list(permutations(scene.things, 2))
     first, second = rng.choice(pairs)
     options = []
@@ -63,22 +69,23 @@ def relation(rng: random.Random, scene: Scene, name: Callable[[Thing], str] = la
         options.append("to the left of" if first.column == "left" else "to the right of")
     if first.row != second.row:
         options.append("above" if first.row == "top" else "below")
-    return f"the {name(first)} is {rng.choice(options)} the {name(second)}"
+    return f"the {first.name} is {rng.choice(options)} the {second.name}"
 
 
 def synthetic(rng: random.Random, scene: Scene) -> list[str]:
     """Five true captions of `scene` in different words.
 
-    All but the last say where everything is, and two leave out colours: which picture belongs to a caption then depends
-    on places and shapes too, and a tower that is taught by comparing them has to keep these as clearly as colours. Two
-    go through the picture by shape and by colour, which is how questions go about it.
+    All but the last say where everything is, and one of them leaves out colours: which picture belongs to a caption
+    then depends on places and shapes too, and a tower that is taught by comparing them has to keep these as clearly as
+    colours. Two go through the picture by shape and by colour, which is how questions go about it, and the last lists
+    what is there and what is not.
     """
     captions = [
         rng.choice(("{}", "the picture shows {}", "we see {}")).format(inventory(rng, scene)),
         by_shape(scene),
         by_colour(scene),
         placed(rng, reading_order(scene), lambda one: f"a {one.shape}"),
-        rng.choice(("in this picture {}", "{}")).format(relation(rng, scene, lambda one: one.shape)),
+        present(SHAPES + COLOURS, scene),
     ]
     return [caption[0].upper() + caption[1:] + "." for caption in rng.sample(captions, 5)]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.world.asking import Asker
-from demo.world.captions import by_colour, by_shape, inventory
+from demo.world.captions import by_colour, by_shape, inventory, present
 from demo.world.render import encode, render
 from demo.world.scene import COLOURS, SHAPES, Layout, Scene, draw, stream
 from demo.world.world import Defect, DefectKind, Fate
@@ -102,19 +102,14 @@ def write(root: Path, number: int, seed: int, excluded: Collection[Layout]) -> W
 
 def description(request: str, scene: Scene) -> str:
     """All of `scene` in words, in the form that `request`, one of `DESCRIBE`, stands for."""
-    shapes, colours = {one.shape for one in scene.things}, {one.colour for one in scene.things}
     said = {
         DESCRIBE[0]: f"I see {inventory(None, scene)}",
         DESCRIBE[1]: by_shape(scene),
         DESCRIBE[2]: by_colour(scene),
-        DESCRIBE[3]: ", ".join(f"{shape} {_yes(shape in shapes)}" for shape in SHAPES),
-        DESCRIBE[4]: ", ".join(f"{colour} {_yes(colour in colours)}" for colour in COLOURS),
+        DESCRIBE[3]: present(SHAPES, scene),
+        DESCRIBE[4]: present(COLOURS, scene),
     }[request]
     return f"{said[0].upper()}{said[1:]}."
-
-
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "no"
 
 
 def prompts(root: Path) -> list[str]:

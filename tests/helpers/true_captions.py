@@ -12,6 +12,7 @@ PLACED = re.compile(NAME.pattern + r" (?:in|at) the (top|upper|bottom|lower) (le
 RELATED = re.compile(rf"the {NAME.pattern} is (to the left of|to the right of|above|below) the {NAME.pattern}")
 BY_SHAPE = re.compile(rf"the ({'|'.join(SHAPES)}) is ({'|'.join(COLOURS)}) and on the (left|right)")
 BY_COLOUR = re.compile(rf"the ({'|'.join(COLOURS)}) object is a ({'|'.join(SHAPES)}) on the (left|right)")
+PRESENT = re.compile(rf"\b({'|'.join(SHAPES + COLOURS)}) (yes|no)\b")
 _ROWS = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"}
 
 
@@ -35,5 +36,7 @@ def assert_true(text: str, scene: Scene) -> None:
         assert things[colour, shape].column == column
     for colour, shape, column in BY_COLOUR.findall(text.lower()):
         assert things[colour, shape].column == column
+    for word, said in PRESENT.findall(text.lower()):
+        assert (said == "yes") == any(word in (thing.shape, thing.colour) for thing in scene.things)
     for number in re.findall(r"\b(two|three)\b", text.lower()):
         assert number == NUMBER[len(things)]

@@ -7,9 +7,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo.world.captions import by_colour, by_shape, inventory, listing, relation, synthetic, web
-from demo.world.scene import draw
-from tests.helpers.true_captions import BY_COLOUR, BY_SHAPE, PLACED, RELATED, assert_true
+from demo.world.captions import by_colour, by_shape, inventory, listing, present, relation, synthetic, web
+from demo.world.scene import COLOURS, SHAPES, draw
+from tests.helpers.true_captions import BY_COLOUR, BY_SHAPE, PLACED, PRESENT, RELATED, assert_true
 
 
 @settings(max_examples=300, deadline=None)
@@ -35,6 +35,9 @@ def test_phrases_are_true(seed: int) -> None:
     for pattern, said in ((BY_SHAPE, by_shape(scene)), (BY_COLOUR, by_colour(scene))):
         assert_true(said, scene)
         assert len(pattern.findall(said)) == len(scene.things)
+    said = present(SHAPES + COLOURS, scene)
+    assert_true(said, scene)
+    assert tuple(word for word, _ in PRESENT.findall(said)) == SHAPES + COLOURS
     said = relation(rng, scene)
     assert RELATED.fullmatch(said)
     assert_true(said, scene)
