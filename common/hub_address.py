@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from common.errors import InputError
 
 SCHEME = "hf://"
-_FORM = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@(refs/(?:convert|pr)/[^/]+|[^/]+))?(?:/(.*))?")
+_FORM = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@(refs/(?:convert|pr)/[^/]+|[^/]+))?(?:/(.*))?", re.DOTALL)
 
 
 class Place(NamedTuple):

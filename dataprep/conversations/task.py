@@ -10,29 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from common.errors import InputError
 from common.printable import has_controls
-from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.json_array import Span, elements
-from dataprep.conversations.template import Conversation, conversation, image_path
+from dataprep.conversations.pictures import Picture, Pictures
+from dataprep.conversations.template import Conversation, conversation
 from dataprep.engine.rejects import RejectError, Rejects, part_file
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
 from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
-from dataprep.images.inspect import inspect
 from dataprep.storage import files, json_value
-
-
-class Picture(NamedTuple):
-    """An image below the job's `image_root`."""
-
-    path: str
-    size: int
-    """Encoded bytes."""
-    digest: int
-    """`held_out.digest` of them."""
 
 
 class Judged(NamedTuple):
@@ -51,24 +39,24 @@ Payload = tuple[int, str, Span]
 def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Pack the rows `payload[2]` of the file `payload[1]`; the task's number is `payload[0]`."""
     number, path, span = payload
-    root, refused, receipts = spec.job.image_root, Rejects(), dict[str, Receipt]()
-    good = ((row, row.held_out) for row in judge_rows(path, span, spec, refused))
+    refused, receipts, pictures = Rejects(), dict[str, Receipt](), Pictures(spec.job, scratch.path("pictures"))
+    good = ((row, row.held_out) for row in judge_rows(path, span, spec, refused, pictures))
     for folder, chosen in held_out.sides(good, both=bool(spec.job.held_out)).items():
         items, warnings = conversation_items(chosen, spec, path, refused)
-        written = write(
-            items, lambda one: files.read_bytes(files.join(root, one.path)), spec.windows, scratch, number, folder
-        )
+        written = write(items, pictures.read, spec.windows, scratch, number, folder)
         receipts[folder] = {**written, "written": len(items), "warnings": warnings}
     refused.publish(scratch, part_file(number))
     return held_out.receipt(receipts, refused)
 
 
-def judge_rows(path: str, span: Span, spec: TaskSpec, refused: Rejects) -> list[Judged]:
+def judge_rows(
+    path: str, span: Span, spec: TaskSpec, refused: Rejects, pictures: Pictures | None = None
+) -> list[Judged]:
     """The good rows of `span`; the others go to `refused`."""
-    good = []
+    pictures, good = pictures or Pictures(spec.job), list[Judged]()
     for name, data in raw_rows(path, span):
         try:
-            good.append(_judge(data, name, spec))
+            good.append(_judge(data, name, pictures, spec))
         except RejectError as rejected:
             refused.add(name, rejected.reason, rejected.detail)
     return good
@@ -96,17 +84,17 @@ def parsed(data: bytes) -> Any:
     return row
 
 
-def _judge(data: bytes, name: str, spec: TaskSpec) -> Judged:
+def _judge(data: bytes, name: str, pictures: Pictures, spec: TaskSpec) -> Judged:
     """The row's conversation, its images looked at."""
     row, job = parsed(data), spec.job
     found = conversation(row, name)
     row_id = _row_id(row.get("id"))
     spec.ban.check(row_id)
-    pictures = tuple(_judge_image(image, job.image_root, job) for image in found.images)
-    held = bool(job.held_out) and held_out.is_held_out(_key(found, pictures, spec), job.held_out, job.seed)
+    judged = tuple(pictures.judge(image) for image in found.images)
+    held = bool(job.held_out) and held_out.is_held_out(_key(found, judged, spec), job.held_out, job.seed)
     if job.text_only:
-        found, pictures = replace(found, images=()), ()
-    return Judged(found, row_id, pictures, held)
+        found, judged = replace(found, images=()), ()
+    return Judged(found, row_id, judged, held)
 
 
 def _key(found: Conversation, pictures: Sequence[Picture], spec: TaskSpec) -> int:
@@ -123,22 +111,6 @@ def _row_id(value: Any) -> str:
     if isinstance(value, str) and has_controls(value):
         raise RejectError("bad_row", "`id` has control characters")
     return "" if value is None else str(value)
-
-
-def _judge_image(image: str, root: str, job: ConversationsJob) -> Picture:
-    uri = files.join(root, image_path(image))
-    try:
-        size = files.size(uri)
-        if size > job.images.max_bytes:
-            raise RejectError("image_too_large", f"{image}: {size:,} bytes")
-    except InputError:
-        raise RejectError("missing_image", image) from None
-    data = files.read_bytes(uri)  # it is there: storage that fails now must stop the job, not cost the row
-    try:
-        inspect(data, job.images, decode=job.decode)
-    except RejectError as refused:
-        raise RejectError(refused.reason, f"{image}: {refused.detail}") from None
-    return Picture(image, len(data), held_out.digest(data) if job.held_out else 0)
 
 
 def conversation_items(

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from common.errors import InputError
 from dataprep.conversations.task import Payload, parsed, raw_rows
 from dataprep.conversations.template import conversation, image_path
 from dataprep.engine.progress import Progress
@@ -37,13 +36,14 @@ def groups(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
             images = conversation(parsed(data), name).images
             if len(images) > 1:
                 found.append([_digest(image, spec) for image in images])
-        except (RejectError, InputError):  # packing rejects the row and says why
+        except RejectError:  # packing rejects the row and says why
             continue
     return {"groups": found}
 
 
 def _digest(image: str, spec: TaskSpec) -> int:
-    uri = files.join(spec.job.image_root, image_path(image))
-    if files.size(uri) > spec.job.images.max_bytes:
-        raise RejectError("image_too_large")
-    return held_out.digest(files.read_bytes(uri))
+    most = spec.job.images.max_bytes
+    found = files.read_whole(files.join(spec.job.image_root, image_path(image)), most)
+    if found is None or found[0] > most:
+        raise RejectError("missing_image or image_too_large")
+    return held_out.digest(found[1])

@@ -165,6 +165,27 @@ def read_bytes(uri: str) -> bytes:
         return bytes(stream.read())
 
 
+def read_whole(uri: str, most: int) -> tuple[int, bytes] | None:
+    """Size and bytes of the file `uri`, without the bytes where it has more than `most`; None where there is none.
+
+    Of a server that is only read from, this takes one request.
+
+    Raises:
+        InputError: it is there and may not be read.
+        StorageError: it is not known whether it is there, or reading fails.
+    """
+    filesystem, path = resolve(uri)
+    if isinstance(filesystem, ReadOnly):
+        return filesystem.read_whole(path, most)
+    info = filesystem.get_file_info(path)
+    if info.type != pafs.FileType.File:
+        return None
+    if info.size > most:
+        return info.size, b""
+    data = read_bytes(uri)
+    return len(data), data
+
+
 def read_json(uri: str) -> Any:
     """The JSON value in the file `uri`.
 

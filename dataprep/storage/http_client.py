@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -28,6 +29,7 @@ LONGEST_S = 300.0
 _TIMEOUT_S = (10.0, 60.0)
 """To connect, and for the next bytes."""
 _PIECE = 1 << 18
+_NO_SUCH_PART = 416
 _MAY_PASS = frozenset([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
 _slots = threading.BoundedSemaphore(AT_ONCE)
 _sleep = time.sleep
@@ -78,20 +80,11 @@ def read_range(
     def once() -> requests.Response:
         nonlocal reached
         begin = position + len(got)
-        part = {"Range": f"bytes={begin}-{position + count - 1}", "Accept-Encoding": "identity"}
-        with _slots, _session().get(url, headers={**headers, **part}, timeout=_TIMEOUT_S, stream=True) as answer:
-            if answer.status_code not in (200, 206):
-                return answer
-            if answer.status_code == 200 and not begin and int(answer.headers.get("Content-Length", -1)) == count:
-                pass  # the whole file was asked for
-            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {begin}-"):
-                remedy = "download it, and give the copy"
-                raise InputError("the server serves no parts of files", file=file, remedy=remedy)
-            for piece in answer.iter_content(_PIECE):
-                got.extend(piece)
-            reached = answer.url
-            if len(got) < count:
-                raise requests.ConnectionError(f"{len(got):,} of {count:,} bytes came")
+        with _part(url, begin, position + count, headers) as answer:
+            if answer.status_code in (200, 206):
+                _check_part(answer, begin, count, file)
+                _receive(answer, got, count)
+                reached = answer.url
             return answer
 
     answer = _patiently(once, file, judge)
@@ -100,6 +93,71 @@ def read_range(
             f"HTTP {answer.status_code}: the file is not there any more", file=file, remedy="list it again"
         )
     return bytes(got[:count]), reached
+
+
+def read_whole(url: str, most: int, headers: Mapping[str, str], file: str, judge: Judge) -> tuple[int, bytes] | None:
+    """Size and bytes of a file by one request, without the bytes where it has more than `most`; None: no such file.
+
+    Raises:
+        InputError: `judge` refuses the answer.
+        StorageError: the server fails, time after time.
+    """
+    got, size = bytearray(), 0
+
+    def once() -> requests.Response:
+        nonlocal size
+        got.clear()  # an answer that breaks off is asked for anew: the file may be another by now
+        with _part(url, 0, most, headers) as answer:
+            if answer.status_code in (200, 206):
+                size = _file_size(answer, most, file)
+                if size <= most:
+                    _receive(answer, got, size)
+            return answer
+
+    def has_bytes(answer: requests.Response) -> None:
+        if answer.status_code != _NO_SUCH_PART:
+            judge(answer)
+
+    answer = _patiently(once, file, has_bytes)
+    if answer.status_code == _NO_SUCH_PART:  # an empty file has no first byte
+        return 0, b""
+    return (size, bytes(got)) if answer.status_code in (200, 206) else None
+
+
+@contextmanager
+def _part(url: str, begin: int, end: int, headers: Mapping[str, str]) -> Iterator[requests.Response]:
+    """The answer to a request for the bytes from `begin` to `end`, its body still to come."""
+    asked = {**headers, "Range": f"bytes={begin}-{end - 1}", "Accept-Encoding": "identity"}
+    with _slots, _session().get(url, headers=asked, timeout=_TIMEOUT_S, stream=True) as answer:
+        yield answer
+
+
+def _check_part(answer: requests.Response, begin: int, count: int, file: str) -> None:
+    """Raises InputError unless `answer` begins at `begin`, or is the whole file, which has `count` bytes."""
+    if answer.status_code == 200 and not begin and int(answer.headers.get("Content-Length", -1)) == count:
+        return
+    if not answer.headers.get("Content-Range", "").startswith(f"bytes {begin}-"):
+        raise InputError("the server serves no parts of files", file=file, remedy="download it, and give the copy")
+
+
+def _file_size(answer: requests.Response, asked: int, file: str) -> int:
+    """Size of the file whose first `asked` bytes, or all of them, `answer` has."""
+    if answer.status_code == 200 and (length := answer.headers.get("Content-Length")) is not None:
+        return int(length)
+    _check_part(answer, 0, asked, file)
+    whole = answer.headers["Content-Range"].rpartition("/")[2]
+    if not whole.isdecimal():
+        remedy = "download it, and give the copy"
+        raise InputError("the server does not say how large the file is", file=file, remedy=remedy)
+    return int(whole)
+
+
+def _receive(answer: requests.Response, got: bytearray, count: int) -> None:
+    """Adds the body to `got`. Raises ConnectionError where it has not `count` bytes then."""
+    for piece in answer.iter_content(_PIECE):
+        got.extend(piece)
+    if len(got) < count:
+        raise requests.ConnectionError(f"{len(got):,} of {count:,} bytes came")
 
 
 def _patiently(once: Callable[[], requests.Response], file: str, judge: Judge) -> requests.Response:

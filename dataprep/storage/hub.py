@@ -91,6 +91,12 @@ class Hub(ReadOnly):
 
         return buffered_reader.stream(read_at, length, buffer, http_client.ahead())
 
+    def read_whole(self, path: str, most: int) -> tuple[int, bytes] | None:
+        """Size and bytes of a file, by one request (and its redirect's); None where there is none."""
+        uri = self._uri(path)
+        _check_online(uri)
+        return http_client.read_whole(self._address(path.strip("/")), most, _headers(), uri, _judged(uri))
+
     def _list(self, folder: str) -> list[pafs.FileInfo]:
         below = f"/{quote(folder, safe='/')}" if folder else ""
         url: str | None = (
@@ -154,11 +160,15 @@ def _headers() -> dict[str, str]:
 
 
 def _ask(method: str, url: str, uri: str, **more: Any) -> requests.Response:
+    _check_online(uri)
+    return http_client.ask(method, url, _headers(), uri, _judged(uri), **more)
+
+
+def _check_online(uri: str) -> None:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         raise InputError("HF_HUB_OFFLINE is set", file=uri, remedy="unset it, or give a local copy")
-    return http_client.ask(method, url, _headers(), uri, _judged(uri), **more)
 
 
 def _judged(uri: str) -> http_client.Judge:

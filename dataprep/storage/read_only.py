@@ -21,6 +21,10 @@ class ReadOnly:
         """A seekable stream that fetches `buffer` bytes at a time."""
         raise NotImplementedError
 
+    def read_whole(self, path: str, most: int) -> tuple[int, bytes] | None:
+        """Size and bytes of a file, without the bytes where it has more than `most`; None where there is none."""
+        raise NotImplementedError
+
     def identity(self, path: str) -> str | None:
         """The content's digest where the server states one that can be relied on."""
         return None

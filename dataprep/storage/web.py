@@ -38,14 +38,20 @@ class Web(ReadOnly):
 
         return buffered_reader.stream(read_at, _size(first, url), buffer, http_client.ahead())
 
+    def read_whole(self, url: str, most: int) -> tuple[int, bytes] | None:
+        """Size and bytes of a file by one request; None where there is none."""
+        return http_client.read_whole(url, most, {}, url, lambda answer: _judge_found(answer, url))
+
 
 def _head(url: str) -> requests.Response:
-    def judge(answer: requests.Response) -> None:
-        if answer.status_code not in (404, 410):
-            _judge(answer, url)
+    headers, more = {"Accept-Encoding": "identity"}, {"allow_redirects": True}
+    return http_client.ask("HEAD", url, headers, url, lambda answer: _judge_found(answer, url), **more)
 
-    more = {"allow_redirects": True}
-    return http_client.ask("HEAD", url, {"Accept-Encoding": "identity"}, url, judge, **more)
+
+def _judge_found(answer: requests.Response, url: str) -> None:
+    """Judges any answer but that there is no such file."""
+    if answer.status_code not in (404, 410):
+        _judge(answer, url)
 
 
 def _size(answer: requests.Response, url: str) -> int:

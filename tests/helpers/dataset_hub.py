@@ -11,10 +11,10 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.helpers.served import served
 
@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path not in files:
             return self._say(404, b"{}", {"X-Error-Code": "EntryNotFound"})
         oid = hashlib.sha256(files[path]).hexdigest()
-        to = f"{hub.address}/cdn/{name}/{commit}/{path}?signature={len(hub.asked)}"
+        to = f"{hub.address}/cdn/{name}/{commit}/{quote(path)}?signature={len(hub.asked)}"
         linked = {"X-Linked-Size": str(len(files[path])), "X-Linked-ETag": f'"{oid}"', "X-Repo-Commit": commit}
         return self._say(302, b"", {"Location": to, **linked})
 
@@ -160,6 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(200, data, tag)
             return
         first, last = (int(end) for end in self.headers["Range"].removeprefix("bytes=").split("-"))
+        if first >= len(data):
+            self._say(416, b"", {"Content-Range": f"bytes */{len(data)}"})
+            return
         part = data[first : last + 1]
         headers = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(data)}"}
         self._say(206, part[: len(part) // 2] if cut else part, headers, length=len(part))
@@ -175,7 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # the client has read enough
+                self.wfile.write(body)
 
 
 def _entries(files: dict[str, bytes]) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.end_of_turn import task_spec
 from dataprep.conversations.json_array import spans
-from dataprep.conversations.task import Picture, conversation_items, judge_rows
+from dataprep.conversations.pictures import Picture
+from dataprep.conversations.task import conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
 from dataprep.image_text.settings import TaskSpec
 from dataprep.image_text.write_windows import Item
