@@ -31,7 +31,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -85,7 +85,7 @@ class Result:
         return self.tokens / self.seconds / self.cores / 1e6
 
 
-def ours(name: str, paths: list[Path], out: Path, tokenizer: str, cores: int, java: str = "") -> Result:
+def ours(name: str, paths: Sequence[Path | str], out: Path, tokenizer: str, cores: int, java: str = "") -> Result:
     """Runs the job as a user runs it; `java` are options for the JVM."""
     shutil.rmtree(out, ignore_errors=True)
     job = out.with_suffix(".yaml")

@@ -1,16 +1,18 @@
 """A hub of datasets on loopback: the part of the Hugging Face hub's API that listing and reading use, and its faults.
 
 Listings come in pages, files by a redirect to signed addresses that expire, in ranges. Faults are scripted: the next
-request whose path holds a given word is answered with an error, cut off in the middle, or late.
+request whose path holds a given word is answered with an error or cut off in the middle; all may be late.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -46,6 +48,8 @@ class DatasetHub(ThreadingHTTPServer):
         self.private: set[str] = set()
         self.gated: set[str] = set()
         self.faults: list[Fault] = []
+        self.weather: Callable[[str], Fault | None] = lambda request: None
+        """What else happens to a request (METHOD path), beside `faults`."""
         self.uses = 10**9
         """Requests that a signed address is good for."""
         self.used: dict[str, int] = {}
@@ -85,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
             fault = next((one for one in hub.faults if one.where in f"{self.command} {self.path}"), None)
             if fault:
                 hub.faults.remove(fault)
+            else:
+                fault = hub.weather(f"{self.command} {self.path}")
         try:
             time.sleep(hub.delay)
             self._answer(fault)
@@ -130,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json([one for one in _entries(files) if one["path"] in json.loads(body)["paths"]])
         if path not in files:
             return self._say(404, b"{}", {"X-Error-Code": "EntryNotFound"})
-        oid = hashlib.sha256(files[path]).hexdigest()
+        oid = _digest(files[path])
         to = f"{hub.address}/cdn/{name}/{commit}/{quote(path)}?signature={len(hub.asked)}"
         linked = {"X-Linked-Size": str(len(files[path])), "X-Linked-ETag": f'"{oid}"', "X-Repo-Commit": commit}
         return self._say(302, b"", {"Location": to, **linked})
@@ -152,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(403, b"expired")
             return
         data = hub.files["/".join(parts[1:3])][parts[3]]["/".join(parts[4:])]
-        tag = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"'}
+        tag = {"ETag": f'"{_digest(data)}"'}
         if self.headers.get("If-Match", tag["ETag"]) != tag["ETag"]:
             self._say(412, b"")
             return
@@ -182,12 +188,29 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body)
 
 
+@functools.lru_cache(64)
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _entries(files: dict[str, bytes]) -> list[dict[str, Any]]:
     """Files and folders, as a listing has them."""
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
     entries = [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in folders]
     entries += [{"type": "file", "path": path, "oid": "0" * 40, "size": len(data)} for path, data in files.items()]
     return sorted(entries, key=lambda one: str(one["path"]))
+
+
+def bad_weather(dice: random.Random, share: float) -> Callable[[str], Fault | None]:
+    """Faults that strike a share of all requests at random: limits, errors, and bodies of files that are cut off."""
+
+    def strikes(request: str) -> Fault | None:
+        if dice.random() >= share:
+            return None
+        kinds = [Fault("", 429, {"Retry-After": "1"}), Fault("", 429), Fault("", 500), Fault("", 503)]
+        return dice.choice([*kinds, Fault("")] if "GET /cdn/" in request else kinds)
+
+    return strikes
 
 
 @contextmanager
