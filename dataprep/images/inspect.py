@@ -19,19 +19,21 @@ from pydantic import Field
 
 from common.quantities import Bytes
 from dataprep.engine.rejects import RejectError
-from dataprep.images import container, jpeg
+from dataprep.images import container, jpeg, other_kinds
 from schemas.manifest import MAX_PIXELS
 from schemas.strict_model import Strict
 
 ORIENTATION_TAG = 0x0112
-SNIFF_BYTES = 16
+SNIFF_BYTES = other_kinds.ENOUGH
 
 
 class ImageFault(StrEnum):
     """Why an image is refused."""
 
     NOT_AN_IMAGE = "not_an_image"
-    """Neither JPEG, PNG, WebP nor GIF by its first bytes (HTML, SVG, text, an archive)."""
+    """No picture by its first bytes (HTML, SVG, text, an archive)."""
+    UNSUPPORTED = "unsupported_image"
+    """A picture, but neither JPEG, PNG, WebP nor GIF (`other_kinds`); the detail names its kind and what to do."""
     TOO_LARGE = "image_too_large"
     """More bytes than the cap."""
     TOO_MANY_PIXELS = "too_many_pixels"
@@ -95,6 +97,14 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
+def refusal(data: bytes) -> tuple[ImageFault, str]:
+    """Reason and detail for what `sniff` does not know, from its first `SNIFF_BYTES` alone."""
+    first = data[:SNIFF_BYTES]
+    if kind := other_kinds.name(first):
+        return ImageFault.UNSUPPORTED, f"{kind}; convert it to PNG or JPEG"
+    return ImageFault.NOT_AN_IMAGE, f"starts with {first!r}"
+
+
 def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageInfo:
     """Check type, size and completeness of `data`; with `decode`, also that its pixels can be had.
 
@@ -107,7 +117,7 @@ def inspect(data: bytes, limits: ImageLimits, *, decode: bool = False) -> ImageI
         raise ImageError(ImageFault.TOO_LARGE, f"{len(data)} bytes")
     kind = sniff(data)
     if kind is None:
-        raise ImageError(ImageFault.NOT_AN_IMAGE, f"starts with {data[:SNIFF_BYTES]!r}")
+        raise ImageError(*refusal(data))
     if kind == "jpg" and (plain := jpeg.header(data)):
         _check_size(plain.width, plain.height, limits)
         _check_end(data, _end(data, kind, plain.scan, plain.width * plain.height), kind)

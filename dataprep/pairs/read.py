@@ -16,10 +16,12 @@ import orjson
 
 from common.printable import has_controls
 from dataprep.engine.rejects import RejectError, Rejects
+from dataprep.images import other_kinds
 from dataprep.storage import json_value
 from dataprep.tar.read import Member, Sample, samples
 from dataprep.tar.seen_keys import SeenKeys
 
+# The name only says where to look: pictures of kinds that are not taken get that as their reason, by their content.
 IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "jfif", "img")
 MAX_TEXT_BYTES = 1 << 20
 """For txt and json members; a caption list or metadata never comes near."""
@@ -73,7 +75,7 @@ def _come_again(sample: Sample, how: Literal["repeated", "apart"]) -> RejectErro
 
 
 def _row(tar: BinaryIO, sample: Sample) -> PairRow:
-    image = sample.first(*IMAGE_EXTENSIONS)
+    image = sample.first(*IMAGE_EXTENSIONS, *other_kinds.EXTENSIONS)
     if image is None:
         raise RejectError("no_image", f"members: {', '.join(sorted(sample.members)[:8])}")
     meta = {**_object(tar, sample, "syn.json"), **_object(tar, sample, "json")}

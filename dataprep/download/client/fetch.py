@@ -30,7 +30,7 @@ from dataprep.download.client.host_limits import HostLimits
 from dataprep.download.client.reasons import TRANSIENT, FetchError, Reason, of_status
 from dataprep.download.client.response_headers import opted_out
 from dataprep.download.client.robots_txt import MAX_BYTES, RobotsCache
-from dataprep.images.inspect import SNIFF_BYTES, ImageFault, sniff
+from dataprep.images.inspect import SNIFF_BYTES, refusal, sniff
 from dataprep.storage.retry_after import retry_after
 
 CHUNK = 65536
@@ -224,7 +224,7 @@ def _sniff(body: bytearray) -> bool:
     """True for the beginning of an image, else FetchError."""
     first = bytes(body[:SNIFF_BYTES])
     if sniff(first) is None:
-        raise FetchError(ImageFault.NOT_AN_IMAGE, f"starts with {first!r}")
+        raise FetchError(*refusal(first))
     return True
 
 
