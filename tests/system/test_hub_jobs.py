@@ -159,7 +159,7 @@ def test_evaluation_sets_and_manifests(
         settings: dict[str, Any] = {"inputs": f"{root}/*.zst", "tokenizer": str(tokenizer_dir), "seq_len": 32}
         rules = {"decontaminate": {"sets": sets, "ngram": 6}, "deduplicate": True}
         job = TextJob.model_validate({**settings, **rules, "out": str(tmp_path / name)})
-        assert text.run(spark, job).rows.rejected["contaminated:items"] == 4
+        assert text.run(spark, job).rows.rejected["contaminated:items"] == 3
         return Path(job.out)
 
     local = made(f"{tmp_path}/in", "local")
@@ -172,7 +172,7 @@ def test_evaluation_sets_and_manifests(
     hub.push("o/made", {name: data for name, data in tree(remote).items() if not name.startswith(".")})
     hub.faults += FAULTS
     manifest, problems = verify("hf://datasets/o/made")
-    assert (manifest.rows.rejected["contaminated:items"], problems) == (4, [])
+    assert (manifest.rows.rejected["contaminated:items"], problems) == (3, [])
 
 
 @pytest.mark.soak
