@@ -29,6 +29,7 @@ LONGEST_S = 300.0
 _TIMEOUT_S = (10.0, 60.0)
 """To connect, and for the next bytes."""
 _PIECE = 1 << 18
+"""Bytes that are received at a time after an answer has broken off, which leaves all but the last piece."""
 _NO_SUCH_PART = 416
 _MAY_PASS = frozenset([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
 _slots = threading.BoundedSemaphore(AT_ONCE)
@@ -75,15 +76,16 @@ def read_range(
         InputError: `judge` refuses the answer, or the server serves no parts of files.
         StorageError: the server fails, time after time.
     """
-    got, reached = bytearray(), url
+    got, reached, tries = list[bytes](), url, -1
 
     def once() -> requests.Response:
-        nonlocal reached
-        begin = position + len(got)
+        nonlocal reached, tries
+        tries += 1
+        begin = position + sum(map(len, got))
         with _part(url, begin, position + count, headers) as answer:
             if answer.status_code in (200, 206):
                 _check_part(answer, begin, count, file)
-                _receive(answer, got, count)
+                _receive(answer, got, count, _PIECE if tries else count)
                 reached = answer.url
             return answer
 
@@ -92,7 +94,7 @@ def read_range(
         raise InputError(
             f"HTTP {answer.status_code}: the file is not there any more", file=file, remedy="list it again"
         )
-    return bytes(got[:count]), reached
+    return b"".join(got)[:count], reached
 
 
 def read_whole(url: str, most: int, headers: Mapping[str, str], file: str, judge: Judge) -> tuple[int, bytes] | None:
@@ -102,7 +104,7 @@ def read_whole(url: str, most: int, headers: Mapping[str, str], file: str, judge
         InputError: `judge` refuses the answer.
         StorageError: the server fails, time after time.
     """
-    got, size = bytearray(), 0
+    got, size = list[bytes](), 0
 
     def once() -> requests.Response:
         nonlocal size
@@ -111,7 +113,7 @@ def read_whole(url: str, most: int, headers: Mapping[str, str], file: str, judge
             if answer.status_code in (200, 206):
                 size = _file_size(answer, most, file)
                 if size <= most:
-                    _receive(answer, got, size)
+                    _receive(answer, got, size, size)
             return answer
 
     def has_bytes(answer: requests.Response) -> None:
@@ -121,7 +123,7 @@ def read_whole(url: str, most: int, headers: Mapping[str, str], file: str, judge
     answer = _patiently(once, file, has_bytes)
     if answer.status_code == _NO_SUCH_PART:  # an empty file has no first byte
         return 0, b""
-    return (size, bytes(got)) if answer.status_code in (200, 206) else None
+    return (size, b"".join(got)[:size]) if answer.status_code in (200, 206) else None
 
 
 @contextmanager
@@ -152,12 +154,15 @@ def _file_size(answer: requests.Response, asked: int, file: str) -> int:
     return int(whole)
 
 
-def _receive(answer: requests.Response, got: bytearray, count: int) -> None:
-    """Adds the body to `got`. Raises ConnectionError where it has not `count` bytes then."""
-    for piece in answer.iter_content(_PIECE):
-        got.extend(piece)
-    if len(got) < count:
-        raise requests.ConnectionError(f"{len(got):,} of {count:,} bytes came")
+def _receive(answer: requests.Response, got: list[bytes], count: int, piece: int) -> None:
+    """Adds the body to `got`, `piece` bytes at a time; in one piece, it takes a quarter of the CPU.
+
+    Raises:
+        ConnectionError: there are not `count` bytes then.
+    """
+    got.extend(answer.iter_content(max(piece, 1)))
+    if (came := sum(map(len, got))) < count:
+        raise requests.ConnectionError(f"{came:,} of {count:,} bytes came")
 
 
 def _patiently(once: Callable[[], requests.Response], file: str, judge: Judge) -> requests.Response:

@@ -168,7 +168,9 @@ def test_evaluation_sets_and_manifests(
     assert hub.faults == []
     assert shards(remote) == shards(local)
     pinned = [one["path"] for one in json.loads((remote / "manifest.json").read_text())["inputs"]]
-    assert pinned == [f"hf://datasets/o/mix@{commit}/{name}" for name in content]
+    assert pinned == [f"hf://datasets/o/mix@{commit}/{n}.jsonl.zst" for n in range(2)]
+    plan = (remote / ".switchpoint/plan.json").read_text()
+    assert f'"hf://datasets/o/mix@{commit}/test/items.jsonl"' in plan
     hub.push("o/made", {name: data for name, data in tree(remote).items() if not name.startswith(".")})
     hub.faults += FAULTS
     manifest, problems = verify("hf://datasets/o/made")
@@ -202,7 +204,8 @@ def test_conversations(
     times = Counter(path for line in hub.asked for path in content if path.startswith("images") and path in line)
     assert set(times.values()) <= {2, 4}, "a request and its redirect's for each of the tasks that need the picture"
     assert times.total() == 2 * (40 + 20)
-    hub.faults += [*FAULTS[:3], Fault("/images/", 429, {"Retry-After": "1"}), Fault("/cdn/", 500), Fault("jpg")]
+    hub.faults += [Fault("/revision/", 503), Fault("/images/", 429, {"Retry-After": "1"}), Fault("/cdn/", 500)]
+    hub.faults += [Fault("/cdn/"), Fault("7.jpg?")]
     remote = made("hf://datasets/o/llava", "remote")
     assert hub.faults == []
     assert shards(remote) == shards(local)

@@ -85,10 +85,14 @@ def test_an_answer_that_breaks_off_is_gone_on_with_where_it_ended(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_client, "_PIECE", 10)
-    server.faults += [100, (503, {}), 20]
+    server.faults += [(503, {}), 100, (503, {}), 20]
     assert read(server, 50, 4000) == DATA[50:4050]
-    assert server.asked == ["bytes=50-4049", "bytes=150-4049", "bytes=150-4049", "bytes=170-4049"]
-    assert len(server.slept) == 3
+    assert server.asked == [f"bytes={at}-4049" for at in (50, 50, 150, 150, 170)]
+    assert len(server.slept) == 4
+    server.asked.clear()
+    server.faults += [100, 100]
+    assert read(server, 50, 4000) == DATA[50:4050]
+    assert server.asked == [f"bytes={at}-4049" for at in (50, 50, 150)], "a first answer is received in one piece"
 
 
 def test_a_server_is_given_the_time_that_it_asks_for(server: Server) -> None:
