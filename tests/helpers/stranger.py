@@ -168,6 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
     def serve_svg(self, rest: str) -> None:
         self.answer(b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", Content_Type="image/svg+xml")
 
+    def serve_tiff(self, rest: str) -> None:
+        self.answer(saved(Image.new("RGB", (40, 30)), "TIFF"), Content_Type="image/jpeg")
+
     def serve_truncated(self, rest: str) -> None:
         body = self.server.picture(1)
         self.answer(body[: len(body) // 2], length=len(body))

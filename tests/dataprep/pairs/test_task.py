@@ -15,6 +15,7 @@ import pytest
 import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from common.errors import InputError
 from dataprep.engine.task_workspace import Scratch
@@ -25,6 +26,7 @@ from dataprep.pairs.config import PairsJob
 from dataprep.pairs.task import work
 from dataprep.provenance import row_parts
 from dataprep.tar.write import write_tar
+from tests.helpers.pictures import saved
 
 Picture = Callable[..., bytes]
 SPECIAL = ("<|endoftext|>", "<|padding|>", "<image>", "a <|endoftext|><|endoftext|>b <image> <|padding|>c")
@@ -124,6 +126,20 @@ def test_hostile_tars_lose_their_bad_rows_and_nothing_else(
     }
     assert len(captions) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.tar", "out"]
+
+
+def test_pictures_of_other_kinds_are_named_whatever_their_names(
+    tokenizer_dir: Path, tmp_path: Path, picture: Picture
+) -> None:
+    scan = saved(Image.new("RGB", (40, 30)), "TIFF")
+    members = [("0.tif", scan), ("0.txt", b"a scan"), ("1.jpg", scan), ("1.txt", b"a scan called a JPEG")]
+    members += [("2.bmp", picture(1)), ("2.txt", b"a JPEG"), ("3.bmp", picture(2, "BMP")), ("3.txt", b"a bitmap")]
+    receipt, captions = pack(tmp_path, spec_of(tokenizer_dir), members)
+    assert receipt["rejected"] == {"unsupported_image": 3}
+    assert len(captions) == 1
+    said = [json.loads(line) for line in (tmp_path / "out/rejects/00000.jsonl").read_text().splitlines()]
+    kinds = {line["row"]: line["detail"].partition(";")[0] for line in said}
+    assert kinds == {"0": "TIFF", "1": "TIFF", "3": "BMP"}
 
 
 def test_huge_members_cost_no_memory(tokenizer_dir: Path, tmp_path: Path, picture: Picture) -> None:

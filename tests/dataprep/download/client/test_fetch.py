@@ -159,6 +159,7 @@ def test_what_will_not_pass_is_tried_once(stranger: Any) -> None:
     network = Network(retries=3)
     assert network.reason(stranger.url("status/404")) == "http_gone"
     assert network.reason(stranger.url("html/1")) == "not_an_image"
+    assert network.reason(stranger.url("tiff/1")) == "unsupported_image"
     assert network.slept == []
 
 
