@@ -50,12 +50,14 @@ def start(run: dict[str, Any], ranks: int, main: str = "train/main.py", **enviro
     )
 
 
-def finish(run: dict[str, Any], ranks: int, main: str = "train/main.py", **environment: str) -> list[Step]:
-    """Run to the end; returns its metrics."""
+def finish(
+    run: dict[str, Any], ranks: int, main: str = "train/main.py", log: Path | None = None, **environment: str
+) -> list[Step]:
+    """Run to the end; returns its metrics, from `log` if the run's `out` is not where it writes."""
     process = start(run, ranks, main, **environment)
     try:
         output, _ = process.communicate(timeout=600)
     finally:
         process.kill()  # its ranks hear of it from the kernel
     assert process.returncode == 0, output
-    return list(steps(Path(run["out"]) / "metrics.jsonl"))
+    return list(steps((log or Path(run["out"])) / "metrics.jsonl"))

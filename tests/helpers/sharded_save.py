@@ -1,8 +1,9 @@
 """One rank of a model that is sharded over all ranks: `composer -n N tests/helpers/sharded_save.py PLAN.json`.
 
 `copy`: load the checkpoint `source` and save it again as the run of the config `run`. `memory`: save a model of
-`layers` matrices and write to `folder`/told-RANK what it holds of them, what its memory grew by, and how long the copy
-took.
+`layers` matrices and write to `folder`/told-RANK what it holds of them, what its memory grew by, how long training
+stands still for the copy, how long a step of `tokens` takes, and how long the rest of the save. With `apart` each rank
+has a disk of its own.
 """
 
 from __future__ import annotations
@@ -63,18 +64,22 @@ def memory(plan: dict[str, Any]) -> None:
         part(parameter).rows.fill_(1.0)
         moments = {name: torch.full_like(parameter, 2.0).detach() for name in ("exp_avg", "exp_avg_sq")}
         optimizer.state[parameter] = {"step": torch.tensor(1.0), **moments}
-    folder = Path(plan["folder"])
-    before, began = _peak(), time.perf_counter()
-    share = RankShare(model, folder)
+    rank, folder = dist.get_global_rank(), Path(plan["folder"])
+    disk = folder / f"disk-{rank}" if plan["apart"] else folder
+    before = _peak()
+    share = RankShare(model, disk)
     share.reserve()
+    began = time.perf_counter()
     files = share.files(optimizer)
-    copied = time.perf_counter() - began
-    rank = dist.get_global_rank()
-    writing = Writing(folder / "partial", files, rank, None if rank else lambda _: None, share.writers)
+    copied = time.perf_counter()
+    writing = Writing(disk / "partial", files, rank, None if rank else lambda _: None, share.writers, share.relay)
     writing.wait()
+    written = time.perf_counter()
     assert writing.status == "ended", writing.problem
-    held = 3 * sum(part(p).rows.nbytes for p in model.parameters())
-    (folder / f"told-{rank}").write_text(json.dumps({"share": held, "grew": _peak() - before, "copied": copied}))
+    told = {"share": 3 * sum(part(p).rows.nbytes for p in model.parameters()), "grew": _peak() - before}
+    model(torch.ones(plan["tokens"], WIDTH)).sum().backward()
+    times = {"copied": copied - began, "written": written - copied, "step": time.perf_counter() - written}
+    (folder / f"told-{rank}").write_text(json.dumps({**told, **times}))
     dist.barrier()
 
 

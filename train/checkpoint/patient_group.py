@@ -23,5 +23,10 @@ def patient_group() -> Any:
         return None
     default = torch.distributed.group.WORLD
     if _made[0] is not default:
-        _made = default, torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+        _made = default, new_patient_group()
     return _made[1]
+
+
+def new_patient_group() -> Any:
+    """Another such group, for what goes on beside training; a collective."""
+    return torch.distributed.new_group(backend="gloo", timeout=PATIENCE)

@@ -1,14 +1,12 @@
 """Decides which tensors a rank saves, in which files, and copies them to main memory.
 
 Of a model that every rank holds, rank 0 saves all. Of a sharded one, every rank of the first replica saves its own rows
-to files of its own, as long as the folder is on storage that all of these ranks share. Where it is not, rank 0 gathers
-the model, a tensor at a time, and saves all of it.
+in files of its own. Those that do not see the folder, which is on another node's disk then, send them to rank 0.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 from composer.utils import dist
@@ -18,8 +16,9 @@ from torch.optim import Optimizer
 
 from train.checkpoint.host_copy import HostCopy
 from train.checkpoint.names import KINDS, tensor_file
-from train.checkpoint.writing import File
-from train.models.sharding import is_first_copy, part, shard_of, whole
+from train.checkpoint.patient_group import new_patient_group
+from train.checkpoint.relay import File, Relay
+from train.models.sharding import is_first_copy, part, shard_of
 
 
 class RankShare:
@@ -29,22 +28,18 @@ class RankShare:
         self._model = model
         self._memory = HostCopy()
         sharded = next((p for p in model.parameters() if isinstance(p, DTensor)), None)
-        self._gathers = False
         self.index, self.count = 0, 1
-        writes = dist.get_global_rank() == 0
+        self.writes = dist.get_global_rank() == 0
         if sharded is not None:
-            first, (index, count) = is_first_copy(sharded), shard_of(sharded)
-            if _all_see(folder, first):
-                writes, self.index, self.count = first, index, count
-            else:
-                self._gathers = True
-        told = dist.all_gather_object(writes)
-        self.writers = tuple(rank for rank, one in enumerate(told) if one)
-        self.writes = writes
+            self.writes, (self.index, self.count) = is_first_copy(sharded), shard_of(sharded)
+        told = dist.all_gather_object((self.writes, _sees(folder)))
+        self.writers = tuple(rank for rank, (writes, _) in enumerate(told) if writes)
+        senders = frozenset(rank for rank, (writes, sees) in enumerate(told) if writes and not sees)
+        self.relay = Relay(new_patient_group(), dist.get_global_rank(), senders) if senders else None
 
     def reserve(self) -> None:
         """Find the main memory for the first save now, not while training waits: of weights and two moments."""
-        if self.writes and not self._gathers:
+        if self.writes:
             parameters = list(self._model.parameters())
             sizes = [(1 + 2 * p.requires_grad) * (part(p).rows.nbytes + 64) for p in parameters]
             self._memory.reserve(sum(sizes) + 128 * len(parameters))
@@ -56,13 +51,10 @@ class RankShare:
             RuntimeError: the model's parameters are not those that the optimizer trains.
         """
         _check_known(self._model, optimizer)
-        weights: dict[str, Tensor] = dict(self._model.named_parameters())
-        tensors = dict(zip(KINDS, (weights, _moments(self._model, optimizer)), strict=True))
-        if self._gathers:
-            whole_ones = {kind: _gathered(group, keep=self.writes) for kind, group in tensors.items()}
-            return {tensor_file(kind): File(group, {}) for kind, group in whole_ones.items()} if self.writes else {}
         if not self.writes:
             return {}
+        weights: dict[str, Tensor] = dict(self._model.named_parameters())
+        tensors = dict(zip(KINDS, (weights, _moments(self._model, optimizer)), strict=True))
         parts = {
             (kind, name): part(tensor)
             for kind, group in tensors.items()
@@ -92,16 +84,6 @@ def _moments(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def _gathered(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
-    """Whole copies in main memory on the rank that is to `keep` them; a collective for each."""
-    found = {}
-    for name, tensor in tensors.items():
-        full = whole(tensor.detach())
-        if keep:
-            found[name] = full.to("cpu", copy=True)
-    return found
-
-
 def _check_known(model: nn.Module, optimizer: Optimizer) -> None:
     """Refuse what would be saved without its moments, and perhaps rounded: a gathered parameter of a sharded model."""
     known = {parameter for group in optimizer.param_groups for parameter in group["params"]}
@@ -113,15 +95,17 @@ def _check_known(model: nn.Module, optimizer: Optimizer) -> None:
         )
 
 
-def _all_see(folder: Path, writes: bool) -> bool:
-    """Whether the ranks that are to write see what rank 0 puts into `folder`."""
+def _sees(folder: Path) -> bool:
+    """Whether this rank sees what rank 0 puts into `folder`."""
     told = [""]
     if dist.get_global_rank() == 0:
         told = [f".{uuid.uuid4().hex}.seen"]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / told[0]).touch()
     dist.broadcast_object_list(told)
-    seen = all(dist.all_gather_object(not writes or (folder / told[0]).exists()))
+    seen = (folder / told[0]).exists()
+    if dist.get_world_size() > 1:
+        dist.barrier()
     if dist.get_global_rank() == 0:
         (folder / told[0]).unlink(missing_ok=True)
     return seen

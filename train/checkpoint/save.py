@@ -108,7 +108,8 @@ class CheckpointStore:
             then()
 
         rank = dist.get_global_rank()
-        self.writing = Writing(partial, files, rank, None if rank else finish, self._share.writers)
+        share = self._share
+        self.writing = Writing(partial, files, rank, None if rank else finish, share.writers, share.relay)
         return target
 
     def save(self, state: State, samples: dict[str, int], *, lasting: bool, drawn: str = "") -> Path:

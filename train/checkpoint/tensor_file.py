@@ -51,6 +51,18 @@ def write(
     Raises:
         OSError: the disk does not take it, or it was given up.
     """
+    digest = xxhash.xxh3_128()
+    with file.open("wb") as out:
+        for block in blocks(tensors, cuts):
+            if cut_short():
+                raise OSError("given up")
+            digest.update(block)
+            out.write(block)
+    return digest.hexdigest()
+
+
+def blocks(tensors: Mapping[str, Tensor], cuts: Cuts | None = None) -> Iterator[memoryview]:
+    """The bytes of the file with `tensors`, from where they lie; at most `BLOCK` at a time, and never none."""
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))  # so that each is aligned
     header: dict[str, Any] = {"__metadata__": {ROWS: json.dumps(cuts)}} if cuts else {}
     end = 0
@@ -60,16 +72,10 @@ def write(
         header[name] = {"dtype": _TYPES[tensors[name].dtype], "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    digest = xxhash.xxh3_128()
-    with file.open("wb") as out:
-        for part in (memoryview(len(text).to_bytes(8, "little") + text), *(_content(tensors[name]) for name in order)):
-            for first in range(0, len(part), BLOCK):
-                if cut_short():
-                    raise OSError("given up")
-                block = part[first : first + BLOCK]
-                digest.update(block)
-                out.write(block)
-    return digest.hexdigest()
+    head = memoryview(bytearray(len(text).to_bytes(8, "little") + text))
+    for part in (head, *(_content(tensors[name]) for name in order)):
+        for first in range(0, len(part), BLOCK):
+            yield part[first : first + BLOCK]
 
 
 def _content(tensor: Tensor) -> memoryview:

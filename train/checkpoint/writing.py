@@ -1,36 +1,29 @@
 """Writes one checkpoint in the background: this rank's files, and on rank 0 what makes them a checkpoint.
 
 Every rank that holds a part writes it to the same folder, beside the checkpoint's place, and leaves a receipt there
-with the digests of its files. Rank 0 waits for all receipts; only then does the folder get its name. No collective is
-involved: ranks hear of the end when they next exchange the facts of a step. A run that is killed meanwhile leaves a
-folder without a name, which the next save sweeps.
+with the digests of its files; one that does not see the folder sends it to rank 0 (`train.checkpoint.relay`). Rank 0
+waits for all; only then does the folder get its name. No collective is involved: ranks hear of the end when they next
+exchange the facts of a step. A run that is killed meanwhile leaves a folder without a name, which the next save sweeps.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-from torch import Tensor
+from typing import Literal
 
 from common import atomic_files
 from train.checkpoint import tensor_file
+from train.checkpoint.relay import File, Relay
 
 LOOK = 0.05
 """Seconds between looks at other ranks' receipts."""
 Status = Literal["writing", "ended", "failed"]
-
-
-class File(NamedTuple):
-    """The tensors of a file, in main memory, and which rows they are where they are cut."""
-
-    tensors: Mapping[str, Tensor]
-    cuts: tensor_file.Cuts
 
 
 class Writing:
@@ -42,6 +35,7 @@ class Writing:
         rank: this one's number.
         finish: on rank 0 alone: takes the digests of all ranks' files and completes the checkpoint.
         writers: ranks whose receipts `finish` needs.
+        relay: the way of ranks that do not see the folder; None where there are none.
     """
 
     def __init__(
@@ -51,9 +45,14 @@ class Writing:
         rank: int,
         finish: Callable[[dict[str, str]], None] | None = None,
         writers: tuple[int, ...] = (),
+        relay: Relay | None = None,
     ) -> None:
         self._partial, self._files, self._rank = partial, files, rank
-        self._finish, self._writers = finish, writers
+        self._finish, self._relay = finish, relay
+        senders = relay.senders if relay is not None else frozenset()
+        self._writers = [one for one in writers if one not in senders]
+        self._unheard = [one for one in writers if one in senders] if finish is not None else []
+        """Ranks that rank 0 has still to receive from."""
         self._given_up = threading.Event()
         self.problem: str | None = None
         """Why it failed on this rank."""
@@ -80,9 +79,15 @@ class Writing:
             self.problem = self.problem or " ".join(str(error).split())
             self._remove()
             self.status = "failed"
+            with contextlib.suppress(Exception):  # senders wait to be heard, though nothing comes of it
+                while self._unheard:
+                    self._receive(None)
 
     def _write(self) -> None:
         if not self._files:
+            return
+        if self._relay is not None and self._relay.sends:
+            self._relay.send(self._files, self._given_up.is_set)
             return
         self._partial.mkdir(parents=True, exist_ok=True)
         digests = {}
@@ -100,7 +105,14 @@ class Writing:
                 time.sleep(LOOK)
             digests |= json.loads(self._receipt(rank).read_text(encoding="utf-8"))
             self._receipt(rank).unlink()
+        while self._unheard:
+            digests |= self._receive(self._partial)
         finish(digests)
+
+    def _receive(self, folder: Path | None) -> dict[str, str]:
+        """Take what the next sender sends."""
+        assert self._relay is not None
+        return self._relay.receive(self._unheard.pop(0), folder)
 
     def _remove(self) -> None:
         """Take away what was written: on rank 0 the folder, elsewhere this rank's files."""

@@ -114,14 +114,39 @@ def test_any_number_of_ranks_loads_what_any_other_has_saved(tmp_path):
 
 
 @pytest.mark.soak
-def test_a_rank_needs_main_memory_for_its_share_alone(tmp_path):
-    """Of 200 M parameters, 2.4 GB with their moments; gathered on one rank they would take all of it, twice."""
-    plan = {"what": "memory", "layers": 12, "folder": str(tmp_path)}
+@pytest.mark.parametrize("apart", [False, True], ids=["one disk", "a disk each"])
+def test_a_rank_needs_main_memory_for_its_share_alone_and_training_waits_for_the_copy(tmp_path, apart):
+    """Of 100 M parameters, 1.2 GB with their moments; gathered on one rank they would take all of it, twice."""
+    plan = {"what": "memory", "layers": 6, "folder": str(tmp_path), "apart": apart, "tokens": 128}
     launched(plan, tmp_path / "memory.json", 2)
     told = [json.loads((tmp_path / f"told-{rank}").read_text()) for rank in (0, 1)]
     for rank in told:
-        assert rank["share"] == 12 * 3 * 4096 * 2048 * 4
+        assert rank["share"] == 6 * 3 * 4096 * 2048 * 4
         assert rank["grew"] < rank["share"] + 300e6, told
+        assert rank["copied"] < 2 * rank["step"], told
+    (partial,) = tmp_path.glob("**/partial")
+    assert {path.name for path in partial.iterdir()} >= IN_TWO
+    found = load.read_tensors(partial / "model.safetensors")
+    assert {found.shape(name) for name in found} == {(4096, 4096)}
+    assert len(found) == 6
+
+
+@pytest.mark.soak
+def test_ranks_without_a_common_disk_save_the_same(tmp_path):
+    """Each trains in a folder of its own, as on nodes of their own; rank 0's has the checkpoints."""
+    synthetic.schedule(tmp_path, lengths=(16, 8, 8)).save(tmp_path / "schedule.json")
+    shared = ranks.settings(str(tmp_path / "schedule.json"), tmp_path / "one", parallel={"strategy": "fsdp"})
+    ranks.finish(shared, 2)
+    apart = {**shared, "out": str(tmp_path / "node-{rank}")}
+    log = ranks.finish(apart, 2, "tests/helpers/own_disks.py", log=tmp_path / "node-0")
+    assert len(log) == 4
+    whole, sent = (folder.complete(tmp_path / name / "checkpoints") for name in ("one", "node-0"))
+    assert [path.name for path in sent] == [path.name for path in whole]
+    for ours, theirs in zip(sent, whole, strict=True):
+        digests.check(ours)
+        assert {p.name for p in ours.iterdir()} == {*IN_TWO, "schedule.json", "state.json"}
+        assert all((ours / name).read_bytes() == (theirs / name).read_bytes() for name in IN_TWO)
+    assert not list((tmp_path / "node-1").glob("**/*.safetensors"))
 
 
 SLOW = {"main": "tests/helpers/slow_disk.py", "TIME_OUT": "8"}
