@@ -43,7 +43,7 @@ class Faults(Callback):
         self.log.faults, self.judge = known
 
     def after_train_batch(self, state: State, logger: Logger) -> None:
-        record, norm = self.metrics.record, float(self.metrics.gradients.norm)
+        record, norm = self.metrics.record, self.metrics.gradients.norm
         losses = self.metrics.loss_by_source
         if self.log.covers(record.start, record.stop):
             self._withhold(state)

@@ -9,10 +9,8 @@ weights stay as they are.
 
 from __future__ import annotations
 
-import torch
 from composer.core import Callback, State
 from composer.loggers import Logger
-from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from schemas.schedule import Schedule
@@ -30,7 +28,7 @@ class Gradients(Callback):
         self._parts = {
             part: [p for name, p in model.named_parameters() if name.startswith(f"{part}.")] for part in PARTS
         }
-        self.norm: Tensor = torch.zeros(())
+        self.norm = 0.0
         """Gradient norm before clipping."""
 
     def fit_start(self, state: State, logger: Logger) -> None:
@@ -59,5 +57,6 @@ class Gradients(Callback):
                 parameter.grad = None
         kept = [p for parameters in self._parts.values() for p in parameters if p.grad is not None]
         # Of sharded gradients the norm is a sum over ranks: added up before it is compared or logged.
-        self.norm = whole(get_total_norm([p.grad for p in kept if p.grad is not None]))
-        clip_grads_with_norm_(kept, self.clip, self.norm)
+        norm = whole(get_total_norm([p.grad for p in kept if p.grad is not None]))
+        clip_grads_with_norm_(kept, self.clip, norm)
+        self.norm = float(norm)  # read once, and before the optimizer: a read waits for all that a GPU has got to do

@@ -84,7 +84,7 @@ class Metrics(Callback):
             real_tokens=record.real_tokens,
             attended=record.attended,
             digest=text(record.digest),
-            gradient_norm=float(self.gradients.norm),
+            gradient_norm=self.gradients.norm,
             withheld=self.withheld,
             seconds=round(seconds, 6),
             tokens_per_second=round((record.stop - record.start) * self.schedule.seq_len / seconds, 1),
