@@ -46,6 +46,8 @@ driver=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev
 if [ "$tiny" = 1 ]; then
   part 200 "kernels" . python3 benchmarks/kernels.py --tiny
   both 200 "demo text" --size demo --length 128 --rows 4 --microbatch 2 --steps 7 --encoder small --workers 0 --no-compile
+  part 200 "demo text, loss chunks of 64" . python3 benchmarks/train_run.py --size demo --length 128 --rows 4 --microbatch 2 --steps 7 \
+    --encoder small --workers 0 --no-compile --loss-chunk 64
 else
   part 150 "kernels" . python3 benchmarks/kernels.py
   both 150 "1.4B text" --size 1.4B --rows 64 --microbatch 16 --steps 12
@@ -53,6 +55,7 @@ else
   both 120 "79M, 20% images" --size 79M --rows 128 --microbatch 32 --steps 16 --images 0.2
   part 200 "GPU tests" . python3 -m pytest -q -m gpu tests/system/test_gpu.py
   part 100 "1.4B text, micro-batch 8" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 8 --steps 9
+  part 100 "1.4B text, loss chunks of 16384" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 16 --steps 9 --loss-chunk 16384
   part 100 "1.4B text, sharded" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 16 --steps 9 --fsdp
   part 100 "1.4B text, not compiled" . python3 benchmarks/train_run.py --size 1.4B --rows 32 --microbatch 8 --steps 9 --no-compile
 fi

@@ -24,8 +24,8 @@ from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 
-from train.models import loss  # noqa: E402
 from train.models.attention import attend, document_mask  # noqa: E402
+from train.models.loss import cross_entropy  # noqa: E402
 
 Run = Callable[[], object]
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -156,17 +156,15 @@ def chunks(name: str, shape: Shape, times: int) -> None:
     hidden = torch.randn(tokens, shape.width, device=DEVICE, dtype=TYPE, requires_grad=True)
     head = torch.nn.Parameter(torch.randn(shape.vocabulary, shape.width, device=DEVICE) * 0.02)
     targets = torch.randint(0, shape.vocabulary - 1, (tokens,), device=DEVICE)
-    before = loss.CHUNK
     for chunk in (4096, 8192, 16384):
-        loss.CHUNK = chunk
 
-        def run() -> object:
+        def run(chunk: int = chunk) -> object:
             with torch.autocast(DEVICE.type, TYPE, enabled=DEVICE.type == "cuda"):
-                value = loss.cross_entropy(hidden, head, targets, 1e-4)[0]
+                value = cross_entropy(hidden, head, targets, 1e-4, chunk)[0]
             return torch.autograd.grad(value, (hidden, head))
 
-        case(f"{name} loss, chunks of {chunk}", 6.0 * tokens * shape.width * shape.vocabulary, lambda: run, times)
-    loss.CHUNK = before
+        work = 6.0 * tokens * shape.width * shape.vocabulary
+        case(f"{name} loss, chunks of {chunk}", work, lambda run=run: run, times)  # type: ignore[misc]
 
 
 def main() -> int:

@@ -97,6 +97,7 @@ def one(args: argparse.Namespace, folder: Path, sources: list[Source], windows: 
             "precision": "amp_bf16" if torch.cuda.is_available() else "fp32",
             "compile": args.compile,
             "recompute": args.recompute,
+            "loss_chunk": args.loss_chunk,
             "parallel": {"strategy": "fsdp" if args.fsdp else "ddp"},
             "log_every": 10,
             "workers": args.workers,
@@ -152,6 +153,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=4, help="loader processes (default: 4)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--recompute", action="store_true")
+    parser.add_argument("--loss-chunk", type=int, default=4096, help="tokens whose logits exist at a time (4096)")
     parser.add_argument("--fsdp", action="store_true", help="FSDP2 instead of DDP")
     parser.add_argument("--profile", action="store_true", help="print where the time of two steps goes")
     args = parser.parse_args()
@@ -169,7 +171,7 @@ def main() -> int:
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, {card}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
     )
-    settings = f"{args.rows} x {args.length} tokens a step, micro-batch {args.microbatch}"
+    settings = f"{args.rows} x {args.length} tokens a step, micro-batch {args.microbatch}, loss by {args.loss_chunk}"
     for flag in ("compile", "recompute", "fsdp", "frozen"):
         settings += f", {flag}" if getattr(args, flag) else ""
     print(f"{args.size}, {settings}, encoder {args.encoder}, {args.workers} loader workers\n")

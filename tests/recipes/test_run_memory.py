@@ -40,6 +40,7 @@ def needed(run: RunConfig) -> float:
         ranks=GPUS,
         recompute=run.recompute,
         reduce_every_microbatch=run.parallel.reduce_every_microbatch,
+        loss_chunk=run.loss_chunk,
     )
     images = IMAGES * run.microbatch
     return decoder.total + encoder_memory(SO400M, images=images, shards=shards, ranks=GPUS, trained=True) + CUDA

@@ -23,4 +23,4 @@ def test_the_script_makes_its_report(tmp_path):
     assert "ended with status" not in report
     assert "no time was left" not in report
     assert "| tiny loss, chunks of 4096 |" in report
-    assert report.count("| 0% |") == 2, "before and after"
+    assert report.count("| 0% |") == 3, "before, after, and with other chunks"

@@ -95,6 +95,8 @@ class RunConfig(Finite):
     """Activation checkpointing of decoder blocks: about a third more work, a fraction of the memory."""
     compile: bool = False
     """Compile every block (torch.compile, in place): minutes at the start, then fewer and larger kernels."""
+    loss_chunk: int = Field(default=4096, gt=0)
+    """Tokens whose logits exist at a time: larger chunks move fewer bytes and take 8 bytes x vocabulary a token."""
     parallel: ParallelConfig = ParallelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     seed: int = 17

@@ -72,6 +72,7 @@ def memory(
     ranks: int | None = None,
     recompute: bool = False,
     reduce_every_microbatch: bool = False,
+    loss_chunk: int = HEAD_CHUNK,
 ) -> Memory:
     """Bytes on each of `shards` GPUs that share a copy of the decoder, in bf16 with fp32 masters and AdamW.
 
@@ -91,7 +92,7 @@ def memory(
     full = 2.0 * tokens * (4 * decoder.width + heads + 3 * decoder.mlp_width)
     kept = 2.0 * tokens * decoder.width
     activations = decoder.layers * kept + full if recompute else decoder.layers * full
-    chunk = min(HEAD_CHUNK, tokens)
+    chunk = min(loss_chunk, tokens)
     logits = 4.0 * 2 * chunk * vocabulary + 4.0 * vocabulary * decoder.width  # logits, their gradient, the head's
     return Memory(share + gathered, share, 2 * share, activations, logits, 4.0 * parameters * several)
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 4096
+"""Tokens whose logits exist at a time, where nothing else is said."""
 _Chunk = tuple[Tensor, Tensor, Tensor, Tensor]
 """Of a chunk: cross-entropy [C], sum of squared log-partitions, gradients of the hidden states and of the head."""
 
@@ -63,7 +64,7 @@ def _product_type(hidden_ND: Tensor) -> torch.dtype:
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float) -> Any:
+    def forward(ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float, chunk: int) -> Any:
         device, kind = hidden_ND.device, _product_type(hidden_ND)
         chunked = _compiled() if hidden_ND.is_cuda else _in_place
         tokens = torch.full((), max(1, hidden_ND.shape[0]), dtype=torch.float32, device=device)
@@ -73,10 +74,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         penalty = torch.zeros((), dtype=torch.float32, device=device)
         with torch.autocast(device.type, enabled=False):
             head_VD = weight_VD.to(kind)
-            for start in range(0, hidden_ND.shape[0], CHUNK):
-                chunk = slice(start, start + CHUNK)
-                of_chunk = chunked(hidden_ND[chunk].to(kind), head_VD, targets_N[chunk], z_loss, tokens)
-                nll_N[chunk], squares, gradient_ND[chunk], of_head_VD = of_chunk
+            for start in range(0, hidden_ND.shape[0], chunk):
+                cut = slice(start, start + chunk)
+                of_chunk = chunked(hidden_ND[cut].to(kind), head_VD, targets_N[cut], z_loss, tokens)
+                nll_N[cut], squares, gradient_ND[cut], of_head_VD = of_chunk
                 penalty += squares
                 gradient_VD += of_head_VD
         ctx.save_for_backward(gradient_ND, gradient_VD.to(weight_VD.dtype))
@@ -88,31 +89,33 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         gradient_ND, gradient_VD = ctx.saved_tensors
         scale = gradients[0]
-        return gradient_ND * scale.to(gradient_ND.dtype), gradient_VD * scale.to(gradient_VD.dtype), None, None
+        return gradient_ND * scale.to(gradient_ND.dtype), gradient_VD * scale.to(gradient_VD.dtype), None, None, None
 
 
-def _without_gradients(hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float) -> tuple[Tensor, Tensor]:
+def _without_gradients(
+    hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float, chunk: int
+) -> tuple[Tensor, Tensor]:
     """The same numbers for a third of the products."""
     kind = _product_type(hidden_ND)
     nll_N = torch.empty(hidden_ND.shape[0], dtype=torch.float32, device=hidden_ND.device)
     penalty = nll_N.new_zeros(())
     with torch.autocast(hidden_ND.device.type, enabled=False):
         head_VD = weight_VD.to(kind)
-        for start in range(0, hidden_ND.shape[0], CHUNK):
-            chunk = slice(start, start + CHUNK)
-            _, log_partition_C, nll_N[chunk] = _likelihood(hidden_ND[chunk].to(kind), head_VD, targets_N[chunk])
+        for start in range(0, hidden_ND.shape[0], chunk):
+            cut = slice(start, start + chunk)
+            _, log_partition_C, nll_N[cut] = _likelihood(hidden_ND[cut].to(kind), head_VD, targets_N[cut])
             penalty += log_partition_C.square().sum()
     return (nll_N.sum() + z_loss * penalty) / max(1, hidden_ND.shape[0]), nll_N
 
 
 def cross_entropy(
-    hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float = 0.0
+    hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, z_loss: float = 0.0, chunk: int = CHUNK
 ) -> tuple[Tensor, Tensor]:
-    """Mean loss over N tokens, and the cross-entropy (without z-loss, detached) of each token in nats.
+    """Mean loss over N tokens, and the cross-entropy (without z-loss, detached) of each in nats; `chunk` at a time.
 
     N may be 0 (a micro-batch of padding): the loss is 0 and still part of the graph, so that no rank waits for
     gradients that never come.
     """
     if not torch.is_grad_enabled():
-        return _without_gradients(hidden_ND, weight_VD, targets_N, z_loss)
-    return _ChunkedCrossEntropy.apply(hidden_ND, weight_VD, targets_N, z_loss)  # type: ignore[no-any-return]
+        return _without_gradients(hidden_ND, weight_VD, targets_N, z_loss, chunk)
+    return _ChunkedCrossEntropy.apply(hidden_ND, weight_VD, targets_N, z_loss, chunk)  # type: ignore[no-any-return]

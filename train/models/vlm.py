@@ -25,7 +25,7 @@ from train.models.attention import document_mask
 from train.models.decoder import INITIAL_STD, Decoder
 from train.models.document_positions import document_ids, positions
 from train.models.encoder import build_encoder
-from train.models.loss import cross_entropy
+from train.models.loss import CHUNK, cross_entropy
 from train.models.projector import Projector
 from train.models.towers import Shapes
 
@@ -71,6 +71,8 @@ class VisionLanguageModel(ComposerModel):
         self.end_of_text_id, self.image_id = tokenizer.end_of_text_id, tokenizer.image_id
         self.z_loss, self.mask_documents, self.end_opens = z_loss, mask_documents, end_opens
         self.geometry = geometry
+        self.loss_chunk = CHUNK
+        """Tokens whose logits exist at a time."""
         self.lockstep = False
         """Whether ranks gather the image side's weights together: then it runs even where there is no image."""
         self.images_due = True
@@ -164,7 +166,8 @@ class VisionLanguageModel(ComposerModel):
     def forward(self, batch: Batch) -> Outputs:
         hidden_BLD = self.hidden(batch["input_ids"], batch["pixels"])
         bearing_ND = hidden_BLD.flatten(0, 1)[batch["loss_index"]]
-        loss, nll = cross_entropy(bearing_ND, self.decoder.head_weight, batch["loss_targets"], self.z_loss)
+        head_VD, targets = self.decoder.head_weight, batch["loss_targets"]
+        loss, nll = cross_entropy(bearing_ND, head_VD, targets, self.z_loss, self.loss_chunk)
         return Outputs(loss, nll.detach())
 
     def loss(self, outputs: Outputs, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:

@@ -84,6 +84,7 @@ def search(
         "device": _hardware(device),
         "model": _tensors(model),
         "length": schedule.seq_len,
+        "loss_chunk": model.loss_chunk,
         "recompute": any(block.recompute for block in model.decoder.layers),
         "compile": any(getattr(block, "_compiled_call_impl", None) is not None for block in model.blocks()),
     }

@@ -164,7 +164,8 @@ def _placed_model(run: RunConfig, schedule: Schedule, towers: Shapes | None, dev
 
 
 def _placed(model: VisionLanguageModel, run: RunConfig, device: Device) -> None:
-    """Compile, recompute and shard the blocks of `model` as the run asks."""
+    """Compile, recompute and shard the blocks of `model`, and cut its loss, as the run asks."""
+    model.loss_chunk = run.loss_chunk
     for block in model.decoder.layers:
         block.recompute = run.recompute
     if run.compile:
