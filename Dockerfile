@@ -1,8 +1,11 @@
 # One image for both clusters: Spark executors (dataprep) and GPU trainers (train).
-#   docker build -t switchpoint .
+#   docker build -t switchpoint .                                         # torch 2.11, CUDA 13: NVIDIA's driver 580 or newer
+#   docker build -t switchpoint --build-arg CUDA=12.6.3 --build-arg CONSTRAINTS=constraints.txt .              # torch 2.7
 #   docker run --rm switchpoint python -m curriculum --help
 #   docker run --rm --gpus all --shm-size=16g -v /data:/data switchpoint composer -n 8 train/main.py /data/run.yaml
-FROM nvidia/cuda:12.6.3-base-ubuntu24.04
+ARG CUDA=13.0.2
+FROM nvidia/cuda:${CUDA}-base-ubuntu24.04
+ARG CONSTRAINTS=constraints-torch211.txt
 
 # Ubuntu 24.04 brings Python 3.12. Versions of Debian packages are left to the base image's pinned release.
 # hadolint ignore=DL3008
@@ -21,11 +24,13 @@ ENV VIRTUAL_ENV=/opt/venv \
 
 WORKDIR /opt/switchpoint
 # Packages first: they change less often than the code, and the layer is some GB.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+# Either file of constraints names all of them: nothing is resolved anew.
+COPY pyproject.toml constraints.txt constraints-torch211.txt README.md LICENSE ./
 COPY common/version.py common/
 RUN python3.12 -m venv "$VIRTUAL_ENV" \
     && mkdir dataprep curriculum train schemas demo switchpoint \
-    && pip install --no-cache-dir -c constraints.txt -e '.[spark,train]'
+    && pip install --no-cache-dir --no-deps -r "$CONSTRAINTS" \
+    && pip install --no-cache-dir --no-deps -e .
 
 COPY . .
 # Spark on Kubernetes looks for the distribution here; the pip package is a full one.

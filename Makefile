@@ -2,6 +2,7 @@
 # Both set up what they need; a second run reuses it. `make help` lists the rest.
 
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 WORK ?= demo-run
 STUDY ?= study-run
 BIN := $(abspath $(VENV))/bin
@@ -23,13 +24,13 @@ export TOKENIZERS_PARALLELISM := false
 # HDFS servers for the soak tests, where `make hadoop` has fetched them; those tests skip themselves without.
 export SWITCHPOINT_HADOOP ?= $(if $(wildcard $(VENV)/hadoop/.ready),$(abspath $(VENV))/hadoop)
 
-.PHONY: help setup hadoop demo study test quick gpu soak lint docs format clean
+.PHONY: help setup hadoop demo study test quick gpu soak newer-torch lint docs format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup:  ## virtual environment, pinned packages, Java 17
-	@bash scripts/setup.sh $(VENV)
+	@bash scripts/setup.sh $(VENV) $(CONSTRAINTS)
 
 demo: setup  ## raw data -> shards -> schedule -> trained model -> report, in WORK=demo-run; go on after an interruption
 	@python -m demo $(WORK) $(DEMO_ARGS)
@@ -48,7 +49,10 @@ gpu: setup  ## tests of what only a GPU shows, where there is one
 	@python -m pytest -m gpu tests/system tests/train $(ARGS)
 
 soak: setup  ## the longest tests: jobs and pipelines killed at random moments; many minutes
-	@python -m pytest -m soak $(ARGS)
+	@python -m pytest -m soak $(if $(PKG),tests/$(PKG)) $(ARGS)
+
+newer-torch:  ## the trainer's tests, the longest too, on torch 2.11 in .venv-torch211 (4 GB fetched)
+	@$(MAKE) --no-print-directory test soak PKG=train VENV=.venv-torch211 CONSTRAINTS=constraints-torch211.txt
 
 lint: setup  ## ruff, mypy, import-linter, hadolint, and the documentation site
 	ruff check .

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Set up everything that `make demo` and `make test` need: a virtual environment with pinned packages, and Java for Spark.
 # Safe to repeat: a finished set-up is recognised by a stamp over the files that define it.
-#   scripts/setup.sh [VENV]        default: .venv beside this checkout
+#   scripts/setup.sh [VENV [CONSTRAINTS]]        default: .venv beside this checkout, constraints.txt
 # PYTHON=/path/to/python3.12 chooses the interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${1:-.venv}
+constraints=${2:-constraints.txt}
 
 find_python() {
   for candidate in "${PYTHON:-}" python3.11 python3.12 python3; do
@@ -34,13 +35,18 @@ if ! have_java; then
   fi
 fi
 
-stamp=$(cat pyproject.toml constraints.txt scripts/archive_jvm.py | sha256sum | cut -d' ' -f1)
+stamp=$(cat pyproject.toml "$constraints" scripts/archive_jvm.py | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$venv/.ready" 2>/dev/null || true)" = "$stamp" ]; then
   exit 0
 fi
 [ -x "$venv/bin/python" ] || "$(find_python)" -m venv "$venv"
 echo "setup: installing pinned packages into $venv (some GB; a few minutes)" >&2
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,train,eval,gguf,dev]'
+if [ "$constraints" = constraints.txt ]; then
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,train,eval,gguf,dev]'
+else # all that it names and nothing else: some packages' own pins do not go with its versions
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$constraints"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+fi
 echo "setup: storing Spark's classes for a quicker start" >&2
 rm -f "$venv/spark.jsa"
 "$venv/bin/python" scripts/archive_jvm.py "$(cd "$venv" && pwd)/spark.jsa" >/dev/null 2>"$venv/archive.log" ||

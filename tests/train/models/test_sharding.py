@@ -13,7 +13,7 @@ from train.config.parallel_config import ParallelConfig
 from train.config.run_config import RunConfig
 from train.loader.held_out import HeldOut
 from train.models.build import build_model
-from train.models.sharding import mesh_of, shard
+from train.models.sharding import REPLICAS_ON_CPU, mesh_of, shard
 
 LENGTHS = (16, 40, 13)
 """The last step has 5 rows: three for one rank, two for the other."""
@@ -97,13 +97,30 @@ def test_three_ranks_that_do_not_divide_a_step_equal_one_rank(one, tmp_path):
     assert_same_weights(tmp_path / "three", root / "one")
 
 
+@pytest.mark.soak
+@pytest.mark.skipif(not REPLICAS_ON_CPU, reason="torch 2.11 alone has replicas without GPUs")
+def test_two_replicas_of_two_shards_equal_one_rank(one, tmp_path):
+    """Four ranks; the first replica's two save. One rank goes on from there."""
+    root, log = one
+    parallel = {"strategy": "fsdp", "replicas": 2}
+    run = ranks.settings(root / "schedule.json", tmp_path / "four", parallel=parallel, microbatch=1, **CLIPPED)
+    assert_same(ranks.finish(run, 4), log)
+    assert_same_weights(tmp_path / "four", root / "one")
+    saved = folder.complete(tmp_path / "four/checkpoints")
+    assert all(len(list(path.glob("*-of-00002.safetensors"))) == 4 for path in saved)
+    for path in saved[1:]:
+        shutil.rmtree(path)
+    assert_same(alone(ranks.settings(root / "schedule.json", tmp_path / "four", **CLIPPED)), log)
+
+
 def test_replicas_must_divide_ranks():
     assert ParallelConfig(strategy="fsdp").shape(6) == (6,)
     assert ParallelConfig(strategy="fsdp", replicas=2).shape(6) == (2, 3)
     with pytest.raises(InputError, match="6 ranks cannot hold 4 replicas evenly"):
         ParallelConfig(strategy="fsdp", replicas=4).shape(6)
-    with pytest.raises(InputError, match="replicas need GPUs"):
-        mesh_of(ParallelConfig(strategy="fsdp", replicas=2), 6, "cpu")
+    if not REPLICAS_ON_CPU:
+        with pytest.raises(InputError, match="replicas need GPUs"):
+            mesh_of(ParallelConfig(strategy="fsdp", replicas=2), 6, "cpu")
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen3"])
