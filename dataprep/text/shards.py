@@ -77,7 +77,7 @@ def run_shards(spark: SparkSession, shards: SplitShards, out: str, progress: Pro
 def write_shard(payload: tuple[int, int, int], scratch: Scratch, *, shards: SplitShards) -> Receipt:
     """Read the windows of samples [low, high) and write them as shard `number`; see `write_matrix`."""
     number, low, high = payload
-    return _write(number, high - low, _pieces(shards.windows, low, high), scratch, shards)
+    return _write(number, high - low, pieces(shards.windows, low, high), scratch, shards)
 
 
 def write_matrix(payload: tuple[int, npt.NDArray[Any]], scratch: Scratch, *, shards: SplitShards) -> Receipt:
@@ -89,7 +89,7 @@ def write_matrix(payload: tuple[int, npt.NDArray[Any]], scratch: Scratch, *, sha
     return _write(number, len(matrix), [matrix], scratch, shards)
 
 
-def _pieces(windows: Windows, low: int, high: int) -> Iterator[npt.NDArray[Any]]:
+def pieces(windows: Windows, low: int, high: int) -> Iterator[npt.NDArray[Any]]:
     """The samples [low, high), a piece at a time."""
     step = max(1, PIECE_BYTES // (windows.seq_len * np.dtype(windows.stream.dtype).itemsize))
     with Reader(windows.stream.uris) as reader:
