@@ -8,11 +8,12 @@ Modules import what takes seconds, or what not every installation has, inside `r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-from common import resources
+from common import heartbeat, resources
 from common.errors import InputError, exit_code
 
 
@@ -44,13 +45,17 @@ def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
     options = parser.parse_args(own)
     if rest and options.rest is None:
         parser.error(f"{options.command} takes nothing after --")
+    hands_on = options.rest is not None
     options.rest = rest
-    return exit_code(lambda: _run(options))
+    return exit_code(lambda: _run(options, hands_on=hands_on))
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, *, hands_on: bool) -> int:
+    # What watches goes on for ever, and what hands on to another program leaves the word to that.
+    silent = hands_on or getattr(options, "watch", False)
     try:
-        status: int | None = options.run(options)
+        with contextlib.nullcontext() if silent else heartbeat.beating(str(options.command)):
+            status: int | None = options.run(options)
         return status or 0
     except BrokenPipeError:
         raise

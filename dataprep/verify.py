@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from common import pictures
+from common import heartbeat, pictures
 from common.errors import InputError
 from dataprep.engine import journal, lease
 from dataprep.engine.dataset import load_manifest
@@ -95,9 +95,11 @@ def _problems(root: str, manifest: Manifest, uids: Uids | None) -> list[str]:
     if problems:
         return problems
     census = Census()
+    heartbeat.at(f"checking {root}, shards", total=len(entries))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sound = functools.partial(_shard, root, manifest, decode=uids is not None)
         for first, found in zip(_firsts(manifest), pool.map(sound, manifest.shards, entries), strict=True):
+            heartbeat.done()
             if isinstance(found, str):
                 problems.append(found)
                 continue

@@ -27,6 +27,7 @@ os.environ.update(
     WANDB_MODE="offline",
     TOKENIZERS_PARALLELISM="false",
     SPARK_LOCAL_IP="127.0.0.1",
+    SWITCHPOINT_HEARTBEAT_S="600",  # what a command says does not depend on how busy the machine is
     PYSPARK_PYTHON=sys.executable,
     PYSPARK_DRIVER_PYTHON=sys.executable,
 )

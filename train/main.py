@@ -10,11 +10,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __package__ in (None, ""):
     _root = str(Path(__file__).resolve().parent.parent)
     # Installed packages lie behind the standard library, which their neighbours must not shadow.
     sys.path[0:1] = [] if _root in map(os.path.realpath, sys.path[1:]) else [_root]
+
+if TYPE_CHECKING:
+    from train.run.last_words import LastWords
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -31,18 +35,29 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parse(arguments)
-    from common.errors import InputError  # the path is settled, and --help answered, before these
+    from common import heartbeat  # the path is settled, and --help answered, before these
     from train.run.last_words import LastWords
 
     words = LastWords()
+    if os.environ.get("RANK", "0") != "0":
+        return _train(options.run, words)
+    with heartbeat.beating("reading the run's config and schedule"):
+        return _train(options.run, words)
+
+
+def _train(path: Path, words: LastWords) -> int:
+    from common import heartbeat
+    from common.errors import InputError
+
     try:
         from train.config.run_config import read_run
 
-        run, schedule = read_run(options.run)
+        run, schedule = read_run(path)
     except InputError as error:  # known before Composer has been imported, which takes ten times as long
         words.say(error)
         return words.end()
 
+    heartbeat.at("importing Composer")
     from train.callbacks.graceful_stop import EXIT_ASKED_TO_LEAVE, AskedToLeave
     from train.run.launch import launch
 

@@ -1,6 +1,7 @@
 """Says every ten seconds how far Spark's stages are, while a job shows nothing of its own.
 
 Tasks of `engine.tasks` report for themselves. Queries do not: choosing documents or pictures takes minutes of them.
+Where no stage runs, the driver is at work: it plans a query, or reads receipts.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 
-from dataprep.engine.progress import Progress, eta
+from common.heartbeat import EVERY_S, eta
+from dataprep.engine.progress import Progress
 
 
 @contextmanager
-def heard(spark: SparkSession, progress: Progress, every: float = 10.0) -> Iterator[None]:
+def heard(spark: SparkSession, progress: Progress, every: float = EVERY_S) -> Iterator[None]:
     """While the block runs, say how far Spark is whenever `progress` has said nothing for `every` seconds."""
     over = threading.Event()
     tracker = spark.sparkContext.statusTracker()
     began: dict[int, float] = {}
 
     def beat() -> None:
+        idle = time.monotonic()
         while not over.wait(every / 4):
             try:
                 found = [info for stage in tracker.getActiveStageIds() if (info := tracker.getStageInfo(stage))]
@@ -30,7 +33,12 @@ def heard(spark: SparkSession, progress: Progress, every: float = 10.0) -> Itera
                 return
             for info in found:
                 began.setdefault(info.stageId, time.monotonic())
-            if found and progress.silent_for() >= every:
+                idle = time.monotonic()
+            if progress.silent_for() < every:
+                continue
+            if not found:
+                progress.say(f"working: the driver, {time.monotonic() - idle:.0f} s since Spark's last stage")
+            else:
                 info = found[0]
                 seconds = time.monotonic() - began[info.stageId]
                 left = info.numTasks - info.numCompletedTasks

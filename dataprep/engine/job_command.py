@@ -19,7 +19,7 @@ from typing import TypeVar
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from common import resources, yaml_file
+from common import heartbeat, resources, yaml_file
 from common.errors import InputError, exit_code
 from common.settings_help import settings_help
 from dataprep.engine import failure, lease
@@ -61,20 +61,31 @@ def run_job(
     options = parser.parse_args(arguments)
 
     def main() -> None:
+        with heartbeat.beating("reading the job's inputs"):
+            job = checked()
+        if job is not None:
+            work(job)
+
+    def checked() -> JobT | None:
+        """The job, where there is work to do."""
         job = yaml_file.load(options.job, model)
         _check_out(str(getattr(job, "out", "")))
         if options.dry_run:
             print(describe(job))
-            return
+            return None
         for line in str((check or describe)(job)).splitlines():
             if line.startswith("warning: "):
                 print(line, file=sys.stderr)
         if "PYSPARK_GATEWAY_PORT" not in os.environ and (problem := no_java()):  # spark-submit has found it
             raise problem
+        return job
+
+    def work(job: JobT) -> None:
         scratch, out = failure.local_directory(), files.absolute(operator.attrgetter("out")(job))
         try:
             with lease.held(out, f"{name} job", say=lambda text: print(text, file=sys.stderr)), one_line():
-                spark = session(f"switchpoint {name}")
+                with heartbeat.beating("starting Spark"):
+                    spark = session(f"switchpoint {name}")
                 try:
                     scratch = failure.local_directory(spark)
                     progress = Progress()

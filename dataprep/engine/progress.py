@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 from pyspark.accumulators import AccumulatorParam
 
+from common.heartbeat import eta
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -147,12 +149,3 @@ def _rows(tally: Tally, seconds: float) -> Iterator[str]:
         yield f"{tally.rows:,} rows{rate}"
     if tally.tokens:
         yield f"{tally.tokens:,} tokens ({tally.tokens / max(seconds, 1e-9) / 1e6:.2f} M/s)"
-
-
-def eta(left: int, done: int, seconds: float) -> str:
-    """Time left, at the pace so far; `?` before anything is done."""
-    if not done:
-        return "?"
-    estimate = round(seconds / done * left)
-    hours, minutes = divmod(estimate // 60, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {estimate % 60:02} s"

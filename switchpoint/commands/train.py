@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
+from common import heartbeat
 from common.errors import InputError
 from common.settings_help import settings_help
 from train.config.run_config import RunConfig
@@ -33,13 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Become the launcher (its exit status is the run's)."""
-    launcher = Path(sys.executable).with_name("composer")
-    found = str(launcher) if launcher.exists() else shutil.which("composer")
+    """Run the launcher in this process (its exit status is the run's)."""
     package = find_spec("train")
-    if found is None or package is None or not package.submodule_search_locations:
+    if find_spec("composer") is None or package is None or not package.submodule_search_locations:
         raise InputError("composer is not installed", remedy="pip install 'switchpoint[train]'")
+    with heartbeat.beating("importing Composer's launcher"):
+        from composer.cli.launcher import main
     count = [] if options.processes is None else ["-n", str(options.processes)]
     script = f"{package.submodule_search_locations[0]}/main.py"
-    sys.stdout.flush()
-    os.execv(found, [found, *count, *options.rest, script, options.run_file])
+    sys.argv = ["composer", *count, *options.rest, script, options.run_file]
+    return int(main())

@@ -1,9 +1,13 @@
 """The command line of a package: one module a command."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from common import heartbeat
 from common.command_line import command_line, run_command
 
 COMMAND = """
@@ -91,3 +95,19 @@ def test_what_a_user_can_mend_is_one_line(
     said = capsys.readouterr().err
     assert said.startswith(line)
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("more", "beats"), [([], True), (["--watch"], False)])
+def test_a_command_that_takes_long_is_heard_of_and_one_that_watches_is_not(
+    monkeypatch: pytest.MonkeyPatch, more: list[str], beats: bool
+) -> None:
+    module: Any = ModuleType("tests.beating")
+    module.HELP, module.EXAMPLE = "h", "e"
+    module.configure = lambda parser: parser.add_argument("--watch", action="store_true")
+    found = []
+    module.run = lambda options: found.append(heartbeat._current is not None)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    parser = command_line("p", "about", {"beat": module.__name__})
+    assert run_command(parser, ["beat", *more]) == 0
+    assert found == [beats]
+    assert heartbeat._current is None

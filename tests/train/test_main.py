@@ -39,14 +39,14 @@ def write_run(root: Path, name: str, *further: str) -> Path:
     return run
 
 
-def start(run: Path, *, start_new_session: bool = False) -> subprocess.Popen[str]:
+def start(run: Path, *, start_new_session: bool = False, **environment: str) -> subprocess.Popen[str]:
     argv = [str(COMPOSER), "-n", "2", str(ROOT / "train/main.py"), str(run)]
     return subprocess.Popen(
         argv,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **environment},
         cwd=run.parent,
         start_new_session=start_new_session,
     )
@@ -59,10 +59,12 @@ def lines(out: Path) -> int:
 
 @pytest.mark.soak
 def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
-    whole = start(write_run(tmp_path, "whole"))
+    whole = start(write_run(tmp_path, "whole"), SWITCHPOINT_HEARTBEAT_S="0.05")
     output, _ = whole.communicate(timeout=600)
     assert whole.returncode == 0, output
     assert "tuning" in output
+    for part in ("importing Composer", "waiting for the other ranks", "building the model"):
+        assert f"\n{part}: " in output, "the start is no silence"
 
     run = write_run(tmp_path, "killed")
     for least, number in ((9, signal.SIGKILL), (30, signal.SIGTERM)):

@@ -14,6 +14,7 @@ from composer.core import Callback, State, get_precision_context
 from composer.loggers import Logger
 from composer.utils import dist
 
+from common import heartbeat
 from schemas.schedule import Schedule
 from train.callbacks.metrics_log import truncate
 from train.callbacks.step_facts import StepRecord
@@ -50,7 +51,7 @@ class Evaluating(Callback):
         start, stop = self.record.start, self.record.stop
         if stop < self.last and not any(start < point <= stop for point in self._points):
             return
-        scores = {name: self._score(source, state) for name, source in self.sources.items()}
+        scores = {name: self._score(name, source, state) for name, source in self.sources.items()}
         logger.log_metrics({f"held_out/{name}/loss": loss for name, (loss, _) in scores.items()})
         if dist.get_global_rank() == 0:
             line = {
@@ -62,14 +63,17 @@ class Evaluating(Callback):
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
-    def _score(self, source: HeldOut, state: State) -> tuple[float, int]:
+    def _score(self, name: str, source: HeldOut, state: State) -> tuple[float, int]:
         """Mean cross-entropy in nats over all loss-bearing tokens of `source`, and how many there are."""
         sums = state.device.tensor_to_device(torch.zeros(2, dtype=torch.float64))
-        batches = source.batches(self.rows, dist.get_global_rank(), dist.get_world_size())
+        rank, ranks = dist.get_global_rank(), dist.get_world_size()
+        heartbeat.at(f"held-out loss of {name}, rows", -(-source.rows // ranks))
+        batches = source.batches(self.rows, rank, ranks)
         with get_precision_context(state.precision, state.precision_config):
             for losses, counts in row_losses(self.model, batches, state.device.batch_to_device):
                 sums += torch.stack((losses.sum(), counts.sum()))
-        if dist.get_world_size() > 1:
+                heartbeat.done(len(counts))
+        if ranks > 1:
             dist.all_reduce(sums)
         total, tokens = sums.tolist()
         return total / max(1.0, tokens), int(tokens)

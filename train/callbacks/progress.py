@@ -14,13 +14,14 @@ from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
+from common import heartbeat
 from schemas.run_log import Step
 from train.callbacks.metrics_log import Metrics
 from train.models.cost import H100_BF16
 
 
 class Progress(Callback):
-    """Prints one line every `every` steps on rank 0; rates are over the steps since the last line.
+    """Prints one line every `every` steps or ten seconds on rank 0; rates are over the steps since the last line.
 
     `work` is the decoder's operations for so many tokens and attended pairs: on GPUs the line has the share of their
     peak that they make (MFU).
@@ -36,25 +37,36 @@ class Progress(Callback):
         self._work, self._done, self._position = work, 0.0, 0
         self._since = (0.0, 0)
         self._drawn: dict[str, int] = {}
+        self._first = True
 
     def fit_start(self, state: State, logger: Logger) -> None:
         position = int(state.timestamp.sample)
         self._since, self._done, self._position = (time.perf_counter(), position), 0.0, position
         self._drawn = dict(zip((s.name for s in self.metrics.schedule.sources), self.metrics.record.seen, strict=True))
 
+    def batch_start(self, state: State, logger: Logger) -> None:
+        number = int(state.timestamp.batch) + 1
+        first = ", the first of this start (a GPU compiles now)" if self._first else ""
+        heartbeat.at(f"step {number:,}{first}")
+        self._first = False
+
     def batch_end(self, state: State, logger: Logger) -> None:
         step, length = self.metrics.last, self.metrics.schedule.seq_len
         if step is not None:
             self._done += self._work((step.position - self._position) * length, step.attended or 0)
             self._position = step.position
-        if step is None or dist.get_global_rank() or (step.step % self.every and step.position < self.stop):
-            return
+        heartbeat.at("reading the next batch, or saving a checkpoint")
         now, (then, before) = time.perf_counter(), self._since
+        if step is None or dist.get_global_rank():
+            return
+        if step.step % self.every and step.position < self.stop and now - then < heartbeat.EVERY_S:
+            return
         rate = (step.position - before) / (now - then)
         drawn = {name: count - self._drawn[name] for name, count in step.samples.items()}
         self._since, self._drawn = (now, step.position), step.samples
         mfu, self._done = self._done / (now - then) / self.peak, 0.0
         print(describe(step, drawn, rate, length, self.stop, mfu), file=sys.stderr, flush=True)
+        heartbeat.said()
 
 
 def describe(step: Step, drawn: dict[str, int], rate: float, seq_len: int, stop: int, mfu: float = 0.0) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from common import heartbeat
 from common.errors import InputError
 from train.commands.scoring_arguments import add_scoring_arguments, scoring_choice
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("batch_size", "processes", "limit", "threads"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise InputError("must be at least 1", field=f"--{name.replace('_', '-')}")
+    heartbeat.at("importing torch")
     import torch
 
     if args.threads:
@@ -66,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
     for name, _ in chosen.tasks:
         task_named(name)
+    heartbeat.at("reading the model")
     subject = open_subject(args.model, args.tokenizer)
     settings = Settings(
         args.batch_size, args.blind, args.bare, chosen.by, args.limit, chosen.rule, args.box_frame, chosen.only
@@ -81,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
                 held_out_loss(args.model, name, dataset, args.output, batch_size=args.batch_size, limit=args.limit)
             )
     if chosen.text:
+        heartbeat.at("text tasks, by lm-eval")
         from train.evaluation.lm_eval_tasks import evaluate_text
 
         found += evaluate_text(

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from common import atomic_files
+from common import atomic_files, heartbeat
 from common.errors import InputError
 from schemas.results import Prediction, TaskResult, TaskSummary
 from train.checkpoint.state import schedule_of
@@ -33,6 +33,7 @@ def held_out_loss(
     Raises:
         InputError: the dataset is unfinished, damaged, or was made for another model.
     """
+    heartbeat.at("reading the model")
     loaded = load(path)
     saved = loaded.saved
     schedule = schedule_of(loaded.path)
@@ -51,9 +52,11 @@ def held_out_loss(
         parts = cast(dict[str, object], batch).items()
         return cast(Batch, {key: part.to(device) if isinstance(part, Tensor) else part for key, part in parts})
 
+    heartbeat.at(f"{task}, rows", held_out.rows)
     losses: list[tuple[float, int]] = []
     for sums, counts in row_losses(model, held_out.batches(batch_size), place):
         losses += zip(sums.tolist(), counts.tolist(), strict=True)
+        heartbeat.done(len(counts))
     tokens = sum(number for _, number in losses)
     if tokens == 0:
         raise InputError("no token bears loss", file=dataset, remedy="give a dataset with samples")

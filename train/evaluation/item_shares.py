@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from common import heartbeat
 from common.errors import InputError, exit_code
 from common.process import end_with_parent
 from train.evaluation.predict import Settings, predict, read_predictions, threads_each
@@ -47,6 +48,7 @@ def predictions_of(subject: Subject, task: Task, items: list[Item], work: Path, 
         ]
         for worker in workers:
             worker.start()
+        heartbeat.at(f"{task.name}: waiting for {processes} processes")
         for worker in workers:
             worker.join()
         if failed := [worker.exitcode for worker in workers if worker.exitcode]:
@@ -67,8 +69,9 @@ def _work(path: str, tokenizer: Path | None, threads: int, rank: int, items: dic
         torch.cuda.set_device(rank % torch.cuda.device_count())
 
     def main() -> None:
-        subject = open_subject(Path(path), tokenizer)
-        predict(subject, items, settings, instruction, max_tokens, file, f"{label} [{rank}]")
+        with heartbeat.beating(f"{label} [{rank}], reading the model"):
+            subject = open_subject(Path(path), tokenizer)
+            predict(subject, items, settings, instruction, max_tokens, file, f"{label} [{rank}]")
 
     sys.exit(exit_code(main))
 

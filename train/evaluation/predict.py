@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from common import heartbeat
 from schemas.manifest import STRETCH
 from train.evaluation.generation import Stem, answer, batches
 from train.evaluation.likelihood import score
@@ -26,8 +25,6 @@ from train.evaluation.prompts import Prompt
 from train.evaluation.read_image import read_image
 from train.evaluation.scored_model import Subject
 from train.evaluation.task import OFFICIAL, Item
-
-_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def predict(
 
     stems = [Stem(index, stem(index)) for index in items]
     by_choice = any(item.choices for item in items.values()) and settings.by == "likelihood"
-    progress = _Progress(label, len(stems))
+    heartbeat.at(f"{label}, items", len(stems))
     with file.open("a", encoding="utf-8") as sink:
 
         def put(index: int, said: str) -> None:
@@ -90,7 +87,7 @@ def predict(
                 for one, said in zip(batch, answer(subject, batch, pixels, max_tokens), strict=True):
                     put(one.item, said)
             sink.flush()
-            progress.add(len(batch))
+            heartbeat.done(len(batch))
 
 
 def _choose(
@@ -121,23 +118,6 @@ def read_predictions(files: Sequence[Path]) -> dict[int, str]:
         if lines[-1]:  # a torn line: what follows must not be glued to it
             os.truncate(file, file.stat().st_size - len(lines[-1]))
     return found
-
-
-class _Progress:
-    """A line on stderr now and then."""
-
-    def __init__(self, label: str, total: int) -> None:
-        self._label, self._total, self._done = label, total, 0
-        self._began = self._told = time.monotonic()
-
-    def add(self, count: int) -> None:
-        self._done += count
-        now = time.monotonic()
-        if now - self._told >= _EVERY_S:
-            rate = self._done / (now - self._began)
-            left = (self._total - self._done) / rate
-            print(f"{self._label}: {self._done:,} of {self._total:,}, {rate:.1f}/s, {left:.0f} s left", file=sys.stderr)
-            self._told = now
 
 
 def threads_each(processes: int) -> int:

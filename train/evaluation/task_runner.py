@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from common import atomic_files
+from common import atomic_files, heartbeat
 from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, task_file
@@ -43,6 +43,7 @@ def evaluate_tasks(
         InputError: an unknown task, a bad official file, or results of something else in `out`.
     """
     known = [(task_named(name).under(settings.rule, settings.frame), place) for name, place in tasks]
+    heartbeat.at("reading official files")
     loaded = [(task, *_items(task, place, settings)) for task, place in known]  # mistakes before minutes are spent
     if (out / RESULTS_NAME).is_file() and Results.load(out).model.digest != subject.told.digest:
         raise InputError("results of another model are here", file=out, remedy="name another directory, or remove them")

@@ -15,6 +15,7 @@ from composer.core import Engine
 from composer.devices import Device
 from composer.utils import dist
 
+from common import heartbeat
 from common.errors import InputError
 from common.file_lock import exclusive
 from common.process import end_with_parent
@@ -53,6 +54,7 @@ def launch(run: RunConfig, schedule: Schedule, say: Say = lambda error, peers: N
     if run.threads is not None:
         torch.set_num_threads(run.threads)
     run.out.mkdir(parents=True, exist_ok=True)
+    heartbeat.at("waiting for the other ranks")
     device = choose_device(run.remote_patience)
     end_with_parent(signal.SIGTERM)  # no rank trains on as an orphan: it saves and leaves
     try:
@@ -118,6 +120,7 @@ def _ends(run: RunConfig, schedule: Schedule, device: Device, say: Say) -> bool:
     loader = trainer.state.train_dataloader
     assert isinstance(loader, ScheduleLoader)
     try:
+        heartbeat.at("starting the loader's workers")
         trainer.fit()
         return True
     except RolledBack:  # on every rank

@@ -16,6 +16,7 @@ from composer.core import Callback, DataSpec, Precision, Time, TimeUnit
 from composer.devices import Device
 from composer.utils import dist
 
+from common import heartbeat
 from common.errors import InputError
 from schemas.schedule import Schedule
 from train.callbacks.audit import Audit
@@ -62,6 +63,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     Raises:
         InputError: config, schedule, data and checkpoint do not fit each other.
     """
+    heartbeat.at("looking for a checkpoint")
     ranks = dist.get_world_size()
     steps = Steps.of(run, schedule, ranks)
     begin = starting_point(run, schedule)
@@ -76,6 +78,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     if precision is not Precision.FP32 and device.name != "gpu":
         raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
 
+    heartbeat.at("reading the datasets' indices")
     rows = steps.most_rows
     dataset = ScheduleDataset(
         schedule,
@@ -90,17 +93,21 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     )
     decoder_only = begin is not None and begin[1].decoder_only(run, schedule)
     make = partial(_placed_model, run, schedule, begin[1].towers if begin and not decoder_only else None, device)
+    heartbeat.at("building the model")
     model = make()
     if run.microbatch == "auto":
+        heartbeat.at("looking for the largest micro-batch")
         microbatch, used = search(model, schedule, rows, device, precision, run.parallel, run.out)
         if used:
             del model
             gc.collect()  # a sharded model is full of cycles
+            heartbeat.at("building the model again")
             model = make()
     else:
         microbatch = min(run.microbatch, rows)
     optimizer = build_optimizer(model, run.optimizer)
     if begin:
+        heartbeat.at("reading the checkpoint")
         load.load_weights(begin[0], model, decoder_only=decoder_only)
         load.load_optimizer(begin[0], model, optimizer)
         drop_trunk(run)
@@ -116,6 +123,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     own = begin is not None and begin[0].parent == run.out / FOLDER
     metrics = Metrics(schedule, run.out, record, rate, gradients, goes_on=own)
     work = partial(work_done, model.decoder.config, model.decoder.embed_tokens.num_embeddings)
+    heartbeat.at("building Composer's trainer")
     store = CheckpointStore(run.out, model, run, schedule)
     trainer = Trainer(
         model=model,

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from common import heartbeat
 from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.sweep_file import SweepFile
@@ -69,6 +70,8 @@ def _work_through(folder: Path, stretches: list[Stretch], workers: int, threads:
     began, total = time.monotonic(), sum(one.tokens for one in stretches)
     if finished:
         print(f"{len(finished)} of {len(stretches)} stretches are done already", file=sys.stderr)
+    heartbeat.at("training, stretches", total=len(stretches))
+    heartbeat.done(len(finished))
     waiting = [one for one in stretches if one.id not in finished]
     ahead = longest(stretches)
     running: dict[Future[float], Stretch] = {}
@@ -89,6 +92,7 @@ def _work_through(folder: Path, stretches: list[Stretch], workers: int, threads:
                     failed[one.id] = error
                     continue
                 finished.add(one.id)
+                heartbeat.done()
                 share = sum(other.tokens for other in stretches if other.id in finished) / total
                 spent = time.monotonic() - began
                 print(f"{one.id}: {future.result():.0f} s; {len(finished)} of {len(stretches)} stretches, "

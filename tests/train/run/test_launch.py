@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from composer.devices import DeviceCPU
 
+from common import heartbeat
 from common.errors import InputError
 from common.file_lock import exclusive
 from tests.helpers import synthetic
@@ -34,6 +35,35 @@ def test_a_run_that_ended_is_forgotten(tmp_path, monkeypatch):
     launch.fit(config(tmp_path / "out"), synthetic.schedule(tmp_path).cut(16), DeviceCPU())
     gc.collect()
     assert [type(one()) for one in kept] == [type(None)] * 3
+
+
+def test_every_part_of_a_start_and_of_a_run_is_named(tmp_path, monkeypatch):
+    """Whatever takes long is said by its name, on a busy machine as on a slow one."""
+    parts: list[tuple[str, int]] = []
+    counted: list[int] = []
+    monkeypatch.setattr(heartbeat, "at", lambda part, total=0: parts.append((part, total)))
+    monkeypatch.setattr(heartbeat, "done", counted.append)
+    held_out = {"sources": {"pairs": synthetic.write(tmp_path / "held", "pairs", 10)}, "rows": 6}
+    run = RunConfig.model_validate(
+        config(tmp_path / "out").model_dump() | {"evaluation": held_out, "microbatch": "auto"}
+    )
+    launch.fit(run, synthetic.schedule(tmp_path).cut(16), DeviceCPU())
+    between = "reading the next batch, or saving a checkpoint"
+    assert [part for part, _ in parts] == [
+        "looking for a checkpoint",
+        "reading the datasets' indices",
+        "building the model",
+        "looking for the largest micro-batch",
+        "building the model again",
+        "building Composer's trainer",
+        "starting the loader's workers",
+        "step 1, the first of this start (a GPU compiles now)",
+        between,
+        "step 2",
+        "held-out loss of pairs, rows",
+        between,
+    ]
+    assert dict(parts)["held-out loss of pairs, rows"] == sum(counted) == 6
 
 
 def test_a_peer_that_is_gone_before_training_begins_is_one_line(tmp_path, monkeypatch):
