@@ -37,8 +37,11 @@ def test_a_query_is_heard_of_and_a_stage_that_is_shown_is_not(spark: SparkSessio
             time.sleep(0.05)
         Path(gate).touch()
         query.join(LIMIT_S)
+        while "the driver" not in progress.stream.getvalue() and time.monotonic() < deadline:  # type: ignore[attr-defined]
+            time.sleep(0.05)
     said = progress.stream.getvalue()  # type: ignore[attr-defined]
-    assert re.match(r"working: 0/4 tasks of a query's stage, \d+ s, ETA \?\n", said), said
+    assert re.search(r"^working: 0/4 tasks of a query's stage, \d+ s, ETA \?\n", said, re.MULTILINE), said
+    assert re.search(r"^working: the driver, \d+ s since Spark's last stage\n", said, re.MULTILINE), said
 
 
 def test_silence_is_counted_from_what_was_said_last_and_not_while_a_stage_is_shown() -> None:
