@@ -1,7 +1,7 @@
 """Builds the command line that the image jobs share: `JOB.yaml`, `--dry-run`, errors as one line.
 
-A dry run reads the settings, the inputs' names and the tokenizer, prints what would be done, and starts neither Spark
-nor work: what can be wrong is found in a second instead of after a queue.
+A dry run reads the settings, the inputs' names and the tokenizer, prints what would be done, and starts no work: what
+can be wrong is found in a second instead of after a queue. It starts Spark only to try a `where`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def run_job(
     arguments: Sequence[str] | None = None,
     *,
     check: Callable[[JobT], object] | None = None,
+    attempt: Callable[[SparkSession, JobT], object] | None = None,
 ) -> int:
     """Run a job's command; the exit status.
 
@@ -50,6 +51,7 @@ def run_job(
         run: does it, and returns a summary to print.
         arguments: for tests; None takes those of the process.
         check: what a real run does instead of `describe` before Spark is started, where describing takes seconds.
+        attempt: has Spark try the job's expressions on no rows, for a dry run of a job with `where`.
     """
     name = model.__name__.removesuffix("Job").lower()
     parser = argparse.ArgumentParser(
@@ -61,17 +63,23 @@ def run_job(
     options = parser.parse_args(arguments)
 
     def main() -> None:
-        with heartbeat.beating("reading the job's inputs"):
-            job = checked()
-        if job is not None:
-            work(job)
+        try:
+            with heartbeat.beating("reading the job's inputs"):
+                job = checked()
+            if job is not None:
+                work(job)
+        except InputError as error:
+            raise yaml_file.placed(error, options.job) from None
 
     def checked() -> JobT | None:
         """The job, where there is work to do."""
         job = yaml_file.load(options.job, model)
         _check_out(str(getattr(job, "out", "")))
         if options.dry_run:
-            print(describe(job))
+            said = describe(job)
+            if attempt is not None and getattr(job, "where", None) is not None:
+                _try(attempt, job)
+            print(said)
             return None
         for line in str((check or describe)(job)).splitlines():
             if line.startswith("warning: "):
@@ -99,6 +107,20 @@ def run_job(
             raise known from None
 
     return exit_code(main)
+
+
+def _try(attempt: Callable[[SparkSession, JobT], object], job: JobT) -> None:
+    """Start Spark for `attempt` alone; without Java, say that it was left out."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ and (problem := no_java()):
+        print(f"warning: `where` was not tried: {problem}", file=sys.stderr)
+        return
+    heartbeat.at("starting Spark, to try `where`")
+    with one_line():
+        spark = session("switchpoint dry run")
+        try:
+            attempt(spark, job)
+        finally:
+            _stop(spark)
 
 
 def _stop(spark: SparkSession) -> None:

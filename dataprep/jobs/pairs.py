@@ -19,8 +19,9 @@ def main() -> int:
     from dataprep.engine.job_command import run_job
     from dataprep.pairs import job
     from dataprep.pairs.config import PairsJob
+    from dataprep.pairs.selection.select import check
 
-    return run_job(PairsJob, job.describe, job.main)
+    return run_job(PairsJob, job.describe, job.main, attempt=check)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ def main() -> int:
     from dataprep.text import job
     from dataprep.text.config import TextJob
     from dataprep.text.estimate import describe
+    from dataprep.text.selection import select
 
-    return run_job(TextJob, describe, job.main, check=job.check)
+    return run_job(TextJob, describe, job.main, check=job.check, attempt=select.check)
 
 
 if __name__ == "__main__":

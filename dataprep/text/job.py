@@ -42,9 +42,9 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
     lap = progress.lap if progress else lambda part: None
     out = job.out
     spec = load(job.tokenizer, end_of_text=job.end_of_text, pad=job.pad)
-    plan = plan_job(spark, job, spec)
     if job.selects:
-        select.check(spark, job)
+        select.check(spark, job)  # before inputs are hashed, which may take an hour
+    plan = plan_job(spark, job, spec)
     if begin(out, plan) == "finished":
         commit.sweep(out)
         return load_manifest(out)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import pytest
+from pyspark.sql import SparkSession
+
+from dataprep.engine import job_command
 from tests.helpers.commands import ROOT
 
 
@@ -33,3 +41,21 @@ def refuses(name: str, folder: Path) -> None:
     assert f"{job}:" in said.stderr
     assert len(said.stderr.splitlines()) == 1, said.stderr
     assert said.stdout == ""
+
+
+def tries_where(
+    kind: str, job: dict[str, Any], folder: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[int, bool]]:
+    """Exit status, and whether Spark was started, of a dry run of `job` without `where`, with a good one, a bad one.
+
+    `spark` stands for the session that a dry run starts and stops.
+    """
+    sessions: list[str] = []
+    monkeypatch.setattr(job_command, "session", lambda name: [spark, sessions.append(name)][0])
+    monkeypatch.setattr(job_command, "_stop", lambda session: None)
+    file = folder / "job.yaml"
+    for where in (None, "length(url) > 3 or url is null", "length(url"):
+        file.write_text(json.dumps(job, indent=1)[:-2] + (f',\n "where": "{where}"\n}}' if where else "\n}"))
+        monkeypatch.setattr(sys, "argv", [kind, str(file), "--dry-run"])
+        sessions.clear()
+        yield import_module(f"dataprep.jobs.{kind}").main(), bool(sessions)
