@@ -41,24 +41,24 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Starts the thread that says what is being done."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say nothing more."""
+        """Ends the thread; nothing more is said."""
         self._over.set()
         self._thread.join(self._every + 5)
 
     def at(self, part: str, total: int = 0) -> None:
-        """`part` begins; `total` are the steps that `done` will count, 0 if nothing is counted."""
+        """Notes that `part` begins; `total` are the steps that `done` will count, 0 if nothing is counted."""
         self._part, self._total, self._done, self._began = part, total, 0, time.monotonic()
 
     def done(self, count: int) -> None:
-        """`count` more steps of the part are done."""
+        """Counts `count` more steps of the part as done."""
         self._done += count
 
     def said(self) -> None:
-        """Something else was said just now."""
+        """Notes that something else was said just now."""
         self._said = time.monotonic()
 
     def _beat(self) -> None:

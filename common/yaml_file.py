@@ -135,16 +135,6 @@ def place_of(node: Node | None, loc: Location) -> tuple[str, int] | None:
     return mark.name, mark.line + 1
 
 
-def placed(error: InputError, path: str | Path) -> InputError:
-    """`error` with file and line, where it is about a key of the file `path` and names no file."""
-    if error.file is not None or not error.field:
-        return error
-    node, loc = compose_node(path), error.field.split(".")
-    written = node is not None and node_at(node, loc[:1]) is not None
-    file, line = (place_of(node, loc) if written else None) or (path, None)
-    return InputError(error.problem, file=file, line=line, field=error.field, remedy=error.remedy)
-
-
 def node_at(node: Node, loc: Location) -> Node | None:
     """The node at `loc`, if there is one."""
     for part in loc:

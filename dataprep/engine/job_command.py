@@ -69,7 +69,7 @@ def run_job(
             if job is not None:
                 work(job)
         except InputError as error:
-            raise yaml_file.placed(error, options.job) from None
+            raise placed(error, options.job) from None
 
     def checked() -> JobT | None:
         """The job, where there is work to do."""
@@ -107,6 +107,16 @@ def run_job(
             raise known from None
 
     return exit_code(main)
+
+
+def placed(error: InputError, path: str | Path) -> InputError:
+    """Returns `error` with file and line, where it is about a key of the job file `path` and names no file."""
+    if error.file is not None or not error.field:
+        return error
+    node, loc = yaml_file.compose_node(path), error.field.split(".")
+    is_written = node is not None and yaml_file.node_at(node, loc[:1]) is not None
+    file, line = (yaml_file.place_of(node, loc) if is_written else None) or (path, None)
+    return InputError(error.problem, file=file, line=line, field=error.field, remedy=error.remedy)
 
 
 def _try(attempt: Callable[[SparkSession, JobT], object], job: JobT) -> None:

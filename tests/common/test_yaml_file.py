@@ -195,16 +195,3 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_what_is_written_is_read_again(data: dict[str, Any]) -> None:
     assert parsed(yaml_file.dump(data)) == data
     assert list(parsed(yaml_file.dump(data))) == list(data)
-
-
-def test_an_error_about_a_key_gets_the_place_of_the_key(tmp_path: Path) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text("rate: 2\npets:\n  - lives: 3\n")
-
-    def said(**of: Any) -> str:
-        return str(yaml_file.placed(InputError("wrong", remedy="mend it", **of), path))
-
-    assert said(field="pets") == f"{path}:2: pets: wrong; mend it"
-    assert said(field="kind") == f"{path}: kind: wrong; mend it", "a default"
-    assert said(field="rate", file="other.yaml") == "other.yaml: rate: wrong; mend it"
-    assert said() == "wrong; mend it"

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from py4j.protocol import Py4JError
@@ -13,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from common.errors import InputError
 from dataprep.engine import failure, job_command, lease
-from dataprep.engine.job_command import run_job
+from dataprep.engine.job_command import placed, run_job
 from dataprep.engine.progress import Progress
 from schemas.strict_model import Strict
 
@@ -135,3 +136,16 @@ def test_help_lists_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert "turn stones over" in said
     assert "Where they are put. (required)" in said
     assert "(default 3)" in said
+
+
+def test_an_error_about_a_key_gets_the_place_of_the_key(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("rate: 2\npets:\n  - lives: 3\n")
+
+    def said(**of: Any) -> str:
+        return str(placed(InputError("wrong", remedy="mend it", **of), path))
+
+    assert said(field="pets") == f"{path}:2: pets: wrong; mend it"
+    assert said(field="kind") == f"{path}: kind: wrong; mend it", "a default"
+    assert said(field="rate", file="other.yaml") == "other.yaml: rate: wrong; mend it"
+    assert said() == "wrong; mend it"
