@@ -1,4 +1,4 @@
-"""The README's commands work as written: the main job, the tests, and each way of use, at a small size."""
+"""The README's commands work as written, and the demo's page's by hand; what the README points to is there."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.helpers.browser import CHROMIUM, faults_of
 from tests.helpers.commands import ROOT, SMOKE, FinishedDemo, command_environment
 
 
-def blocks() -> list[str]:
-    """Shell blocks of the README."""
-    return re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def blocks(page: str = "README.md") -> list[str]:
+    """Shell blocks of a page."""
+    return re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
 def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -55,14 +55,15 @@ def test_nothing_of_the_report_overflows_or_is_cut_off(finished_demo: FinishedDe
 
 
 @pytest.mark.soak
-def test_each_way_of_use_runs_as_written(finished_demo: FinishedDemo) -> None:
+def test_each_command_by_hand_runs_as_written(finished_demo: FinishedDemo) -> None:
     """In a finished folder each command finds its work done, or does it again, and says so with status 0."""
     work = finished_demo.work
     for name in ("dataprep", "train"):
         (work / name).symlink_to(ROOT / name)
     (work / "recipes").mkdir()
     (work / "recipes/demo").symlink_to(SMOKE)
-    commands = blocks()[2].strip().splitlines()
+    (block,) = blocks("docs/demo.md")
+    commands = block.strip().splitlines()
     assert len(commands) == 7
     for command in commands:
         env = command_environment()
@@ -86,8 +87,15 @@ def test_the_test_command_runs_tests() -> None:
     assert re.search(r"\d+ passed", done.stdout)
 
 
-def test_the_tree_in_the_readme_is_the_tree() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_what_the_readme_points_to_is_there() -> None:
+    assert len(blocks()) == 2, "two commands"
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert sum(link.endswith(".png") for link in links) == 1, "one picture"
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_the_tree_in_contributing_is_the_tree() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^    (\w+)/ ", text, re.MULTILINE))
     packages = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
     assert listed <= packages
