@@ -6,7 +6,7 @@ import argparse
 
 from common import yaml_file
 
-HELP = "estimate a job (text, pairs, conversations): bytes, tokens, padding, core-hours and shards, from a sample"
+HELP = "estimate a job: bytes, tokens, padding, core-hours and shards, from a sample (download: rows and shards)"
 EXAMPLE = """\
 Reads a sample of the inputs; starts no Spark and writes nothing.
 
@@ -21,22 +21,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the estimate of a job."""
+    """Prints the estimate of a job; which one it is, its keys tell."""
+    from dataprep.conversations import estimate as conversations
+    from dataprep.conversations.config import ConversationsJob
+    from dataprep.download import job as download
+    from dataprep.download.config import DownloadJob
+    from dataprep.pairs import estimate as pairs
+    from dataprep.pairs.config import PairsJob
+    from dataprep.text import estimate as text
+    from dataprep.text.config import TextJob
+
     keys, _ = yaml_file.compose(options.job)
-    if not isinstance(keys, dict):
-        keys = {}
-    if "image_root" in keys:
-        from dataprep.conversations import estimate as conversations
-        from dataprep.conversations.config import ConversationsJob
-
+    given = set(keys) if isinstance(keys, dict) else set()
+    if "image_root" in given:
         print(conversations.describe(yaml_file.load(options.job, ConversationsJob)))
-    elif "geometry" in keys:
-        from dataprep.pairs import estimate as pairs
-        from dataprep.pairs.config import PairsJob
-
+    elif "geometry" in given:
         print(pairs.describe(yaml_file.load(options.job, PairsJob)))
+    elif given & (DownloadJob.model_fields.keys() - TextJob.model_fields.keys()):
+        print(download.describe(yaml_file.load(options.job, DownloadJob)))
     else:
-        from dataprep.text import estimate as text
-        from dataprep.text.config import TextJob
-
         print(text.describe(yaml_file.load(options.job, TextJob)))

@@ -17,8 +17,9 @@ from pydantic import Field, ValidationError
 from common import atomic_files
 from common.errors import InputError
 from common.pictures import RULE
+from schemas.schedule import Schedule
 from schemas.strict_model import Strict
-from train.checkpoint.state import Saved
+from train.checkpoint.state import Saved, schedule_of
 from train.config.run_config import RunConfig
 
 CHANGES_NAME = "changes.jsonl"
@@ -99,11 +100,15 @@ def record(out: Path, saved: Saved | None, run: RunConfig) -> None:
         file.unlink(missing_ok=True)
 
 
-def described(checkpoint: Path, saved: Saved, run: RunConfig) -> str:
-    """Makes the line that a run begins with: where it goes on from, and which keys of its config have changed."""
+def described(checkpoint: Path, saved: Saved, run: RunConfig, schedule: Schedule, ranks: int) -> str:
+    """Makes the line that a run begins with: where it goes on from, and what of ranks, batch and config has changed."""
     own = run.out in checkpoint.parents
     whence = "going on from" if own else f"branching from {checkpoint},"
-    changes = [f"{key} {before} -> {after}" for key, (before, after) in changed(saved, run).items()]
+    earlier = schedule_of(checkpoint)
+    sizes = [("ranks", saved.ranks or ranks, ranks)]
+    sizes += [("batch", earlier.global_batch, schedule.global_batch)] if earlier else []
+    changes = [f"{what} {before} -> {after}" for what, before, after in sizes if before != after]
+    changes += [f"{key} {before} -> {after}" for key, (before, after) in changed(saved, run).items()]
     what = f"; changed since: {', '.join(changes)}" if changes and own else ""
     return f"{whence} step {saved.step:,} (sample {saved.position:,}, {saved.tokens:,} tokens){what}"
 

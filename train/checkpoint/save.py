@@ -99,6 +99,7 @@ class CheckpointStore:
             conversation=self._schedule.conversation,
             pictures=RULE,
             towers=self._model.shapes,
+            ranks=dist.get_world_size(),
         )
         target = self.folder / name_of(position)
         partial = atomic_files.beside(target, self._attempt)

@@ -48,6 +48,8 @@ class Saved(Strict):
     """`common.pictures.RULE` under which its pictures were seen; older runs do not name theirs."""
     towers: dict[str, dict[str, Any]] = {}
     """Shapes of pre-trained image towers, so that their directories are not needed again; empty in older runs'."""
+    ranks: int = 0
+    """How many saved it; 0 in checkpoints of older runs, which do not say. Any number of ranks may go on from it."""
     identity: Identity | None = None
     """The run that saved it; None in checkpoints of older runs."""
     digests: dict[str, str] = {}

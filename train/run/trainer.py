@@ -115,7 +115,7 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     if dist.get_global_rank() == 0:
         config_changes.record(run.out, begin[1] if begin else None, run)
         if begin:
-            print(config_changes.described(*begin, run), file=sys.stderr, flush=True)
+            print(config_changes.described(*begin, run, schedule, ranks), file=sys.stderr, flush=True)
     past = (begin[1].samples, begin[1].drawn) if begin else (None, "")
     record = StepRecord(schedule, *past, mask_documents=model.mask_documents, end_opens=model.end_opens)
     rate = ScheduledRate(schedule)

@@ -54,6 +54,8 @@ def test_mistakes_are_told_by_their_line(tmp_path: Path) -> None:
             r"job\.yaml:4: seq_length: unknown key; did you mean 'seq_len",
         ),
         ("geometry: {size: 32}\ninputs: x\nout: o\ntokenizer: t\n", r"job\.yaml:1: geometry\.patch"),
+        ("metadata: x\nout: o\nretriess: 3\n", r"job\.yaml:3: retriess: unknown key; did you mean 'retries"),
+        ("metadata: x*.parquet\nout: o\n", r"x\*\.parquet: no file matches"),
         ("- a\n", r"job\.yaml"),
     ):
         file.write_text(text)

@@ -11,7 +11,7 @@ from common.errors import InputError
 from common.pictures import RULE
 from tests.helpers import ranks, synthetic
 from train.checkpoint import folder, state
-from train.checkpoint.config_changes import Change, read
+from train.checkpoint.config_changes import Change, described, read
 from train.config.run_config import RunConfig
 from train.run.launch import fit
 from train.run.trainer import build_trainer
@@ -156,3 +156,16 @@ def test_a_damaged_record_is_named(tmp_path):
     (tmp_path / "changes.jsonl").write_text(f"{good}\n{good[:20]}\n")
     with pytest.raises(InputError, match=r"changes.jsonl:2: not a change of the config; copy it"):
         read(tmp_path)
+
+
+def test_other_ranks_and_another_batch_are_told(whole):
+    run, schedule = whole
+    path = folder.complete(run.out / "checkpoints")[1]
+    saved = state.read(path)
+    assert saved.ranks == 1
+    wide = schedule.model_copy(update={"global_batch": 16})
+    begin = "going on from step 2 (sample 16, 512 tokens)"
+    assert described(path, saved, run, schedule, 1) == begin
+    assert described(path, saved, run, wide, 2) == f"{begin}; changed since: ranks 1 -> 2, batch 8 -> 16"
+    older = saved.model_copy(update={"ranks": 0})
+    assert described(path, older, run, schedule, 2) == begin, "it does not say how many there were"
