@@ -33,10 +33,11 @@ def _to_stderr(line: str) -> None:
 class Heartbeat:
     """Knows what is being done since when, and when something was last said."""
 
-    def __init__(self, say: Callable[[str], None], every: float) -> None:
+    def __init__(self, say: Callable[[str], None], every: float, first: float | None = None) -> None:
         self._say, self._every = say, every
         self._part, self._total, self._done = "starting", 0, 0
-        self._began = self._said = time.monotonic()
+        self._began = time.monotonic()
+        self._said = self._began - every + (every if first is None else first)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -79,14 +80,20 @@ _current: Heartbeat | None = None
 
 
 @contextmanager
-def beating(part: str, say: Callable[[str], None] = _to_stderr, every: float = EVERY_S) -> Iterator[None]:
-    """While the block runs, say every `every` seconds what is being done, `part` first; of nested blocks one beats."""
+def beating(
+    part: str, say: Callable[[str], None] = _to_stderr, every: float = EVERY_S, *, soon: bool = False
+) -> Iterator[None]:
+    """While the block runs, say every `every` seconds what is being done, `part` first; of nested blocks one beats.
+
+    Args:
+        soon: say the first line after half that time: the process that started this one was silent meanwhile.
+    """
     global _current
     if _current is not None:
         at(part)
         yield
         return
-    _current = Heartbeat(say, every)
+    _current = Heartbeat(say, every, first=every / 2 if soon else every)
     _current.at(part)
     _current.start()
     try:

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     words = LastWords()
     if os.environ.get("RANK", "0") != "0":
         return _train(options.run, words)
-    with heartbeat.beating("reading the run's config and schedule"):
+    with heartbeat.beating("reading the run's config and schedule", soon=True):
         return _train(options.run, words)
 
 

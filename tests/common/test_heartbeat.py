@@ -13,7 +13,7 @@ LIMIT_S = 120
 
 def test_parts_are_said_with_counts_and_time_left() -> None:
     heard: queue.Queue[str] = queue.Queue()
-    with heartbeat.beating("importing", heard.put, every=0.05):
+    with heartbeat.beating("importing", heard.put, every=0.05, soon=True):
         assert heard.get(timeout=LIMIT_S) == "importing: 0 s"
         heartbeat.at("loss of pairs", total=40)
         heartbeat.done(10)
@@ -38,6 +38,7 @@ def test_parts_are_said_with_counts_and_time_left() -> None:
 def test_what_was_said_otherwise_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     beat = heartbeat.Heartbeat(heard.append, every=10.0)
+    assert heartbeat.Heartbeat(heard.append, 10.0, first=5.0)._said < beat._said - 4
     times = iter([0.0, 8.0, 9.0, 18.5, 19.5, 19.6])
     waits = iter([False, False, False, True])
     monkeypatch.setattr(heartbeat.time, "monotonic", lambda: next(times))
