@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> None:
 
     keys, _ = yaml_file.compose(options.job)
     given = set(keys) if isinstance(keys, dict) else set()
-    if "image_root" in given:
+    own = ConversationsJob.model_fields.keys() - PairsJob.model_fields.keys()
+    if given & own or ("geometry" in given and _is_rows(keys.get("inputs"))):
         print(conversations.describe(yaml_file.load(options.job, ConversationsJob)))
     elif "geometry" in given:
         print(pairs.describe(yaml_file.load(options.job, PairsJob)))
@@ -41,3 +42,9 @@ def run(options: argparse.Namespace) -> None:
         print(download.describe(yaml_file.load(options.job, DownloadJob)))
     else:
         print(text.describe(yaml_file.load(options.job, TextJob)))
+
+
+def _is_rows(inputs: object) -> bool:
+    """Whether the inputs are named as files of rows are, not as tars."""
+    named = inputs if isinstance(inputs, list) else [inputs]
+    return any(suffix in str(one) for one in named for suffix in (".parquet", ".json"))

@@ -16,9 +16,10 @@ class ConversationsJob(MultimodalJob):
     """Packs instruction data in LLaVA's form into windows: `spark-submit dataprep/jobs/conversations.py JOB.yaml`."""
 
     inputs: OneOrMany = Field(min_length=1)
-    """JSON files (paths or globs), each one array of rows: id, image (optional), conversations."""
-    image_root: Location
-    """Directory that the rows' image paths are relative to."""
+    """Files (paths or globs) of rows: id, image (optional), conversations. JSON, one array or a row a line (also
+    .gz, .zst, .bz2, .xz), or Parquet that holds its pictures, in the layout of LLaVA-OneVision or FineVision."""
+    image_root: Location | None = None
+    """Directory that the rows' image paths are relative to; Parquet that holds its pictures needs none."""
     rows_per_task: int = Field(default=5000, ge=1)
     """Rows that a task packs."""
     end_of_turn: str | None = None
@@ -35,6 +36,11 @@ class ConversationsJob(MultimodalJob):
         if self.banned.urls or self.banned.hosts:
             raise ValueError("conversations have no URLs; ban them by `uids`, which are their ids")
         return self
+
+    @property
+    def images_from(self) -> str:
+        """Where images lie, in words."""
+        return f"images below {self.image_root}" if self.image_root is not None else "images inside the inputs"
 
     def plan_config(self) -> dict[str, JsonValue]:
         """The settings that decide the output's bytes; lists count by their content, as inputs."""

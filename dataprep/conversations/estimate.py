@@ -6,12 +6,12 @@ import time
 
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.end_of_turn import task_spec
-from dataprep.conversations.json_array import spans
+from dataprep.conversations.inputs import Source
 from dataprep.conversations.task import conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
 from dataprep.image_text.forecast import Sample, lines
 from dataprep.image_text.settings import held_out_line
-from dataprep.storage import files, globs
+from dataprep.storage import globs
 
 RUNS = 10
 RUN_ROWS = 100
@@ -25,14 +25,11 @@ def describe(job: ConversationsJob) -> str:
     """
     paths = globs.expand(job.inputs)
     spec = task_spec(job)
-    cut = []
-    for path in paths:
-        with files.open_input(path) as stream:
-            cut += [(path, span) for span in spans(stream, path, RUN_ROWS)]
+    cut = [(source, span) for source in map(Source.of, paths) for span in source.spans(RUN_ROWS)]
     sample, seen = Sample(), 0
-    for path, span in cut[:: -(-len(cut) // RUNS) or 1]:
+    for source, span in cut[:: -(-len(cut) // RUNS) or 1]:
         began, refused = time.process_time(), Rejects()
-        items, _ = conversation_items(judge_rows(path, span, spec, refused), spec, path, refused)
+        items, _ = conversation_items(judge_rows(source, span, spec, refused), spec, source.path, refused)
         sample.seconds += time.process_time() - began
         sample.rows += len(items) + refused.counts.total()
         sample.rejected.update(refused.counts)
@@ -42,5 +39,5 @@ def describe(job: ConversationsJob) -> str:
         sample.image_bytes += sum(image.size for image in pictures)
         seen += span.length
     scale = sum(span.length for _, span in cut) / seen if seen else 0.0
-    text = [f"conversations: {len(paths):,} files; images below {job.image_root}", *lines(sample, scale, job, spec)]
+    text = [f"conversations: {len(paths):,} files; {job.images_from}", *lines(sample, scale, job, spec)]
     return "\n".join(text) + held_out_line(job)

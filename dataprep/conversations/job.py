@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from pyspark.sql import SparkSession
@@ -12,7 +13,8 @@ from common.errors import InputError
 from dataprep.conversations import ties
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.end_of_turn import task_spec
-from dataprep.conversations.json_array import Span, spans
+from dataprep.conversations.inputs import Source
+from dataprep.conversations.json_array import Span
 from dataprep.conversations.task import work
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.progress import Progress
@@ -32,12 +34,13 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     Raises:
         InputError: an input is missing or damaged, the tokenizer does not fit, or `out` belongs to another plan.
     """
-    job = job.model_copy(update={"image_root": globs.pinned(job.image_root)})
-    paths = _inputs(job)
-    inputs = describe_inputs(spark, paths, sampled=job.input_digest == "sampled")
+    if job.image_root is not None:
+        job = job.model_copy(update={"image_root": globs.pinned(job.image_root)})
+    sources = _inputs(job)
+    inputs = describe_inputs(spark, [one.path for one in sources], sampled=job.input_digest == "sampled")
     banned = describe_inputs(spark, globs.expand(job.banned.uids), look=text_list.check)
     spec = replace(task_spec(job), ban=Ban.of({"banned_uid": banned}, []))
-    tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(paths, job.rows_per_task))]
+    tasks = [Task(f"{number:05}", (number, *span)) for number, span in enumerate(_spans(sources, job.rows_per_task))]
 
     def prepare(out: str) -> Work:
         with_ties = ties.with_ties(spark, spec, tasks, out, progress) if job.held_out else spec
@@ -46,29 +49,29 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
     return run_job(spark, job, "conversations", [*inputs, *banned], spec, tasks, prepare, progress)
 
 
-def _inputs(job: ConversationsJob) -> list[str]:
-    """The input files. Raises InputError where one is missing, or the folder of the pictures is."""
-    if not files.exists(job.image_root):
+def _inputs(job: ConversationsJob) -> list[Source]:
+    """The input files. Raises InputError where one is missing or not read, or the folder of the pictures is missing."""
+    if job.image_root is not None and not files.exists(job.image_root):
         remedy = "give the folder that the rows' `image` paths begin in"
         raise InputError("no such folder", file=job.image_root, field="image_root", remedy=remedy)
-    return globs.expand(job.inputs)
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(Source.of, globs.expand(job.inputs)))
 
 
-def _spans(paths: list[str], rows: int) -> Iterator[tuple[str, Span]]:
-    for path in paths:
-        with files.open_input(path) as stream:
-            for span in spans(stream, path, rows):
-                yield path, span
+def _spans(sources: list[Source], rows: int) -> Iterator[tuple[Source, Span]]:
+    for source in sources:
+        for span in source.spans(rows):
+            yield source, span
 
 
 def describe(job: ConversationsJob) -> str:
     """Estimates what a run would do. Raises InputError for missing or damaged inputs, or an unusable tokenizer."""
-    paths = _inputs(job)
+    sources = _inputs(job)
     spec = task_spec(job)
-    tasks = sum(1 for _ in _spans(paths, job.rows_per_task))
+    tasks = sum(1 for _ in _spans(sources, job.rows_per_task))
     return (
-        f"conversations: {len(paths):,} files in {tasks:,} tasks -> {job.out}\n"
-        f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; images below {job.image_root}\n"
+        f"conversations: {len(sources):,} files in {tasks:,} tasks -> {job.out}\n"
+        f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; {job.images_from}\n"
         f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}\n"
         f"conversations in {spec.conversation}" + settings.held_out_line(job)
     )

@@ -1,8 +1,7 @@
-"""Runs one task of the conversations job: a byte range of one JSON file becomes its shards."""
+"""Runs one task of the conversations job: a range of one file's rows becomes its shards."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,7 +10,10 @@ import numpy as np
 import orjson
 
 from common.printable import has_controls
-from dataprep.conversations.json_array import Span, elements
+from dataprep.conversations import embedded_rows
+from dataprep.conversations.config import ConversationsJob
+from dataprep.conversations.inputs import Source
+from dataprep.conversations.json_array import Span
 from dataprep.conversations.pictures import Picture, Pictures
 from dataprep.conversations.template import Conversation, conversation
 from dataprep.engine.rejects import RejectError, Rejects, part_file
@@ -20,7 +22,7 @@ from dataprep.engine.tasks import Receipt
 from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
-from dataprep.storage import files, json_value
+from dataprep.storage import json_value
 
 
 class Judged(NamedTuple):
@@ -32,17 +34,17 @@ class Judged(NamedTuple):
     held_out: bool
 
 
-Payload = tuple[int, str, Span]
+Payload = tuple[int, Source, Span]
 """The task's number, and its rows of which file."""
 
 
 def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Pack the rows `payload[2]` of the file `payload[1]`; the task's number is `payload[0]`."""
-    number, path, span = payload
+    number, source, span = payload
     refused, receipts, pictures = Rejects(), dict[str, Receipt](), Pictures(spec.job, scratch.path("pictures"))
-    good = ((row, row.held_out) for row in judge_rows(path, span, spec, refused, pictures))
+    good = ((row, row.held_out) for row in judge_rows(source, span, spec, refused, pictures))
     for folder, chosen in held_out.sides(good, both=bool(spec.job.held_out)).items():
-        items, warnings = conversation_items(chosen, spec, path, refused)
+        items, warnings = conversation_items(chosen, spec, source.path, refused)
         written = write(items, pictures.read, spec.windows, scratch, number, folder)
         receipts[folder] = {**written, "written": len(items), "warnings": warnings}
     refused.publish(scratch, part_file(number))
@@ -50,29 +52,34 @@ def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
 
 
 def judge_rows(
-    path: str, span: Span, spec: TaskSpec, refused: Rejects, pictures: Pictures | None = None
+    source: Source, span: Span, spec: TaskSpec, refused: Rejects, pictures: Pictures | None = None
 ) -> list[Judged]:
     """The good rows of `span`; the others go to `refused`."""
     pictures, good = pictures or Pictures(spec.job), list[Judged]()
-    for name, data in raw_rows(path, span):
+    for name, row, inside in rows(source, span):
         try:
-            good.append(_judge(data, name, pictures, spec))
+            if isinstance(row, RejectError):
+                raise row
+            good.append(_judge(row, name, inside, pictures, spec))
         except RejectError as rejected:
             refused.add(name, rejected.reason, rejected.detail)
     return good
 
 
-def raw_rows(path: str, span: Span) -> Iterator[tuple[str, bytes]]:
-    """Name and JSON of each row of `span`."""
-    with files.open_input(path) as stream:
-        stream.seek(span.offset)
-        data = b"[" + stream.read(span.length) + b"]"
-    for offset, (start, end) in enumerate(elements(io.BytesIO(data), path)):
-        yield f"row {span.first + offset}", data[start:end]
+def rows(source: Source, span: Span) -> Iterator[tuple[str, Any, tuple[bytes | None, ...]]]:
+    """Rows of `span` as (name, row or why it is none, the pictures that the input holds)."""
+    if source.kind == "parquet":
+        for name, found in embedded_rows.read(source.path, span):
+            yield (name, found, ()) if isinstance(found, RejectError) else (name, found.row, found.pictures)
+        return
+    for name, data in source.texts(span):
+        try:
+            yield name, _parsed(data), ()
+        except RejectError as rejected:
+            yield name, rejected, ()
 
 
-def parsed(data: bytes) -> Any:
-    """A row as a JSON value. Raises RejectError(bad_json)."""
+def _parsed(data: bytes) -> Any:
     try:
         row = json_value.loads(data)
     except orjson.JSONDecodeError as error:
@@ -84,13 +91,14 @@ def parsed(data: bytes) -> Any:
     return row
 
 
-def _judge(data: bytes, name: str, pictures: Pictures, spec: TaskSpec) -> Judged:
+def _judge(row: Any, name: str, inside: tuple[bytes | None, ...], pictures: Pictures, spec: TaskSpec) -> Judged:
     """The row's conversation, its images looked at."""
-    row, job = parsed(data), spec.job
+    job: ConversationsJob = spec.job
     found = conversation(row, name)
     row_id = _row_id(row.get("id"))
     spec.ban.check(row_id)
-    judged = tuple(pictures.judge(image) for image in found.images)
+    datas = inside or (None,) * len(found.images)
+    judged = tuple(pictures.judge(image, data) for image, data in zip(found.images, datas, strict=True))
     held = bool(job.held_out) and held_out.is_held_out(_key(found, judged, spec), job.held_out, job.seed)
     if job.text_only:
         found, judged = replace(found, images=()), ()

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from dataprep.conversations.task import Payload, parsed, raw_rows
-from dataprep.conversations.template import conversation, image_path
+from dataprep.conversations.pictures import fetched
+from dataprep.conversations.task import Payload, rows
+from dataprep.conversations.template import conversation
 from dataprep.engine.progress import Progress
 from dataprep.engine.rejects import RejectError
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt, Task, run_tasks
 from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec
-from dataprep.storage import files
 
 STAGE = "ties"
 
@@ -29,21 +29,23 @@ def with_ties(spark: SparkSession, spec: TaskSpec, tasks: list[Task], out: str, 
 
 def groups(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Digests of the pictures of each row that has several. The receipt has: groups."""
-    _, path, span = payload
+    _, source, span = payload
     found = []
-    for name, data in raw_rows(path, span):
+    for name, row, inside in rows(source, span):
         try:
-            images = conversation(parsed(data), name).images
+            if isinstance(row, RejectError):
+                continue
+            images = conversation(row, name).images
             if len(images) > 1:
-                found.append([_digest(image, spec) for image in images])
+                datas = inside or (None,) * len(images)
+                found.append([_digest(image, data, spec) for image, data in zip(images, datas, strict=True)])
         except RejectError:  # packing rejects the row and says why
             continue
     return {"groups": found}
 
 
-def _digest(image: str, spec: TaskSpec) -> int:
-    most = spec.job.images.max_bytes
-    found = files.read_whole(files.join(spec.job.image_root, image_path(image)), most)
-    if found is None or found[0] > most:
-        raise RejectError("missing_image or image_too_large")
-    return held_out.digest(found[1])
+def _digest(image: str, inside: bytes | None, spec: TaskSpec) -> int:
+    size, data = fetched(image, spec.job) if inside is None else (len(inside), inside)
+    if size > spec.job.images.max_bytes:
+        raise RejectError("image_too_large")
+    return held_out.digest(data)

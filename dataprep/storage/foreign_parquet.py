@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,6 +62,47 @@ def batches(parquet: pq.ParquetFile, rows: int, columns: Sequence[str] | None = 
         yield batch
     if read != parquet.metadata.num_rows:
         raise OSError(f"{read:,} rows came, the footer names {parquet.metadata.num_rows:,}")
+
+
+def some(
+    parquet: pq.ParquetFile, first: int, count: int, rows: int, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """The `count` rows of an opened file from `first` on, at most `rows` at a time; other row groups are not read.
+
+    Raises:
+        pa.ArrowException, OSError: it is damaged; also where a row group has other rows than the footer names.
+    """
+    start = 0
+    for place in range(parquet.metadata.num_row_groups):
+        held = parquet.metadata.row_group(place).num_rows
+        low, high = max(first - start, 0), min(first + count - start, held)
+        start += held
+        if low >= high:
+            continue
+        with _named():
+            parts = iter(parquet.iter_batches(rows, row_groups=[place], columns=columns, use_threads=False))
+        read = 0
+        while read < high:
+            with _named():
+                if (batch := next(parts, None)) is None:
+                    break
+            if low < read + batch.num_rows:
+                yield batch.slice(max(low - read, 0), high - max(low, read))
+            read += batch.num_rows
+        if read < high or (high == held and read != held):
+            raise OSError(f"{read:,} rows came, the footer names {held:,}")
+
+
+def decoded(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | UnicodeDecodeError]:
+    """Rows as objects; one by one where some string is not UTF-8, which Parquet writers need not check."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for index in range(batch.num_rows):
+            try:
+                yield batch.slice(index, 1).to_pylist()[0]
+            except UnicodeDecodeError as wrong:
+                yield wrong
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from common import resources
 from common.errors import InputError
@@ -121,24 +120,12 @@ def _parquet_rows(uri: str, job: TextJob) -> Iterator[Document | Reject]:
         parquet = foreign_parquet.opened(stream)
         columns = [name for name in parquet.schema_arrow.names if name in job.columns]
         for batch in foreign_parquet.batches(parquet, PARQUET_ROWS, columns):
-            for row in _decoded(batch):
+            for row in foreign_parquet.decoded(batch):
                 number += 1
                 if isinstance(row, UnicodeDecodeError):
                     yield Reject(number, "invalid_utf8", f"byte {row.start}: {row.reason}")
                 else:
                     yield _document(number, row, path)
-
-
-def _decoded(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | UnicodeDecodeError]:
-    """Rows as objects; one by one where some string is not UTF-8, which Parquet writers need not check."""
-    try:
-        yield from batch.to_pylist()
-    except UnicodeDecodeError:
-        for index in range(batch.num_rows):
-            try:
-                yield batch.slice(index, 1).to_pylist()[0]
-            except UnicodeDecodeError as wrong:
-                yield wrong
 
 
 def _document(number: int, row: Any, path: list[str]) -> Document | Reject:

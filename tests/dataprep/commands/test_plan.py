@@ -33,6 +33,7 @@ def inputs(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
         ({"inputs": "text.jsonl"}, "reads 1 files"),
         ({"inputs": "0.tar", "geometry": GEOMETRY}, "pairs: 1 tars"),
         ({"inputs": "rows.json", "geometry": GEOMETRY, "image_root": "."}, "conversations: 1 files"),
+        ({"inputs": "rows.json", "geometry": GEOMETRY}, "conversations: 1 files"),
     ],
 )
 def test_each_job_is_told_by_its_keys(

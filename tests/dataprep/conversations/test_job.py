@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import unicodedata
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tokenizers
 from pyspark.sql import SparkSession
@@ -17,6 +20,7 @@ from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.job import describe, run
 from dataprep.provenance import row_parts
+from dataprep.verify import verify
 from schemas.conversation_format import IMAGE_TOKEN
 from schemas.manifest import Manifest
 from tests.helpers import killing
@@ -138,6 +142,35 @@ def test_a_second_run_with_a_lost_receipt_gives_the_same_bytes(
     (tmp_path / "out" / ".switchpoint" / "conversations" / "00001.json").unlink()
     assert run(spark, job).resumed == "resumed"
     assert tree(tmp_path / "out") == tree(dataset)
+
+
+@pytest.mark.parametrize("shape", ["lines", "parquet"])
+def test_lines_and_parquet_with_pictures_give_the_shards_of_the_array(
+    spark: SparkSession, world: Path, tokenizer_dir: Path, dataset: Path, tmp_path: Path, shape: str
+) -> None:
+    rows = json.loads((world / "llava.json").read_text())
+    more: dict[str, Any] = {"inputs": str(tmp_path / "rows")}
+    if shape == "lines":
+        (tmp_path / "rows").write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    else:
+        for row in rows:
+            if path := row.get("image"):
+                file = world / "images" / path
+                row["image"] = {
+                    "bytes": file.read_bytes() if file.is_file() and ".." not in path else None,
+                    "path": path,
+                }
+        table = pa.Table.from_pylist([{"image": None, **row} for row in rows])
+        pq.write_table(table, tmp_path / "rows", row_group_size=15)
+        more |= {"image_root": None}
+        said = describe(settings(world, tmp_path / "out", tokenizer_dir, **more))
+        assert "2 tasks" in said
+        assert "images inside the inputs" in said
+    manifest = run(spark, settings(world, tmp_path / "out", tokenizer_dir, **more)).manifest
+    same = Manifest.load(dataset)
+    assert (manifest.rows, manifest.tokens, manifest.images) == (same.rows, same.tokens, same.images)
+    assert manifest.content == same.content
+    assert verify(str(tmp_path / "out"))[1] == []
 
 
 def test_a_dry_run_finds_a_damaged_input(world: Path, tokenizer_dir: Path, tmp_path: Path) -> None:

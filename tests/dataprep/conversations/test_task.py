@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.end_of_turn import task_spec
-from dataprep.conversations.json_array import spans
+from dataprep.conversations.inputs import Source
 from dataprep.conversations.pictures import Picture
 from dataprep.conversations.task import conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
@@ -44,9 +44,8 @@ def spec_of(folder: Path, tokenizer_dir: Path, **more: Any) -> TaskSpec:
 def packed(folder: Path, rows: list[Any], spec: TaskSpec) -> tuple[list[Item[Picture]], Rejects]:
     path, refused = folder / "rows.json", Rejects()
     path.write_text(json.dumps(rows))
-    with path.open("rb") as stream:
-        found = list(spans(stream, str(path), 3))
-    good = [one for span in found for one in judge_rows(str(path), span, spec, refused)]
+    source = Source.of(str(path))
+    good = [one for span in source.spans(3) for one in judge_rows(source, span, spec, refused)]
     items, _ = conversation_items(good, spec, str(path), refused)
     return items, refused
 

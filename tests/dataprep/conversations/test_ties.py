@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dataprep.conversations import ties
-from dataprep.conversations.json_array import spans
+from dataprep.conversations.inputs import Source
 from dataprep.engine.task_workspace import Scratch
 from dataprep.image_text import held_out
 from tests.dataprep.conversations.test_task import spec_of
@@ -30,10 +30,10 @@ def test_rows_with_several_pictures_that_can_be_read_are_groups(
     rows += [row("1.jpg", "large.jpg"), row("../0.jpg", "1.jpg"), {"image": 3}]
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows))
-    with path.open("rb") as stream:
-        (span,) = spans(stream, str(path), 100)
+    source = Source.of(str(path))
+    (span,) = source.spans(100)
     spec = spec_of(tmp_path, tokenizer_dir, held_out=0.5, images={"max_bytes": 10_000})
     digests = [held_out.digest(picture(n)) for n in range(3)]
-    receipt = ties.groups((0, str(path), span), Scratch(str(tmp_path / "out"), tmp_path), spec)
+    receipt = ties.groups((0, source, span), Scratch(str(tmp_path / "out"), tmp_path), spec)
     assert receipt == {"groups": [digests[:2], [digests[0], digests[2]]]}
     assert held_out.tied(receipt["groups"]) == dict.fromkeys(digests, min(digests))

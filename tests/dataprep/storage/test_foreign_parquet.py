@@ -54,3 +54,27 @@ def test_a_footer_that_promises_what_the_file_cannot_hold_is_refused(monkeypatch
     monkeypatch.setattr(foreign_parquet, "UNFOLDS", 0)
     with pytest.raises(OSError, match=r"a file of .* bytes unfolds to"):
         read(data)
+
+
+def slices(data: bytes, step: int) -> list[dict[str, object]]:
+    with pa.PythonFile(pa.BufferReader(data), mode="r") as stream:
+        parquet = foreign_parquet.opened(stream)
+        parts = [foreign_parquet.some(parquet, first, step, 7, ["text"]) for first in range(0, 60, step)]
+        return [row for part in parts for batch in part for row in batch.to_pylist()]
+
+
+@pytest.mark.parametrize("step", [1, 6, 7, 25, 40, 99])
+def test_ranges_hold_every_row_once(step: int) -> None:
+    assert slices(written(), step) == TABLE.select(["text"]).to_pylist()
+
+
+def test_a_flipped_bit_never_shifts_ranges_in_silence() -> None:
+    data, dice = written(), random.Random(6)
+    for at in range(0, len(data), 3):
+        damaged = bytearray(data)
+        damaged[at] ^= 1 << dice.randrange(8)
+        try:
+            rows = slices(bytes(damaged), 20)
+        except (OSError, pa.ArrowException, UnicodeDecodeError):
+            continue
+        assert len(rows) == 60, at

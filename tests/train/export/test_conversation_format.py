@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from dataprep.conversations.config import ConversationsJob
 from dataprep.conversations.end_of_turn import task_spec
-from dataprep.conversations.json_array import spans
+from dataprep.conversations.inputs import Source
 from dataprep.conversations.task import conversation_items, judge_rows
 from dataprep.engine.rejects import Rejects
 from tests.helpers.checkpoints import byte_tokenizer
@@ -37,9 +37,10 @@ def test_the_three_agree_to_the_id(tmp_path: Path, own: bool) -> None:
     rows.write_text(json.dumps([{"id": "a", "conversations": turns}]))
     settings = {"inputs": str(rows), "image_root": str(tmp_path), "out": "o", "tokenizer": str(tmp_path)}
     spec = task_spec(ConversationsJob.model_validate({**settings, "geometry": {"size": 16, "patch": 8}}))
-    with rows.open("rb") as stream:
-        (span,) = spans(stream, str(rows), 9)
-    (item,), _ = conversation_items(judge_rows(str(rows), span, spec, Rejects()), spec, str(rows), Rejects())
+    source = Source.of(str(rows))
+    (span,) = source.spans(9)
+    good = judge_rows(source, span, spec, Rejects())
+    (item,), _ = conversation_items(good, spec, str(rows), Rejects())
     form, identity = spec.conversation, spec.tokenizer.identity
     assert form is not None
     assert form.end_of_turn_id == (258 if own else 259)
