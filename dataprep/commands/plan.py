@@ -45,6 +45,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _is_rows(inputs: object) -> bool:
-    """Whether the inputs are named as files of rows are, not as tars."""
-    named = inputs if isinstance(inputs, list) else [inputs]
-    return any(suffix in str(one) for one in named for suffix in (".parquet", ".json"))
+    """Whether the inputs are files of conversations, by the first one's name and, of Parquet, columns."""
+    from dataprep.conversations.embedded_rows import has_turns
+    from dataprep.storage import globs
+
+    named = [one for one in (inputs if isinstance(inputs, list) else [inputs]) if isinstance(one, str)]
+    if not any(".parquet" in one for one in named):
+        return any(".json" in one for one in named)
+    return has_turns(globs.expand(named)[0])

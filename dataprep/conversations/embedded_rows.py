@@ -87,6 +87,15 @@ def read(path: str, span: Span) -> Iterator[tuple[str, EmbeddedRow | RejectError
         raise _damaged(path, error) from None
 
 
+def has_turns(path: str) -> bool:
+    """Whether the Parquet file `path` has a column of conversations. Raises InputError where it is none."""
+    try:
+        with files.open_input(path) as stream:
+            return any(name in TEXTS for name in foreign_parquet.opened(stream).schema_arrow.names)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
 def _columns(path: str, schema: pa.Schema) -> list[str]:
     """Names of the columns that are read."""
     texts = [name for name in TEXTS if name in schema.names]

@@ -31,7 +31,8 @@ class PairsJob(MultimodalJob):
     """Packs webdataset tars into image-text windows: `spark-submit dataprep/jobs/pairs.py JOB.yaml`."""
 
     inputs: OneOrMany = Field(min_length=1)
-    """Uncompressed webdataset tars (paths or globs): jpg, png or webp beside txt and/or json."""
+    """Uncompressed webdataset tars (paths or globs): jpg, png or webp beside txt and/or json; or Parquet with a picture
+    and its captions in each row (`image` or `jpg`; `caption`, `text`, `syn_text`; `uid`, `url`)."""
     captions: CaptionPolicy = CaptionPolicy()
     where: str | None = None
     """Keep only pairs for which this Spark SQL predicate is true. Columns: `uid`, `url`, `width`, `height`, `aspect`

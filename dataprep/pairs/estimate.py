@@ -10,8 +10,8 @@ from dataprep.engine.rejects import RejectError, Rejects
 from dataprep.image_text import settings
 from dataprep.image_text.banned import Ban
 from dataprep.image_text.forecast import Sample, lines
+from dataprep.pairs import inputs
 from dataprep.pairs.config import PairsJob
-from dataprep.pairs.read import read_rows
 from dataprep.pairs.task import judge, pair_items
 from dataprep.storage import files, fingerprint, globs
 from schemas.manifest import InputFile
@@ -49,8 +49,7 @@ def _input(path: str) -> InputFile:
 def _look(path: str, rows: int, spec: settings.TaskSpec, sample: Sample) -> int:
     """Add the first `rows` rows of a tar to `sample`; bytes of the tar that they take."""
     began, refused, chosen, end = time.process_time(), Rejects(), [], 0
-    with files.open_input(path) as tar:
-        found = read_rows(tar, path, refused)
+    with inputs.opened(path, refused) as (tar, found):
         for row in itertools.islice(found, rows):
             end = max(end, row.image.offset + row.image.size)
             try:

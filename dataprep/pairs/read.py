@@ -84,7 +84,7 @@ def _row(tar: BinaryIO, sample: Sample) -> PairRow:
         raise RejectError("unsafe_name", f"uid {uid!a}")
     web = _text(tar, sample, "txt")
     if web is None:
-        web = next(filter(None, (_first_text(meta.get(name)) for name in ("caption", "text"))), None)
+        web = next(filter(None, (first_text(meta.get(name)) for name in ("caption", "text"))), None)
     synthetic = meta.get("syn_text")
     return PairRow(
         uid=uid if isinstance(uid, str) and uid else sample.key,
@@ -97,8 +97,8 @@ def _row(tar: BinaryIO, sample: Sample) -> PairRow:
     )
 
 
-def _first_text(value: Any) -> str | None:
-    """A string, or the first one of a list."""
+def first_text(value: Any) -> str | None:
+    """Finds a string, or the first one of a list."""
     return next((text for text in _list(value) if isinstance(text, str)), None)
 
 

@@ -1,4 +1,4 @@
-"""Runs one task of the pairs job: one tar becomes its shards.
+"""Runs one task of the pairs job: one tar, or Parquet file that holds its pictures, becomes its shards.
 
 Rows are taken in uid order, so that two tars with the same samples in any order give the same bytes. Captions are
 encoded in batches; images are judged one at a time and read again when their window is written.
@@ -6,7 +6,6 @@ encoded in batches; images are judged one at a time and read again when their wi
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -20,31 +19,28 @@ from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec, encode_all
 from dataprep.image_text.write_windows import Item, write
 from dataprep.images.inspect import ImageInfo, inspect
-from dataprep.pairs import left_out
+from dataprep.pairs import inputs, left_out
 from dataprep.pairs.caption import Caption, choose
 from dataprep.pairs.config import PairsJob
-from dataprep.pairs.read import PairRow, read_rows
-from dataprep.storage import files
+from dataprep.pairs.read import PairRow
 from dataprep.tar.read import Member
 
 _NEAR = 4096
 """Bytes that are read at a time while rows are looked for: headers, json and txt of a pair lie side by side."""
 Payload = tuple[int, str]
-"""The task's number, and its tar."""
+"""The task's number, and its input."""
 
 
 def work(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
-    """Packs a tar into its shards."""
+    """Packs an input into its shards."""
     number, path = payload
     refused = Rejects()
     out_of_it = left_out.dropped(scratch.out, number) if spec.job.selects else {}
     unfit = left_out.verdicts(scratch.out, number) if spec.job.selects else None
     held = left_out.held_out(scratch.out, number) if spec.job.held_out else frozenset[int]()
     receipts: dict[str, Receipt] = {}
-    with files.open_input(path) as tar:
-        near = io.BufferedReader(tar, _NEAR)
-        rows = sorted(enumerate(read_rows(near, path, refused)), key=lambda placed: placed[1].uid)
-        near.detach()  # or it would close the tar
+    with inputs.opened(path, refused, scratch.directory, near=_NEAR) as (tar, found):
+        rows = sorted(enumerate(found), key=lambda placed: placed[1].uid)
         chosen: list[tuple[tuple[PairRow, Caption], bool]] = []
         for place, row in rows:
             try:

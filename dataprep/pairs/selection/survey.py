@@ -20,9 +20,9 @@ from dataprep.engine.tasks import Receipt
 from dataprep.image_text import held_out
 from dataprep.image_text.settings import TaskSpec
 from dataprep.images.perceptual_hash import difference_hash
+from dataprep.pairs import inputs
 from dataprep.pairs.config import PairsJob
 from dataprep.pairs.left_out import survey_file
-from dataprep.pairs.read import read_rows
 from dataprep.pairs.task import Payload, judge
 from dataprep.storage import files
 
@@ -54,8 +54,8 @@ def survey(payload: Payload, scratch: Scratch, spec: TaskSpec) -> Receipt:
     """Survey one tar. The receipt has: rows."""
     (number, path), taken = payload, 0
     found: list[dict[str, Any]] = []
-    with files.open_input(path) as tar:
-        for place, row in enumerate(read_rows(tar, path, Rejects())):
+    with inputs.opened(path, Rejects(), scratch.directory) as (tar, rows):
+        for place, row in enumerate(rows):
             try:
                 info = judge(row, tar, spec)[1]
             except RejectError as refused:

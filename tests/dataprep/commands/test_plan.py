@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from common import yaml_file
@@ -22,6 +24,8 @@ TURNS = [{"from": "human", "value": "Is it so?"}, {"from": "gpt", "value": "yes"
 def inputs(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
     (tmp_path / "text.jsonl").write_text(json.dumps({"text": "the"}) + "\n")
     (tmp_path / "rows.json").write_text(json.dumps([{"id": "1", "conversations": TURNS}]))
+    pq.write_table(pa.table({"conversations": [TURNS]}), tmp_path / "talks.parquet")
+    pq.write_table(pa.table({"image": [picture(1)], "caption": ["the caption"]}), tmp_path / "pairs.parquet")
     with open(tmp_path / "0.tar", "wb") as out:
         write_tar(out, [("0.jpg", picture(1)), ("0.txt", b"the caption")])
     return tmp_path
@@ -34,6 +38,8 @@ def inputs(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
         ({"inputs": "0.tar", "geometry": GEOMETRY}, "pairs: 1 tars"),
         ({"inputs": "rows.json", "geometry": GEOMETRY, "image_root": "."}, "conversations: 1 files"),
         ({"inputs": "rows.json", "geometry": GEOMETRY}, "conversations: 1 files"),
+        ({"inputs": "talks.parquet", "geometry": GEOMETRY}, "conversations: 1 files"),
+        ({"inputs": "pairs.parquet", "geometry": GEOMETRY}, "pairs: 1 tars"),
     ],
 )
 def test_each_job_is_told_by_its_keys(
