@@ -34,14 +34,14 @@ def write_inputs(folder: Path, files: int, documents: int) -> None:
 
 
 def measure(spark: SparkSession, inputs: Path, out: Path, tokenizer: str, *, near: bool) -> dict[str, object]:
-    """Runs the job once: seconds, of its parts too, and a digest of all bytes."""
+    """Runs the job once: seconds, of its parts too, and a digest of the shards."""
     more = {"near_duplicates": True} if near else {}
     paths = {"inputs": str(inputs / "*.jsonl"), "out": str(out), "tokenizer": tokenizer}
     progress, began = Progress(every=1e9), time.monotonic()
     run(spark, TextJob.model_validate({**paths, "seq_len": 512, **more}), progress=progress)
     took = time.monotonic() - began
     made = hashlib.sha256()
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+    for path in sorted(out.rglob("*.mds*")):
         made.update(path.relative_to(out).as_posix().encode() + path.read_bytes())
     laps = {part: round(seconds, 1) for part, seconds in progress.laps.items()}
     return {"seconds": round(took, 1), "parts": laps, "digest": made.hexdigest()[:16]}

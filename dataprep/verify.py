@@ -26,6 +26,7 @@ import xxhash
 from common import heartbeat, pictures
 from common.errors import InputError
 from dataprep.engine import journal, lease
+from dataprep.engine.checksums import Checksums
 from dataprep.engine.dataset import load_manifest
 from dataprep.engine.paths import INDEX_NAME
 from dataprep.mds import read
@@ -107,7 +108,16 @@ def _problems(root: str, manifest: Manifest, uids: Uids | None) -> list[str]:
             problems += [_unusable(root, uids, first, *one) for one in found.unusable]
     if not manifest.samples:
         problems.append(f"{root}: no samples; rows rejected: {manifest.rows.rejected}")
-    return problems or list(_balance(census, manifest))
+    return problems or list(_balance(census, manifest)) or _beside(root, manifest)
+
+
+def _beside(root: str, manifest: Manifest) -> list[str]:
+    """List what is wrong with the files beside the shards."""
+    known = {shard.name: shard.digest for shard in manifest.shards}
+    try:
+        return Checksums.load(root).problems(known)
+    except InputError as error:
+        return [str(error)]
 
 
 def _firsts(manifest: Manifest) -> list[int]:

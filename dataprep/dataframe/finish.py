@@ -17,13 +17,13 @@ from dataprep.engine.commit import put
 from dataprep.engine.dataset import build_manifest, load_manifest
 from dataprep.engine.nothing_written import nothing_written
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
-from dataprep.engine.paths import INDEX_NAME, PLAN_NAME, STAGING, TEMPORARY
+from dataprep.engine.paths import CHECKSUMS_NAME, INDEX_NAME, PLAN_NAME, STAGING, TEMPORARY
 from dataprep.engine.plan import Plan
 from dataprep.storage import files
 from schemas.manifest import MANIFEST_NAME, ShardReceipt
 
 _LEFT = re.compile(
-    r"(?:shard|rejects/)\.?\d+\.[0-9a-f]+-[0-9a-f]+\..*|index\.json|\.switchpoint/(?:mds-.*|tmp/.*|plan\.json)"
+    r"(?:shard|rejects/)\.?\d+\.[0-9a-f]+-[0-9a-f]+\..*|(?:index\.json|checksums\.txt)|\.switchpoint/(?:mds-.*|tmp/.*|plan\.json)"
 )
 """What a write that was killed may have left."""
 
@@ -87,8 +87,9 @@ def commit(target: Target, receipts: Sequence[Written], *, overwrite: bool) -> N
     old = claim(target, overwrite=overwrite)
     files.remove(files.join(out, MANIFEST_NAME))
     put(out, f"{STAGING}/{PLAN_NAME}", files.to_json(identity.model_dump(mode="json")))
-    publish(out, "", manifest, [entry for one in receipts for entry, _ in one.shards])
-    new = {MANIFEST_NAME, INDEX_NAME, f"{STAGING}/{PLAN_NAME}"}
+    entries = [entry for one in receipts for entry, _ in one.shards]
+    publish(out, "", manifest, entries, {name: digest for one in receipts for name, digest in one.digests.items()})
+    new = {MANIFEST_NAME, INDEX_NAME, CHECKSUMS_NAME, f"{STAGING}/{PLAN_NAME}"}
     _sweep(target, {shard.name for shard in shards} | new | {one.named for one in receipts if one.named}, old)
 
 

@@ -58,6 +58,8 @@ class Written(WriterCommitMessage):
     warnings: list[str] = field(default_factory=list)
     shards: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     """For the index and for the manifest."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of its files, by name below the dataset's root."""
     named: str | None = None
     """The list of its rejects, below the dataset's root."""
 
@@ -81,6 +83,7 @@ def write(batches: Iterator[pa.RecordBatch], target: Target, partition: int, att
         scratch = Scratch(out, Path(directory))
         receipt = _Partition(target, partition, f"{target.run}-{attempt}").write(batches, scratch)
         files.flush(scratch.unflushed)
+    receipt.digests = dict(scratch.published)
     return receipt
 
 
@@ -119,7 +122,7 @@ class _Partition:
         stored = write_rows(self.target.layout, number, high - low, pieces(windows, low, high), made)
         for about in filter(None, (stored.entry["raw_data"], stored.entry["zip_data"])):
             about["basename"] = about["basename"].replace(".mds", f".{self.token}.mds")
-        scratch.publish(made, stored.basename)
+        scratch.publish(made, stored.basename, stored.digest)
         about = ShardReceipt(name=stored.basename, samples=high - low, bytes=stored.bytes, digest=stored.digest)
         self.receipt.shards.append((stored.entry, about.model_dump()))
 

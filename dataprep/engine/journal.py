@@ -26,12 +26,13 @@ class Change:
 
     def __init__(self, out: str) -> None:
         self._out = out
-        self._digests: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
+        """Of what was put, by name."""
 
     def put(self, name: str, data: bytes) -> None:
         """Stage `data` for `OUT/name`; files reach their places in the order of these calls."""
         files.publish_bytes(data, files.join(self._out, FOLDER, name))
-        self._digests[name] = xxhash.xxh3_64_hexdigest(data)
+        self.digests[name] = xxhash.xxh3_64_hexdigest(data)
 
     def commit(self) -> None:
         """Make the change happen.
@@ -39,14 +40,14 @@ class Change:
         Raises:
             InputError: what was staged is gone; the dataset is as it was.
         """
-        for name in self._digests:
+        for name in self.digests:
             if not files.exists(files.join(self._out, FOLDER, name)):
                 raise InputError(
                     "another process removed what was staged here; nothing was changed",
                     file=files.join(self._out, FOLDER, name),
                     remedy="run the same command again",
                 )
-        journal = {"files": [[name, digest] for name, digest in self._digests.items()]}
+        journal = {"files": [[name, digest] for name, digest in self.digests.items()]}
         staging = files.join(self._out, FOLDER)
         files.publish_bytes(files.to_json(journal), files.join(self._out, JOURNAL), temporary=staging)
         finish(self._out)

@@ -26,7 +26,7 @@ from typing import Literal
 
 JobKind = Literal["text", "pairs", "conversations", "download"]
 
-OUTPUT_VERSION: dict[JobKind, int] = {"text": 3, "pairs": 4, "conversations": 5, "download": 4}
+OUTPUT_VERSION: dict[JobKind, int] = {"text": 4, "pairs": 4, "conversations": 5, "download": 4}
 """Raised with every change of the bytes that a job makes of equal inputs, settings and packages."""
 
 _TEXTS, _PICTURES, _FILES = ("gigatoken", "tokenizers", "unicode"), ("pillow", "simplejpeg"), ("orjson", "pyarrow")

@@ -16,6 +16,8 @@ LEASE_NAME = "lease.json"
 
 
 INDEX_NAME = "index.json"
+CHECKSUMS_NAME = "checksums.txt"
+"""Lists a digest of every other file (`checksums`)."""
 
 
 HELD_OUT = "held_out"

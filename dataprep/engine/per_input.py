@@ -45,7 +45,7 @@ def run(
     out: str,
     stage: str,
     progress: Progress | None,
-) -> None:
+) -> list[Receipt]:
     """Run `publish(n, rows, scratch)` for every input n whose task in `tasks` has no receipt of `stage`.
 
     Args:
@@ -71,7 +71,7 @@ def run(
         return packed.rdd.mapPartitionsWithIndex(functools.partial(_tasks, names=names, row=row))
 
     work = functools.partial(_publish, row=row, publish=publish)
-    run_tasks(spark, tasks, work, out=out, stage=stage, progress=progress, deliver=deliver)
+    return run_tasks(spark, tasks, work, out=out, stage=stage, progress=progress, deliver=deliver)
 
 
 def _read(batches: Iterator[pa.RecordBatch], *, read: Read) -> Iterator[pa.RecordBatch]:

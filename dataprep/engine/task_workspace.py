@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataprep.engine.paths import TEMPORARY
-from dataprep.storage import files
+from dataprep.engine import checksums
+from dataprep.engine.paths import STAGING, TEMPORARY
+from dataprep.storage import files, fingerprint
 
 Intermediate = list[Any]
 """Name below the dataset's root, bytes, digest (a list, as JSON gives it back)."""
@@ -30,6 +31,8 @@ class Scratch:
         self.out, self.directory = out, directory
         self.intermediates: list[Intermediate] = []
         """What `publish_intermediate` has published."""
+        self.published: list[list[str]] = []
+        """Name and digest of each file of the dataset."""
         self.unflushed: list[str] = []
         """Files of the dataset that have their names, and would not survive a power cut before `files.flush`."""
 
@@ -37,9 +40,15 @@ class Scratch:
         """A local path for a file in the making."""
         return self.directory / name
 
-    def publish(self, local: Path, name: str) -> Published:
-        """Move the finished `local` file to `OUT/name`, atomically; `name` must not depend on the attempt."""
+    def publish(self, local: Path, name: str, digest: str | None = None) -> Published:
+        """Move the finished `local` file to `OUT/name`, atomically; `name` must not depend on the attempt.
+
+        Args:
+            digest: of the file, where it is known: otherwise it is read for it.
+        """
         length, uri = local.stat().st_size, files.join(self.out, name)
+        if not name.startswith(f"{STAGING}/"):
+            self.published.append([name, digest or fingerprint.digest(str(local))])
         files.publish_file(local, uri, durable=False, temporary=files.join(self.out, TEMPORARY))
         self.unflushed.append(uri)
         return Published(name, length)
@@ -62,6 +71,7 @@ class Scratch:
         if files.is_local(self.out):
             local = self.path(uuid.uuid4().hex)
             local.write_bytes(data)
-            return self.publish(local, name)
+            return self.publish(local, name, checksums.of(data))
+        self.published.append([name, checksums.of(data)])
         files.publish_bytes(data, files.join(self.out, name), temporary=files.join(self.out, TEMPORARY))
         return Published(name, len(data))

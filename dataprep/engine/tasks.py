@@ -41,6 +41,7 @@ from common import resources
 from common.errors import InputError, ResourceError, StorageError
 from common.process import end_with_parent
 from dataprep.engine import disk_need
+from dataprep.engine.checksums import PUBLISHED
 from dataprep.engine.paths import STAGING, TEMPORARY
 from dataprep.engine.progress import Progress, Tally, TallyParam
 from dataprep.engine.task_workspace import Intermediate, Scratch
@@ -301,6 +302,8 @@ class _Attempts:
                 shutil.rmtree(directory, ignore_errors=True)
         if scratch.intermediates:
             receipt[INTERMEDIATES] = scratch.intermediates
+        if scratch.published:
+            receipt[PUBLISHED] = scratch.published
         return task.name, receipt, scratch.unflushed
 
     def vouch_for(self, done: list[_Done]) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pyspark.sql import SparkSession
 
-from dataprep.engine import commit, plan
+from dataprep.engine import checksums, commit, plan
 from dataprep.engine.dataset import build_manifest, load_manifest
 from dataprep.engine.nothing_written import clear, nothing_held_out, nothing_written
 from dataprep.engine.output_version import OUTPUT_VERSION, package_versions
@@ -84,21 +84,22 @@ def run_job(
     if job.held_out and not any(receipt["samples"] for receipt in held):
         clear(out)
         raise nothing_held_out(sum(receipt["written"] for receipt in receipts), job.held_out, out)
-    warnings = look_over(out) if look_over is not None else []
+    warnings, digests = look_over(out) if look_over is not None else [], checksums.of_receipts(receipts)
     if held:
-        _commit(HELD_OUT, out, _manifest(job, spec, identity, held, []), held)
+        _commit(HELD_OUT, out, _manifest(job, spec, identity, held, []), held, digests)
     manifest = _manifest(job, spec, identity, receipts, warnings)
-    _commit("", out, manifest, receipts)  # last: its manifest commits all
+    _commit("", out, manifest, receipts, digests)  # last: its manifest commits all
     commit.sweep(out)
     return Outcome(manifest, state)
 
 
-def _commit(folder: str, out: str, manifest: Manifest, receipts: Sequence[Receipt]) -> None:
+def _commit(folder: str, out: str, manifest: Manifest, receipts: Sequence[Receipt], digests: Mapping[str, str]) -> None:
     """Publish the dataset in `folder` below `out`, its report first."""
     from dataprep.image_text import report  # on the driver alone: executors import this module, and have no matplotlib
 
     commit.put(out, posixpath.join(folder, report.NAME), report.report(manifest, receipts).encode())
-    commit.commit(out, folder, manifest, [shard["entry"] for receipt in receipts for shard in receipt["shards"]])
+    entries = [shard["entry"] for receipt in receipts for shard in receipt["shards"]]
+    commit.commit(out, folder, manifest, entries, digests)
 
 
 def _manifest(

@@ -112,7 +112,7 @@ def write(
         encoded = (layout.encode_sample(_sample(window, read_image, spec)) for window in held[first:last])
         local = scratch.path("shard.mds")
         shard = write_samples(layout, row_parts.shard_number(task, number), sizes[first:last], encoded, local)
-        scratch.publish(local, posixpath.join(folder, shard.basename))
+        scratch.publish(local, posixpath.join(folder, shard.basename), shard.digest)
         shards.append({"entry": shard.entry, "name": shard.basename, "bytes": shard.bytes, "digest": shard.digest})
     scratch.publish_bytes(row_parts.parquet(items, windows), posixpath.join(folder, row_provenance.part_file(task)))
     counts = {kind: sum(item.counts[kind] for item in items) for kind in (items[0].counts if items else ())}

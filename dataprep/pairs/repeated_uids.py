@@ -12,6 +12,7 @@ import numpy as np
 import xxhash
 from pyspark.sql import SparkSession
 
+from dataprep.engine.checksums import Checksums
 from dataprep.provenance import row_parts
 
 _HASHES = 1 << 24
@@ -29,7 +30,7 @@ def repeated(spark: SparkSession, out: str, parts: int) -> int:
 
 
 def _split(part: int, *, out: str, buckets: int) -> Iterator[tuple[int, bytes]]:
-    table = row_parts.read_part(out, part)
+    table = row_parts.read_part(Checksums(out), part)
     if not table.num_rows:  # of a tar without a fit pair; such a part has no uids
         return
     uids = table["uid"].to_pylist()

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import InputError
+from dataprep.engine.checksums import Checksums
 from dataprep.engine.dataset import load_manifest
 from dataprep.storage import files
 from schemas import row_provenance
@@ -47,8 +48,8 @@ def why(dataset: str, sample: int) -> list[dict[str, Any]]:
     if not 0 <= sample < manifest.samples:
         raise InputError(f"no sample {sample}", file=dataset, remedy=f"samples are 0 to {manifest.samples - 1}")
     task, number = row_provenance.place_of(manifest, sample)
-    with files.open_input(files.join(root, part_file(task))) as stream:
-        rows = pq.read_table(stream, filters=[("sample", "=", number)]).to_pylist()
+    part = pa.BufferReader(Checksums.load(root).read(part_file(task)))
+    rows = pq.read_table(part, filters=[("sample", "=", number)]).to_pylist()
     return [{name: value for name, value in row.items() if name != "sample"} for row in rows]
 
 
@@ -95,10 +96,13 @@ def part_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_part(root: str, task: int) -> pa.Table:
-    """The part of task number `task` of the dataset `root`."""
-    with files.open_input(files.join(root, part_file(task))) as stream:
-        return pq.read_table(stream)
+def read_part(sums: Checksums, task: int) -> pa.Table:
+    """The part of task number `task` of the dataset that `sums` lists.
+
+    Raises:
+        InputError: it is not as it was written.
+    """
+    return pq.read_table(pa.BufferReader(sums.read(part_file(task))))
 
 
 def without(table: pa.Table, gone: Set[int]) -> pa.Table:

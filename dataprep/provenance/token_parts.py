@@ -72,7 +72,7 @@ class Part(Strict):
 
     input: str
     part: str
-    """The Parquet file: below the dataset's root in the file, a full URI after `Index.below`."""
+    """Name of the Parquet file, below the dataset's root."""
     documents: int
     tokens: int
 
@@ -87,11 +87,6 @@ class Index(Strict):
     order."""
     parts: list[Part]
     """In plan order; their ids end to end are the token stream."""
-
-    def below(self, root: str) -> Index:
-        """The same, with the parts' full URIs."""
-        parts = [part.model_copy(update={"part": files.join(root, part.part)}) for part in self.parts]
-        return self.model_copy(update={"parts": parts})
 
 
 def index(split: str, seq_len: int, key: int | None, uris: Sequence[str], receipts: Sequence[dict[str, Any]]) -> bytes:

@@ -20,7 +20,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from common.errors import InputError
-from dataprep.engine import commit, journal, lease, paths
+from dataprep.engine import checksums, commit, journal, lease, paths
+from dataprep.engine.checksums import Checksums
 from dataprep.engine.dataset import load_manifest
 from dataprep.mds.index import ShardEntry, index_json
 from dataprep.provenance import row_parts
@@ -99,11 +100,11 @@ def _by_shard(manifest: Manifest, gone: Iterable[Gone]) -> Iterator[tuple[str, i
 
 
 def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, date: str, note: str) -> Outcome:
-    change = journal.Change(out)
+    change, sums = journal.Change(out), Checksums.load(out)
     entries: list[ShardEntry] = files.read_json(files.join(out, paths.INDEX_NAME))["shards"]
     number_of = {shard.name: number for number, shard in enumerate(manifest.shards)}
     receipts = list(manifest.shards)
-    parts = {task: row_parts.read_part(out, task) for task in sorted({one.task for one in gone})}
+    parts = {task: row_parts.read_part(sums, task) for task in sorted({one.task for one in gone})}
     changed = []
     for name, first, here in _by_shard(manifest, gone):
         number = number_of[name]
@@ -120,7 +121,11 @@ def _remove(out: str, manifest: Manifest, gone: list[Gone], request: Request, da
     after = _account(manifest, gone, receipts, request, date, note, len(changed))
     _record(change, after.removals[-1], request, gone)
     change.put(paths.INDEX_NAME, index_json(entries))
-    change.put(MANIFEST_NAME, commit.manifest_json(after))
+    said = commit.manifest_json(after)
+    if sums.digests:
+        now = {**sums.digests, **change.digests, MANIFEST_NAME: checksums.of(said)}
+        change.put(paths.CHECKSUMS_NAME, checksums.listing(now))
+    change.put(MANIFEST_NAME, said)
     change.commit()
     return Outcome(after, gone, changed)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataprep.engine.checksums import Checksums
 from dataprep.provenance import row_parts
 from dataprep.storage.urls import on_host
 from schemas import row_provenance
@@ -65,13 +66,13 @@ class Gone:
 
 def find(out: str, manifest: Manifest, request: Request) -> list[Gone]:
     """The rows that `request` names, in the dataset's order."""
-    tasks = sorted({row_provenance.task_of(shard.name) for shard in manifest.shards})
+    tasks, sums = sorted({row_provenance.task_of(shard.name) for shard in manifest.shards}), Checksums.load(out)
     with ThreadPoolExecutor(_THREADS) as pool:
-        return [one for found in pool.map(functools.partial(_find, out, request), tasks) for one in found]
+        return [one for found in pool.map(functools.partial(_find, sums, request), tasks) for one in found]
 
 
-def _find(out: str, request: Request, task: int) -> list[Gone]:
-    table = row_parts.read_part(out, task)
+def _find(sums: Checksums, request: Request, task: int) -> list[Gone]:
+    table = row_parts.read_part(sums, task)
     rows = request.rows_of(table)
     ids = "uid" if "uid" in table.column_names else "id"
     named = table.take(pa.array(rows, pa.int64()))

@@ -13,7 +13,7 @@ from collections import Counter
 from pyspark.sql import SparkSession
 
 from common.errors import InputError
-from dataprep.engine import commit
+from dataprep.engine import checksums, commit
 from dataprep.engine.dataset import build_manifest, load_manifest
 from dataprep.engine.input_files import describe_inputs
 from dataprep.engine.nothing_written import clear, nothing_written
@@ -51,8 +51,9 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
 
     lap("plan")
     uris, tasks = [one.path for one in plan.inputs], inputs.tasks(plan.inputs)
+    selected = list[Receipt]()
     if job.selects:
-        select.run(spark, job, tasks, out, progress)
+        selected = select.run(spark, job, tasks, out, progress)
         lap("select")
     work = functools.partial(tokenize.tokenize, job=job, spec=spec)
     tokenized = run_tasks(spark, tasks, work, out=out, stage=tokenize.STAGE, progress=progress)
@@ -64,6 +65,7 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         raise nothing_written("documents", out, rejected)
 
     committed: dict[str, Manifest] = {}
+    beside = checksums.of_receipts([*selected, *tokenized])
     for split in reversed(tokenize.splits(job)):  # the dataset itself is last: its manifest commits all
         stream = TokenStream(
             tuple(files.join(out, tokenize.token_file(split, number)) for number in range(len(uris))),
@@ -77,10 +79,10 @@ def run(spark: SparkSession, job: TextJob, *, progress: Progress | None = None) 
         lap("shards")
         committed[split] = manifest = _manifest(plan, job, spec, shards, tokenized, written)
         index = token_parts.index(split, job.seq_len, shards.windows.key, uris, tokenized)
-        commit.put(out, token_parts.index_file(split), index)
+        beside[token_parts.index_file(split)] = commit.put(out, token_parts.index_file(split), index)
         if split == "train":
             commit.put(out, report.NAME, report.html(job, spec, committed, shards, tokenized, out))
-        commit.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written])
+        commit.commit(out, shards.folder, manifest, [receipt["entry"] for receipt in written], beside)
     commit.sweep(out)
     lap("commit")
     return committed["train"]

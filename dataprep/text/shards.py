@@ -106,6 +106,7 @@ def _write(
 ) -> Receipt:
     local = scratch.path("shard.mds")
     stored = write_rows(shards.layout, number, samples, rows, local)
-    scratch.publish(local, f"{shards.folder}/{stored.basename}" if shards.folder else stored.basename)
+    name = f"{shards.folder}/{stored.basename}" if shards.folder else stored.basename
+    scratch.publish(local, name, stored.digest)
     about = ShardReceipt(name=stored.basename, samples=samples, bytes=stored.bytes, digest=stored.digest)
     return {"tokens": samples * shards.windows.seq_len, "entry": stored.entry, "shard": about.model_dump()}

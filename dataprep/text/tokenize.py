@@ -33,7 +33,9 @@ STAGE = "tokenize"
 BATCH = 4 << 20
 """Characters of text encoded at a time."""
 CHECKED = 32 << 10
-"""Characters of every input on which gigatoken is compared with `tokenizers`."""
+"""Characters of an input, at most, on which gigatoken is compared with `tokenizers`."""
+CHECKED_SHARE, CHECKED_LEAST = 16, 1 << 10
+"""Of small inputs a sixteenth is compared, and so many characters at least: `tokenizers` is the slower by far."""
 
 
 def token_file(split: str, number: int) -> str:
@@ -156,10 +158,11 @@ def _by_split(rows: list[Document], job: TextJob) -> dict[str, list[Document]]:
 
 
 def _sample(texts: list[str]) -> list[str]:
-    """Starts of documents, spread over the batch, `CHECKED` characters in all."""
+    """Starts of documents, spread over the batch: see `CHECKED`."""
+    characters = min(CHECKED, max(CHECKED_LEAST, sum(map(len, texts)) // CHECKED_SHARE))
     step = max(1, len(texts) // 16)
     chosen = texts[::step]
-    return [text[: CHECKED // len(chosen)] for text in chosen]
+    return [text[: characters // len(chosen)] for text in chosen]
 
 
 def _field(rows: list[Document], path: list[str]) -> list[str | None]:

@@ -20,7 +20,7 @@ from tests.helpers.stranger import Stranger, encode
 JOBS = ("text", "pairs", "conversations", "download")
 
 
-def settings(job: str, folder: Path, tokenizer: Path, server: Stranger, times: int = 1) -> dict[str, Any]:
+def settings(job: str, folder: Path, tokenizer: Path, server: Stranger | None, times: int = 1) -> dict[str, Any]:
     """Write the inputs of `job` to `folder`, `times` as many rows where it shall last; its settings but for `out`."""
     folder.mkdir(parents=True, exist_ok=True)
     common = {"tokenizer": str(tokenizer), "seq_len": 96, "shard_bytes": 1 << 14}
@@ -48,6 +48,7 @@ def settings(job: str, folder: Path, tokenizer: Path, server: Stranger, times: i
         (folder / "rows.json").write_text(json.dumps(rows))
         where = {"inputs": str(folder / "rows.json"), "image_root": str(folder / "images")}
         return {**pictures, **where, "rows_per_task": 10 * times}
+    assert server is not None
     rows = [{"uid": f"{row:08x}", "url": server.url(f"good/{row}"), "text": "a"} for row in range(60 * times)]
     pq.write_table(pa.Table.from_pylist(rows), folder / "metadata.parquet")
     near = {"allow_addresses": ["127.0.0.1"], "retries": 0, "timeout": 60, "total_timeout": 60}

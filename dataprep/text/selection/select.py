@@ -43,15 +43,15 @@ def check(spark: SparkSession, job: TextJob) -> None:
         decide.decide(spark.createDataFrame([], decide.SURVEY), alone)
 
 
-def run(spark: SparkSession, job: TextJob, tasks: list[Task], out: str, progress: Progress | None) -> None:
-    """Survey the inputs and publish which documents are left out."""
+def run(spark: SparkSession, job: TextJob, tasks: list[Task], out: str, progress: Progress | None) -> list[Receipt]:
+    """Survey the inputs and publish which documents are left out; returns the receipts of the latter."""
     uris = [task.payload.uri for task in tasks]
     search = evaluation_sets.publish(job.decontaminate, out) if job.decontaminate else None
     look = functools.partial(survey.survey, job=job, search=search)
     surveyed = run_tasks(spark, tasks, look, out=out, stage=survey.STAGE, progress=progress)
     if progress:
         progress.say(f"{STAGE}: deciding which documents are left out, in Spark's shuffle")
-    per_input.run(
+    return per_input.run(
         spark,
         tasks,
         sum(receipt["rows"] for receipt in surveyed),

@@ -39,7 +39,7 @@ def test_an_attempt_that_is_not_counted_is_swept(make: Make, tmp_path: Path) -> 
     finish.commit(target, counted, overwrite=False)
     manifest, problems = verify(str(out))
     assert problems == []
-    assert names(out) == {"index.json", "manifest.json", *(shard.name for shard in manifest.shards)}
+    assert names(out) == {"checksums.txt", "index.json", "manifest.json", *(shard.name for shard in manifest.shards)}
     assert manifest.rows.written == 80
     finish.abort(target)  # a driver that fails behind the commit
     assert verify(str(out)) == (manifest, [])
@@ -72,7 +72,7 @@ def test_overwriting_keeps_the_old_dataset_until_the_new_one_is_there(make: Make
     finish.commit(second, [receipt], overwrite=True)
     manifest, problems = verify(str(out))
     assert (manifest.rows.written, problems) == (5, [])
-    assert names(out) == {"index.json", "manifest.json", *(shard.name for shard in manifest.shards)}
+    assert names(out) == {"checksums.txt", "index.json", "manifest.json", *(shard.name for shard in manifest.shards)}
 
 
 def test_what_a_killed_write_has_left_is_overwritten_and_anything_else_is_not(make: Make, tmp_path: Path) -> None:

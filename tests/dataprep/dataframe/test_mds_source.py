@@ -109,7 +109,12 @@ def test_texts_become_a_dataset_in_the_order_of_their_keys(
     assert manifest.tokens.text == sum(map(len, expected(tokenizer_dir))) + 60
     listed = [json.loads(line) for path in (out / "rejects").iterdir() for line in path.read_text().splitlines()]
     assert sorted((one["row"], one["reason"]) for one in listed) == [("100", "missing_document"), ("101", "empty_text")]
-    names = {shard.name for shard in manifest.shards} | {"index.json", "manifest.json", ".switchpoint/plan.json"}
+    names = {shard.name for shard in manifest.shards} | {
+        "checksums.txt",
+        "index.json",
+        "manifest.json",
+        ".switchpoint/plan.json",
+    }
     assert {name for name in tree(out) if not name.startswith("rejects/")} == names
     assert documents(out) == expected(tokenizer_dir)
 
@@ -143,6 +148,11 @@ def test_attempts_that_fail_after_they_have_published_leave_no_double(tokenizer_
     manifest, problems = verify(str(out))
     assert problems == []
     assert len({shard.name.split(".")[1][:2] for shard in manifest.shards}) == 4, "partitions"
-    names = {shard.name for shard in manifest.shards} | {"index.json", "manifest.json", ".switchpoint/plan.json"}
+    names = {shard.name for shard in manifest.shards} | {
+        "checksums.txt",
+        "index.json",
+        "manifest.json",
+        ".switchpoint/plan.json",
+    }
     assert set(tree(out)) == names
     assert documents(out) == expected(tokenizer_dir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import json
@@ -25,6 +26,7 @@ from dataprep.download.extract import count_rows, extract
 from dataprep.download.url_lists import UrlList
 from dataprep.engine.task_workspace import Scratch
 
+packed = functools.partial(gzip.compress, mtime=0)  # a time of day would give every worker other tests
 CSV = b'SAMPLE_ID,URL,TEXT,similarity\n7,http://a.example/1,"one, ""two""\nthree",0.3\n8,http://a.example/2,,\n'
 TSV = CSV.replace(b",", b"\t").replace(b"one\t", b"one,")
 LINES = b"".join(
@@ -49,13 +51,13 @@ def extracted(tmp_path: Path, name: str, data: bytes, **columns: Any) -> tuple[l
     [
         ("a.csv", CSV),
         ("a.CSV", b"\xef\xbb\xbf" + CSV.replace(b"\n", b"\r\n").replace(b"\r\nthree", b"\nthree")),
-        ("a.csv.gz", gzip.compress(CSV)),
+        ("a.csv.gz", packed(CSV)),
         ("a.tsv", TSV),
         ("a.tsv.zst", zstandard.compress(TSV)),
         ("a.jsonl", LINES),
         ("a.json", b"\xef\xbb\xbf\n" + LINES),
         ("part-00000", LINES),
-        ("a.json.gz", gzip.compress(LINES)),
+        ("a.json.gz", packed(LINES)),
     ],
 )
 def test_text_lists_give_the_rows_of_the_same_list_as_parquet(tmp_path: Path, name: str, data: bytes) -> None:
@@ -111,13 +113,21 @@ def test_numbers_and_lists_that_are_none_are_absent(tmp_path: Path) -> None:
         ("a.csv", b'uid,url\n1,u\n2,"a" b\n', r":3: badly quoted .*; double the quotes inside quoted fields"),
         ("a.tsv", b'uid\turl\n1\t"u\n2\tv\n', r":3: badly quoted .*; double the quotes"),
         ("a.csv", b"uid,url\n1," + b'"' + b"x\n" * 99_999, r"badly quoted \(field larger"),
-        ("a.csv.gz", gzip.compress(b"uid,url\n" + b"1,u\n" * 9999)[:-20], r"cannot be read beyond this line .*; fetch"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"uid,url\n" + b"1,u\n" * 9999, mtime=0)[:-20],
+            r"cannot be read beyond this line .*; fetch",
+        ),
         ("a.csv.gz", b"uid,url\n", r":1: cannot be read beyond this line"),
         ("a.json", b'[{"uid": 1}]', r"a JSON array, not an object a line; rewrite it with `jq -c"),
         ("a.txt", b"http://a.example/1\n", r"no list that is read \(it begins with b'http://a.exa'\); give Parquet"),
         ("a.csv", b"\xff\xfeu\0r\0l\0", r"UTF-16 text; convert it with `iconv"),
         ("a.csv", b"uid,url\0\n", r"not text, as its name says, but binary; give Parquet"),
-        ("a.csv.gz", gzip.compress(gzip.compress(b"x")), r"a stream compressed twice in a gzip stream; give Parquet"),
+        (
+            "a.csv.gz",
+            packed(packed(b"x")),
+            r"a stream compressed twice in a gzip stream; give Parquet",
+        ),
         ("a.csv", b"PK\x03\x04", r"a zip archive; unzip it"),
         ("a.parquet", b"uid,url\n", r"not a readable Parquet file"),
     ],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError
 from dataprep.engine import commit, journal
 from dataprep.engine.paths import PLAN_NAME, STAGING, TEMPORARY
 from dataprep.storage import files
+from dataprep.verify import verify
 from schemas.manifest import Manifest
 from tests.helpers import synthetic
 
@@ -32,17 +36,35 @@ def test_a_commit_is_index_and_manifest_and_nothing_else(tmp_path: Path) -> None
     manifest, shards = Manifest.load(made), entries(made)
     out = tmp_path / "out"
     left_by_attempts(out)
-    commit.commit(str(out), "held_out", manifest, shards[:1])
-    commit.commit(str(out), "", manifest, shards)
+    commit.commit(str(out), "held_out", manifest, shards[:1], {})
+    commit.commit(str(out), "", manifest, shards, {})
     commit.sweep(str(out))
     assert names(out) == [
         f"{STAGING}/{PLAN_NAME}",
-        *("held_out/index.json", "held_out/manifest.json", "index.json", "manifest.json", "shard"),
+        "checksums.txt",
+        *("held_out/checksums.txt", "held_out/index.json", "held_out/manifest.json"),
+        *("index.json", "manifest.json", "shard"),
     ]
     assert Manifest.load(out) == Manifest.load(out / "held_out") == manifest
     assert [one["raw_data"] for one in entries(out)] == [one["raw_data"] for one in shards]
     assert len(entries(out / "held_out")) == 1
     assert commit.manifest_json(manifest) == (out / "manifest.json").read_bytes()
+
+
+def test_a_flipped_bit_anywhere_is_found(tmp_path: Path) -> None:
+    out = synthetic.write(tmp_path, "text", 60)
+    manifest, shards, sidecar = Manifest.load(out), entries(out), "provenance/train.json"
+    commit.commit(str(out), "", manifest, shards, {sidecar: commit.put(str(out), sidecar, b'{"a": 1}')})
+    assert verify(str(out))[1] == []
+    dice = random.Random(1)
+    for name in names(out):
+        data = (out / name).read_bytes()
+        for bit in dice.sample(range(8 * len(data)), min(20, 8 * len(data))):
+            (out / name).write_bytes(data[: bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1 :])
+            with contextlib.suppress(InputError):
+                assert verify(str(out))[1], (name, bit)
+        (out / name).write_bytes(data)
+    assert verify(str(out))[1] == []
 
 
 def test_a_sweep_says_what_it_removed_and_leaves_the_plan(tmp_path: Path) -> None:

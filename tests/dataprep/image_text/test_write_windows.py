@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
+from dataprep.engine.checksums import Checksums
 from dataprep.engine.task_workspace import Scratch
 from dataprep.image_text.write_windows import Item, WindowSpec, write
 from dataprep.mds import read
@@ -93,7 +94,7 @@ def test_every_row_stands_whole_in_one_window_with_its_mask_and_images(
         for shard in receipt["shards"]
         for sample in read.samples((out / shard["name"]).read_bytes(), shard["entry"]["samples"])
     ]
-    rows = row_parts.read_part(str(out), 0).to_pylist()
+    rows = row_parts.read_part(Checksums(str(out)), 0).to_pylist()
     assert sorted(int(row["row"]) for row in rows) == list(range(len(items)))
     used, pictures = [0] * len(samples), [b""] * len(samples)
     for row in rows:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from common.errors import InputError
+from dataprep.engine.checksums import Checksums
 from dataprep.engine.task_workspace import Scratch
 from dataprep.engine.tasks import Receipt
 from dataprep.image_text.settings import TaskSpec, task_spec
@@ -50,7 +51,7 @@ def pack(folder: Path, spec: TaskSpec, members: list[tuple[str, bytes]]) -> tupl
         for shard in receipt["shards"]
         for ids in fixed_column((folder / "out" / shard["name"]).read_bytes(), shard["entry"], "tokens")
     ]
-    table, captions = row_parts.read_part(str(folder / "out"), 0).to_pylist(), {}
+    table, captions = row_parts.read_part(Checksums(str(folder / "out")), 0).to_pylist(), {}
     identity = spec.tokenizer.identity
     stacked = np.concatenate([np.empty((0, 128), np.uint16), *windows])
     assert (stacked == identity.end_of_text_id).sum() == (stacked == identity.image_id).sum() // 4 == len(table)
@@ -176,4 +177,4 @@ def test_names_that_are_not_utf8_are_packed(tokenizer_dir: Path, tmp_path: Path,
             tar.addfile(info, io.BytesIO(data))
     receipt = work((0, str(tmp_path / "0.tar")), Scratch(str(tmp_path / "out"), tmp_path), spec_of(tokenizer_dir))
     assert receipt["written"] == 1
-    assert row_parts.read_part(str(tmp_path / "out"), 0)["uid"].to_pylist() == ["caf\\xe9"]
+    assert row_parts.read_part(Checksums(str(tmp_path / "out")), 0)["uid"].to_pylist() == ["caf\\xe9"]

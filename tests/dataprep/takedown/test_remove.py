@@ -157,12 +157,12 @@ def test_two_takedowns_at_once_are_refused(dataset: Path) -> None:
 
 def test_an_orphan_sweep_leaves_an_unfinished_takedown_alone(dataset: Path) -> None:
     change = journal.Change(str(dataset))
-    change.put("removed/x.txt", b"x")
-    (dataset / journal.JOURNAL).write_text(json.dumps({"files": [["removed/x.txt", change._digests["removed/x.txt"]]]}))
+    change.put("x.txt", b"x")
+    (dataset / journal.JOURNAL).write_text(json.dumps({"files": [["x.txt", change.digests["x.txt"]]]}))
     assert commit.sweep(str(dataset)) == []
     assert "interrupted" in verify(str(dataset))[1][0]
     remove(str(dataset), Request(), date=DATE)
-    assert (dataset / "removed/x.txt").read_text() == "x"
+    assert (dataset / "x.txt").read_text() == "x"
     assert verify(str(dataset))[1] == []
 
 

@@ -27,6 +27,7 @@ from dataprep.conversations import job as conversations
 from dataprep.conversations.config import ConversationsJob
 from dataprep.download import job as download
 from dataprep.download.config import DownloadJob
+from dataprep.engine.paths import CHECKSUMS_NAME
 from dataprep.pairs import job as pairs
 from dataprep.pairs.config import PairsJob
 from dataprep.text import job as text
@@ -136,6 +137,8 @@ def _bytes(path: Path, folder: str) -> bytes:
         if folder not in rows:
             return data
         return f"{pq.read_schema(io.BytesIO(data))}\n{rows.replace(folder, _HERE)}".encode()
+    if path.name == CHECKSUMS_NAME:  # of files in which the folder stands: what counts is which files it lists
+        data = b"\n".join(line.rpartition(b" = ")[0] for line in data.splitlines())
     if path.name in ("manifest.json", "download.json"):
         content: dict[str, Any] = json.loads(data)
         data = json.dumps({key: content[key] for key in content if key not in ("plan", "packages")}).encode()
