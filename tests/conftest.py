@@ -36,6 +36,11 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Gzip's header holds the time of day: tests named by it would be other tests for every worker."""
+    return f"gzip of {len(val)} bytes" if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Tests compare numbers that a CPU makes, with two ranks where there may be one GPU: `-m gpu` alone sees any."""
     if config.option.markexpr != "gpu":
