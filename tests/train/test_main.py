@@ -63,8 +63,9 @@ def test_a_killed_run_goes_on_to_the_last_bit(tmp_path):
     output, _ = whole.communicate(timeout=600)
     assert whole.returncode == 0, output
     assert "tuning" in output
-    for part in ("importing Composer", "waiting for the other ranks", "building the model"):
-        assert f"\n{part}: " in output, "the start is no silence"
+    assert "\nimporting Composer: " in output, (
+        "the start is no silence: of its parts this one takes seconds on any machine"
+    )
 
     run = write_run(tmp_path, "killed")
     for least, number in ((9, signal.SIGKILL), (30, signal.SIGTERM)):
