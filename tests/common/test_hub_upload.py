@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.checkpoints import PATCH, TURNS, checkpoint
 from tests.helpers.commands import command_environment
 from tests.helpers.hub import TOKEN, Hub, loopback_hub
@@ -19,6 +21,7 @@ def pushed(hub: Hub, folder: Path, *options: str, token: str = TOKEN) -> subproc
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_everything_arrives_as_it_was_written(tmp_path: Path) -> None:
     checkpoint(tmp_path, encoder=PATCH, conversation=TURNS)
     with loopback_hub() as hub:

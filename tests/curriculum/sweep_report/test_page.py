@@ -12,6 +12,8 @@ from curriculum.__main__ import main
 from curriculum.sweep_report.read_runs import read
 from schemas.run_log import Step
 
+pytestmark = pytest.mark.slow  # every test draws the figures
+
 
 def test_the_page(swept, capsys):
     assert main(["report", str(swept)]) == 0
@@ -149,7 +151,6 @@ def test_seeds_that_share_a_trunk_are_named(swept, capsys):
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_a_browser_shows_it(swept, tmp_path):
     """Figures have a size on the page, text is laid out, nothing was fetched."""

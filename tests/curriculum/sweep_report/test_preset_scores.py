@@ -48,6 +48,7 @@ def test_the_7b_pair_differs_by_what_the_paper_prints(pair: Path) -> None:
     assert by_switch(over_all, "80%") != pytest.approx(by_switch(found, "80%"))
 
 
+@pytest.mark.slow
 def test_the_page_has_both_scores_and_says_what_they_are(pair: Path, capsys: Capture) -> None:
     assert main(["report", str(pair), "--preset", "paper"]) == 0
     assert "no verdict: images from 80 % on" in capsys.readouterr().out  # its seeds do not differ
@@ -77,6 +78,7 @@ def test_other_items_than_the_preset_s_have_no_part(pair: Path) -> None:
     assert (covariance() == before).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "change", "problem"),
     [
@@ -100,6 +102,7 @@ def test_a_task_without_scores_is_one_line(
     assert main(["report", str(pair)]) == 0  # without the preset: the tasks that all runs have
 
 
+@pytest.mark.slow
 def test_runs_without_any_task_of_it_and_unknown_presets(swept: Path, capsys: Capture) -> None:
     assert main(["report", str(swept), "--preset", "paper"]) == 2
     assert "tasks.pope: preset 'paper' wants answers by likelihood, not by generation" in capsys.readouterr().err

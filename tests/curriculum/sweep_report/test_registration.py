@@ -9,6 +9,8 @@ from curriculum.__main__ import main
 from curriculum.sweep_report.read_runs import read
 from curriculum.sweep_report.registration import AS_REGISTERED
 
+pytestmark = pytest.mark.slow  # every test draws the figures
+
 CLAIMS = (
     "images from 80 % on beat images after the end", "images from the start on hurt vision",
     "10-20 % of images beat more", "images from the start on hurt text", "more text keeps text scores",
