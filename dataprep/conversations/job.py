@@ -51,9 +51,10 @@ def run(spark: SparkSession, job: ConversationsJob, progress: Progress | None = 
 
 def _inputs(job: ConversationsJob) -> list[Source]:
     """The input files. Raises InputError where one is missing or not read, or the folder of the pictures is missing."""
-    if job.image_root is not None and not files.exists(job.image_root):
+    root = job.image_root
+    if root is not None and not root.startswith(files.WEB) and not files.exists(root):  # the web has no folders
         remedy = "give the folder that the rows' `image` paths begin in"
-        raise InputError("no such folder", file=job.image_root, field="image_root", remedy=remedy)
+        raise InputError("no such folder", file=root, field="image_root", remedy=remedy)
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(Source.of, globs.expand(job.inputs)))
 

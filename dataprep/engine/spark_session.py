@@ -49,6 +49,7 @@ _STORAGE_SETTINGS = {
     "AWS_EC2_METADATA_DISABLED",
     "STORAGE_EMULATOR_HOST",
     "SWITCHPOINT_S3_UNSIGNED",
+    "HF_ENDPOINT",
 }
 """Environment that executors share with the driver. Credentials do not travel: executors have their own."""
 _LOGGING = """rootLogger.level = error

@@ -15,10 +15,12 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pyarrow as pa
@@ -32,6 +34,8 @@ from dataprep.storage.read_only import ReadOnly
 
 CHUNK = 4 << 20
 """Bytes read or written at a time."""
+_AT_A_TIME = 1000
+"""Items of a long list that are converted to JSON at a time."""
 WEB = ("https://", "http://")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://")
 _SLASHES_LOST = re.compile(r"^(s3a?|s3n|gs|gcs|hdfs|hf|https?):/?(?!/)(.*)")
@@ -59,7 +63,9 @@ def is_local(uri: str) -> bool:
 
 
 def join(root: str, *names: str) -> str:
-    """`root/name/...` for any scheme."""
+    """`root/name/...` for any scheme; on the web, names are quoted as parts of an address."""
+    if root.startswith(WEB):
+        names = tuple(quote(name) for name in names)
     return "/".join([root.rstrip("/"), *names])
 
 
@@ -201,6 +207,18 @@ def read_json(uri: str) -> Any:
 def to_json(value: Any) -> bytes:
     """Canonical JSON: sorted keys, so that equal values give equal bytes."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+
+
+def to_json_by_item(value: Mapping[str, Any], name: str, items: Iterable[Any]) -> bytes:
+    """Canonical JSON of `value` with the list `items` under `name`, of which some are converted at a time.
+
+    The dictionaries of a hundred thousand models take more memory than the models.
+    """
+    left = iter(items)
+    pieces = iter(lambda: to_json(list(islice(left, _AT_A_TIME)))[1:-1], b"")
+    long = b"[" + b",".join(pieces) + b"]"
+    entries = [(key, long if key == name else to_json(value[key])) for key in sorted({*value, name})]
+    return b"{" + b",".join(to_json(key) + b":" + data for key, data in entries) + b"}"
 
 
 def publish_bytes(data: bytes | memoryview, uri: str, *, durable: bool = True, temporary: str | None = None) -> None:

@@ -157,7 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.used[signature] > hub.uses:
             self._say(403, b"expired")
             return
-        data = hub.files["/".join(parts[1:3])][parts[3]]["/".join(parts[4:])]
+        data = hub.files["/".join(parts[1:3])][parts[3]].get("/".join(parts[4:]))
+        if data is None:
+            self._say(404, b"")
+            return
         tag = {"ETag": f'"{_digest(data)}"'}
         if self.headers.get("If-Match", tag["ETag"]) != tag["ETag"]:
             self._say(412, b"")

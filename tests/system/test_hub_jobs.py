@@ -32,7 +32,7 @@ from dataprep.text import job as text
 from dataprep.text.config import TextJob
 from dataprep.verify import verify
 from tests.helpers.dataset_hub import DatasetHub, Fault, loopback_datasets
-from tests.helpers.folders import tree
+from tests.helpers.folders import put, shards, tree
 from tests.helpers.stranger import running
 
 FAULTS = [Fault("/tree/", 429, {"Retry-After": "1"}), Fault("HEAD ", 503), Fault("/cdn/"), Fault("GET /datasets", 500)]
@@ -61,16 +61,6 @@ def hub(spark: SparkSession, asked: DatasetHub, monkeypatch: pytest.MonkeyPatch)
 def documents(number: int) -> bytes:
     rows = [json.dumps({"text": f"document {n} of {number} " * (n % 7), "url": f"http://h/{n}"}) for n in range(60)]
     return zstandard.compress("\n".join(rows).encode())
-
-
-def shards(out: Path) -> dict[str, bytes]:
-    return {one.name: one.read_bytes() for one in out.iterdir() if one.suffix == ".mds" or one.name == "index.json"}
-
-
-def put(folder: Path, content: dict[str, bytes]) -> None:
-    for name, data in content.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
 
 
 def test_text(spark: SparkSession, hub: DatasetHub, tmp_path: Path, tokenizer_dir: Path) -> None:

@@ -38,3 +38,21 @@ def test_a_published_file_is_moved(tmp_path: Path) -> None:
 def test_unknown_storage_is_refused() -> None:
     with pytest.raises(InputError, match="cannot open this kind of storage"):
         files.exists("gopher://x/y")
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 1000])
+def test_json_by_item_is_that_of_the_whole(at_a_time: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_AT_A_TIME", at_a_time)
+    items = [{"b": 1, "a": "ü\n"}, {"a": None, "b": [2, {"d": 0.5, "c": True}]}]
+    for many in (items, []):
+        whole = files.to_json({"z": {"y": 1, "x": 2}, "inputs": many, "a": [], "seed": 7})
+        assert files.to_json_by_item({"seed": 7, "z": {"y": 1, "x": 2}, "a": []}, "inputs", iter(many)) == whole
+        assert files.to_json_by_item({"seed": 7, "inputs": 1, "z": {"y": 1, "x": 2}, "a": []}, "inputs", many) == whole
+    assert files.to_json_by_item({}, "only", [1]) == b'{"only":[1]}'
+
+
+def test_names_on_the_web_are_quoted_as_parts_of_an_address() -> None:
+    names = {"a b/c.jpg": "a%20b/c.jpg", "100%.jpg": "100%25.jpg", "#1?.jpg": "%231%3F.jpg", "%41": "%2541"}
+    for name, quoted in names.items():
+        assert files.join("https://host/images/", name) == f"https://host/images/{quoted}"
+        assert files.join("s3://host/images/", name) == f"s3://host/images/{name}"

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
@@ -115,12 +116,19 @@ def test_what_cannot_be_had_says_why(server: DatasetHub, address: str, said: str
         globs.expand([address])
 
 
-def test_gated_and_private_datasets(server: DatasetHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gated_and_private_datasets(server: DatasetHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     server.push("o/secret", {"a": b"x"})
     server.private.add("o/secret")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     [uri] = globs.expand(["hf://datasets/o/secret/a"])
     assert files.read_bytes(uri) == b"x"
+    monkeypatch.delenv("HF_TOKEN")
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    assert files.read_bytes(uri) == b"x", "as `hf auth login` leaves it"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+    with pytest.raises(InputError, match="HTTP 401"):
+        files.read_bytes(uri)
     server.gated.add("o/n")
     with pytest.raises(InputError, match=r"HTTP 403: the dataset is gated; ask for access at http.*then set HF_TOKEN"):
         globs.expand(["hf://datasets/o/n/README.md"])
