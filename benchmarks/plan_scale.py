@@ -12,9 +12,12 @@ import resource
 import tempfile
 import time
 
+import orjson
+
 from dataprep.engine.plan import Plan, begin
 from dataprep.engine.tasks import Receipt, shared
 from dataprep.provenance import token_parts
+from dataprep.storage import files
 from dataprep.text import inputs
 from dataprep.text.length_bins import EDGES
 from dataprep.text.token_stream import TokenStream, Windows, shard_bounds
@@ -26,12 +29,12 @@ DOCUMENTS, TOKENS, BYTES = 108_000, 143_000_000, 215_000_000
 
 
 def receipt() -> Receipt:
-    """Makes up what a task of the tokenize stage reports, as JSON gives it back."""
+    """Makes up what a task of the tokenize stage reports, as the driver gets it."""
     one = {"documents": DOCUMENTS, "tokens": TOKENS}
     kept = [[".switchpoint/tokens/train.000000.bin", 2 * TOKENS, "0" * 16]]
     counts = {"rows": DOCUMENTS, "tokens": TOKENS, "characters": 600_000_000, "lengths": [1] * len(EDGES)}
     found = {**counts, "rejected": {"invalid_json": 1}, "warning": None, "splits": {"train": one}}
-    copied: Receipt = json.loads(json.dumps({**found, "intermediates": kept}))
+    copied: Receipt = orjson.loads(files.to_json({**found, "intermediates": kept}))
     return copied
 
 

@@ -86,7 +86,7 @@ def commit(target: Target, receipts: Sequence[Written], *, overwrite: bool) -> N
     )
     old = claim(target, overwrite=overwrite)
     files.remove(files.join(out, MANIFEST_NAME))
-    put(out, f"{STAGING}/{PLAN_NAME}", files.to_json(identity.model_dump(mode="json")))
+    put(out, f"{STAGING}/{PLAN_NAME}", identity.json_bytes())
     entries = [entry for one in receipts for entry, _ in one.shards]
     publish(out, "", manifest, entries, {name: digest for one in receipts for name, digest in one.digests.items()})
     new = {MANIFEST_NAME, INDEX_NAME, CHECKSUMS_NAME, f"{STAGING}/{PLAN_NAME}"}

@@ -9,6 +9,7 @@ Of a finished dataset nothing is made any more, so there the output version and 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -50,7 +51,12 @@ class Plan(Strict):
     @property
     def hash(self) -> str:
         """sha256 of the plan's canonical JSON, first 32 hex digits."""
-        return hashlib.sha256(files.to_json(self.model_dump(mode="json"))).hexdigest()[:32]
+        return hashlib.sha256(self.json_bytes()).hexdigest()[:32]
+
+    def json_bytes(self) -> bytes:
+        """The plan as canonical JSON."""
+        inputs = (one.model_dump(mode="json") for one in self.inputs)
+        return files.to_json_by_item(self.model_dump(mode="json", exclude={"inputs"}), "inputs", inputs)
 
 
 def begin(
@@ -74,7 +80,7 @@ def begin(
                 "the directory is not empty and holds no plan", file=out, remedy="use another `out`, or empty it"
             )
         if write:
-            files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
+            files.publish_bytes(plan.json_bytes(), path)
         return "new"
     earlier = read(path)
     if finished is None:
@@ -87,7 +93,7 @@ def begin(
     ]:
         if write:  # a mistake was mended before any work, or after a run that could write nothing
             files.remove_tree(rejects)
-            files.publish_bytes(files.to_json(plan.model_dump(mode="json")), path)
+            files.publish_bytes(plan.json_bytes(), path)
         return "new"
     if changed:
         changes = " | ".join(difference(earlier, plan))
@@ -105,6 +111,8 @@ def read(path: str) -> Plan:
     Raises:
         InputError: it is damaged, or of a later schema.
     """
+    with contextlib.suppress(ValidationError):  # without a dictionary for each input
+        return Plan.model_validate_json(files.read_bytes(path))
     found = files.read_json(path)
     if isinstance(found, dict) and "version" not in found and isinstance(found.pop("code", None), str):
         found |= {"output_version": _UNNAMED, "packages": {}}

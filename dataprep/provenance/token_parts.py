@@ -91,8 +91,8 @@ class Index(Strict):
 
 def index(split: str, seq_len: int, key: int | None, uris: Sequence[str], receipts: Sequence[dict[str, Any]]) -> bytes:
     """The index of `split` from the inputs and the receipts of their tasks, as JSON."""
-    parts = [
-        Part(input=uri, part=part_file(split, number), **receipt["splits"][split])
+    parts = (
+        Part(input=uri, part=part_file(split, number), **receipt["splits"][split]).model_dump()
         for number, (uri, receipt) in enumerate(zip(uris, receipts, strict=True))
-    ]
-    return files.to_json(Index(seq_len=seq_len, key=key, parts=parts).model_dump())
+    )
+    return files.to_json_by_item(Index(seq_len=seq_len, key=key, parts=[]).model_dump(), "parts", parts)
