@@ -19,8 +19,10 @@ What is not promised, and a job does: a driver that is killed leaves nothing to 
 the keys, but shards and their padding follow the partitions, which Spark cuts by a sample: equal bytes need equal
 partitions. An attempt that outlives the write, and everything of a driver that was killed, may stay as files of other
 names (`shard.*`, `.switchpoint/mds-*`), which nobody reads; `overwrite` removes those that it finds. Two writes to one
-path at once are not kept apart: one of them is the dataset, or none is. Nothing leads from a sample back to a row
-(`why`, `remove`): keep the keys.
+path at once are not kept apart: one of them is the dataset, or none is. Nothing leads from a sample back to a row:
+`why` finds a document by its place in the one stream of ids that a job makes of files which can be read again, and here
+every partition has a stream and padding of its own, cut where Spark liked, of rows that are nowhere once they are
+written. Keep the keys.
 """
 
 from __future__ import annotations
