@@ -48,12 +48,19 @@ if [ "$tiny" = 1 ]; then
   both 200 "demo text" --size demo --length 128 --rows 4 --microbatch 2 --steps 7 --encoder small --workers 0 --no-compile
   part 200 "demo text, loss chunks of 64" . python3 benchmarks/train_run.py --size demo --length 128 --rows 4 --microbatch 2 --steps 7 \
     --encoder small --workers 0 --no-compile --loss-chunk 64
+  if python3 -c 'import torchao.float8' 2>/dev/null; then
+    part 200 "demo text, fp8" . python3 benchmarks/train_run.py --size demo --length 128 --rows 4 --microbatch 2 --steps 7 \
+      --encoder small --workers 0 --no-compile --fp8
+  fi
 else
   part 150 "kernels" . python3 benchmarks/kernels.py
   both 150 "1.4B text" --size 1.4B --rows 64 --microbatch 16 --steps 12
   both 100 "79M text" --size 79M --rows 128 --microbatch 32 --steps 16
   both 120 "79M, 20% images" --size 79M --rows 128 --microbatch 32 --steps 16 --images 0.2
   part 200 "GPU tests" . python3 -m pytest -q -m gpu tests/system/test_gpu.py
+  part 120 "1.4B text, FlashAttention 4" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 16 --steps 9 --attention flash
+  part 120 "1.4B text, fp8" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 16 --steps 9 --fp8
+  part 100 "1.4B text, gate and up fused" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 16 --steps 9 --fused-gate
   part 100 "1.4B text, micro-batch 8" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 8 --steps 9
   part 100 "1.4B text, loss chunks of 16384" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 16 --steps 9 --loss-chunk 16384
   part 100 "1.4B text, sharded" . python3 benchmarks/train_run.py --size 1.4B --rows 64 --microbatch 16 --steps 9 --fsdp

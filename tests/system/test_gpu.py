@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,22 @@ def test_bf16_on_a_gpu_follows_fp32_on_a_cpu(schedule, tmp_path, family):
 def test_options_change_no_loss(schedule, tmp_path, change):
     expected = trained(schedule, tmp_path / "plain")
     assert_close(trained(schedule, tmp_path / "changed", **change), expected, 2e-3)
+
+
+@pytest.mark.skipif(find_spec("flash_attn") is None, reason="needs flash-attn-4")
+@pytest.mark.parametrize("compiled", [False, True])
+def test_flash_attention_changes_no_loss(schedule, tmp_path, compiled):
+    expected = trained(schedule, tmp_path / "plain")
+    assert_close(trained(schedule, tmp_path / "flash", attention="flash", compile=compiled), expected, 2e-3)
+
+
+@pytest.mark.skipif(find_spec("torchao") is None, reason="needs torchao")
+@pytest.mark.parametrize("compiled", [False, True])
+def test_fp8_follows_bf16_and_its_own_emulation(schedule, tmp_path, compiled):
+    expected = trained(schedule, tmp_path / "plain")
+    found = trained(schedule, tmp_path / "fp8", fp8=True, compile=compiled)
+    assert_close(found, expected, 2e-2)
+    assert_close(found, trained(schedule, tmp_path / "emulated", fp8="emulated"), 1e-2)
 
 
 @pytest.mark.parametrize("change", [{}, {"compile": True}])

@@ -2,11 +2,18 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def importable() -> bool:
+    """Whether the script finds torchao."""
+    command = [sys.executable, "-c", "import torchao.float8"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.soak
@@ -23,4 +30,5 @@ def test_the_script_makes_its_report(tmp_path):
     assert "ended with status" not in report
     assert "no time was left" not in report
     assert "| tiny loss, chunks of 4096 |" in report
-    assert report.count("| 0% |") == 3, "before, after, and with other chunks"
+    runs = 4 if importable() else 3
+    assert report.count("| 0% |") == runs, "before, after, with other chunks, and in fp8 where torchao can be imported"

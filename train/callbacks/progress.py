@@ -23,12 +23,12 @@ from train.models.cost import H100_BF16
 class Progress(Callback):
     """Prints one line every `every` steps or ten seconds on rank 0; rates are over the steps since the last line.
 
-    `work` is the decoder's operations for so many tokens and attended pairs: on GPUs the line has the share of their
-    peak that they make (MFU).
+    `work` is the decoder's operations for so many tokens and attended pairs: with it, on GPUs, the line has the share
+    of their peak that they make (MFU).
     """
 
     def __init__(
-        self, metrics: Metrics, every: int, stop: int, work: Callable[[int, int], float] = lambda tokens, pairs: 0.0
+        self, metrics: Metrics, every: int, stop: int, work: Callable[[int, int], float] | None = None
     ) -> None:
         self.metrics, self.every, self.stop = metrics, every, stop
         # H100 and H200 alone: the share of a peak that is not this card's would mislead.
@@ -53,7 +53,8 @@ class Progress(Callback):
     def batch_end(self, state: State, logger: Logger) -> None:
         step, length = self.metrics.last, self.metrics.schedule.seq_len
         if step is not None:
-            self._done += self._work((step.position - self._position) * length, step.attended or 0)
+            if self._work is not None:
+                self._done += self._work((step.position - self._position) * length, step.attended or 0)
             self._position = step.position
         heartbeat.at("reading the next batch, or saving a checkpoint")
         now, (then, before) = time.perf_counter(), self._since

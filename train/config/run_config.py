@@ -5,9 +5,9 @@ here.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from common import yaml_file
 from common.quantities import Bytes
@@ -91,10 +91,17 @@ class RunConfig(Finite):
     """Rows of all ranks in a step; default: the schedule's. The order of samples does not depend on it."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"
     """`amp_bf16` needs a GPU: bf16 products, fp32 weights. `fp32` on a GPU multiplies in TF32, Composer's default."""
+    fp8: bool | Literal["emulated"] = False
+    """Products of the decoder's blocks in 8 bits, by torchao (torch 2.11 or newer); `true` needs `amp_bf16`, a GPU of
+    capability 8.9 or newer, and `compile` to be fast; `emulated` rounds in the same way anywhere, slowly."""
+    attention: Literal["flex", "flash"] = "flex"
+    """Kernels of FlexAttention on a GPU: its own, or (`flash`, torch 2.11 or newer) FlashAttention 4's."""
     recompute: bool = False
     """Activation checkpointing of decoder blocks: about a third more work, a fraction of the memory."""
     compile: bool = False
     """Compile every block (torch.compile, in place): minutes at the start, then fewer and larger kernels."""
+    fused_gate: bool = False
+    """Make gate and up of a compiled block in one product: fewer bytes by inductor's count; not yet timed on a GPU."""
     loss_chunk: int = Field(default=4096, gt=0)
     """Tokens whose logits exist at a time: larger chunks move fewer bytes and take 8 bytes x vocabulary a token."""
     parallel: ParallelConfig = ParallelConfig()
@@ -122,6 +129,14 @@ class RunConfig(Finite):
     branch_from: Place | None = None
     """Start from another run's weights, optimizer and position: from its newest checkpoint whose past this schedule
     shares. Its `out`, or its `checkpoint.remote` (`s3://...`); a single checkpoint may be named instead."""
+
+    @model_validator(mode="after")
+    def _products_fit(self) -> Self:
+        if self.fp8 is True and self.precision != "amp_bf16":
+            raise ValueError("`fp8: true` needs `precision: amp_bf16`, or say `fp8: emulated`")
+        if self.fused_gate and (self.fp8 or not self.compile):
+            raise ValueError("`fused_gate` needs `compile: true`, and does not go with `fp8`")
+        return self
 
     @property
     def name(self) -> str:

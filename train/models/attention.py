@@ -4,21 +4,30 @@ On CUDA, FlexAttention skips whole blocks of the mask, so many short documents c
 compiled for each shape, which suits windows (all of one length) and not prompts (of any): for these, SDPA takes an
 explicit mask. So it does on the CPU, where FlexAttention cannot be trained in torch 2.7, and for what is shorter than
 one of its blocks. The explicit mask is also the reference in tests.
+
+FlexAttention can hand the same mask to FlashAttention 4 instead of its own kernels. That is asked for by name, since
+its backward pass adds up in an order that differs from run to run, and nobody has measured it here.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.torch_version import TorchVersion
+
+from common.errors import InputError
 
 FLEX_BLOCK = 128
 """Tokens of a side of the blocks that FlexAttention skips."""
 SHAPES = 64
 """Batch sizes that FlexAttention is compiled for; beyond torch's own limit of 8 it would silently hold all scores."""
+FLASH_TORCH = "2.11"
+"""The oldest torch whose FlexAttention is known to train by FlashAttention 4 (package `flash-attn-4`)."""
 Mask = Any
 """A bool tensor [B, 1, L, L] (True: may attend), a FlexAttention `BlockMask`, or None for plain causal attention."""
 
@@ -37,8 +46,28 @@ def document_mask(documents_BL: Tensor, *, prompts: bool = False) -> Mask:
     return (documents_BL[:, None, :, None] == documents_BL[:, None, None, :]) & causal_LL
 
 
-def attend(q_BNLH: Tensor, k_BKLH: Tensor, v_BKLH: Tensor, mask: Mask) -> Tensor:
-    """Scaled dot-product attention; K key/value heads serve N query heads. Returns [B, N, L, H]."""
+def check_flash(on_gpu: bool) -> None:
+    """Refuse FlashAttention 4 where it cannot run.
+
+    Raises:
+        InputError: torch, the package or the GPU does not allow it.
+    """
+    reason = ""
+    if TorchVersion(torch.__version__) < FLASH_TORCH:
+        reason = f"needs torch {FLASH_TORCH}, this is {torch.__version__}"
+    elif not on_gpu or torch.cuda.get_device_capability() < (9, 0):
+        reason = "needs a GPU of capability 9.0 or newer (H100)"
+    elif find_spec("flash_attn") is None or find_spec("flash_attn.cute") is None:
+        reason = "needs the package flash-attn-4"
+    if reason:
+        raise InputError(f"`flash` {reason}", field="attention", remedy="leave it out")
+
+
+def attend(q_BNLH: Tensor, k_BKLH: Tensor, v_BKLH: Tensor, mask: Mask, *, flash: bool = False) -> Tensor:
+    """Scaled dot-product attention; K key/value heads serve N query heads. Returns [B, N, L, H].
+
+    `flash` asks FlexAttention for FlashAttention 4's kernels; other kinds of masks know nothing of it.
+    """
     grouped = q_BNLH.shape[1] != k_BKLH.shape[1]
     if mask is None or isinstance(mask, Tensor):
         return functional.scaled_dot_product_attention(
@@ -48,7 +77,8 @@ def attend(q_BNLH: Tensor, k_BKLH: Tensor, v_BKLH: Tensor, mask: Mask) -> Tensor
 
     # In a compiled block it is compiled with it.
     flex = flex_attention if torch.compiler.is_compiling() else _compiled_alone(flex_attention)
-    return cast(Tensor, flex(q_BNLH, k_BKLH, v_BKLH, block_mask=mask, enable_gqa=grouped))
+    options = {"BACKEND": "FLASH"} if flash else None
+    return cast(Tensor, flex(q_BNLH, k_BKLH, v_BKLH, block_mask=mask, enable_gqa=grouped, kernel_options=options))
 
 
 @cache

@@ -30,6 +30,24 @@ def pair_flops(decoder: DecoderConfig) -> float:
     return float(decoder.layers * 4 * decoder.heads * decoder.head_width)
 
 
+def fp8_share(decoder: DecoderConfig, vocabulary: int, length: int) -> float:
+    """Share of a step's operations that `fp8` makes in 8 bits, for documents of `length` tokens.
+
+    These are the products of the blocks (`train.models.fp8`). Attention's scores and the output head are not.
+    """
+    rounded, query, key = 0, decoder.heads * decoder.head_width, decoder.kv_heads * decoder.head_width
+    width, mlp = decoder.width, decoder.mlp_width
+    for sizes in ((width, query), (width, key), (width, key), (query, width), (width, mlp), (width, mlp), (mlp, width)):
+        if fp8_takes(*sizes):
+            rounded += 2 * sizes[0] * sizes[1]
+    return decoder.layers * rounded / forward_flops(decoder, vocabulary, length)
+
+
+def fp8_takes(into: int, out: int) -> bool:
+    """Whether a product of these widths can run in fp8: its kernels take multiples of 16."""
+    return into % 16 == 0 and out % 16 == 0
+
+
 def forward_flops(decoder: DecoderConfig, vocabulary: int, length: int) -> float:
     """Operations of a forward pass, a token of a document of `length` tokens; the output head included."""
     return token_flops(decoder, vocabulary) + pair_flops(decoder) * length / 2

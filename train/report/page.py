@@ -84,6 +84,8 @@ def _throughput(record: Record, peak: float | None) -> list[str]:
     if work is not None:
         said += f"; {work / 1e6:,.3g} MFLOP a token in the decoder, encoders not counted"
         said += f": {middle * work / 1e12:,.3g} TFLOP/s"
+        if record.fp8:
+            peak, said = None, f"{said}; no MFU, since part of them were made in fp8"
         if peak is not None:
             said += f", MFU {middle * work / peak:.1%} of {peak / 1e12:,.4g} TFLOP/s"
     return [page.heading("Throughput"), svg(figures.throughput(record, work, peak)), page.note(said + ".")]

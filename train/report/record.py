@@ -46,6 +46,8 @@ class Record:
     """None before the first checkpoint."""
     tokenizer: Path | None
     """Where the run's config has it."""
+    fp8: bool
+    """Whether part of the work was done in 8 bits."""
     scores: Results | None
 
     @property
@@ -120,12 +122,13 @@ def _held_out(said: dict[str, Any]) -> HeldOutLoss:
     return HeldOutLoss(int(said["position"]), {name: float(loss) for name, loss in said["loss"].items()})
 
 
-def _config(checkpoint: Path | None) -> tuple[ModelConfig | None, Path | None]:
-    """Model and tokenizer as a checkpoint's state names them; nothing where an older one says it otherwise."""
+def _config(checkpoint: Path | None) -> tuple[ModelConfig | None, Path | None, bool]:
+    """Model, tokenizer and `fp8` as a checkpoint's state names them; nothing where an older one says it otherwise."""
     if checkpoint is None:
-        return None, None
+        return None, None, False
     try:
         said = json.loads((checkpoint / "state.json").read_bytes())["run"]
-        return ModelConfig.model_validate(said["model"]), Path(said["tokenizer"]) if said.get("tokenizer") else None
+        tokenizer = Path(said["tokenizer"]) if said.get("tokenizer") else None
+        return ModelConfig.model_validate(said["model"]), tokenizer, bool(said.get("fp8"))
     except (ValidationError, KeyError, ValueError):
-        return None, None
+        return None, None, False

@@ -27,6 +27,7 @@ from common import atomic_files
 from schemas.schedule import Schedule
 from train.config.parallel_config import ParallelConfig
 from train.loader.rows.batch import Batch, make_batch
+from train.models import fp8
 from train.models.vlm import VisionLanguageModel
 from train.run.out_of_memory import REMEMBERED, ran_out
 
@@ -80,7 +81,7 @@ def search(
         "rows": rows,
         "ranks": dist.get_world_size(),
         "parallel": parallel.model_dump(),
-        "precision": precision.value,
+        "precision": precision.value + (" fp8" if fp8.is_converted(model.decoder) else ""),
         "device": _hardware(device),
         "model": _tensors(model),
         "length": schedule.seq_len,

@@ -43,8 +43,10 @@ from train.loader.dataset import ScheduleDataset
 from train.loader.held_out import HeldOut
 from train.loader.rows.batch import samples_in_batch, tokens_in_batch
 from train.loader.rows.microbatches import Microbatches
+from train.models import fp8
+from train.models.attention import check_flash
 from train.models.build import build_model
-from train.models.cost import work_done
+from train.models.cost import fp8_share, work_done
 from train.models.decoder import Block
 from train.models.sharding import mesh_of, shard
 from train.models.towers import Shapes
@@ -77,6 +79,10 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
     precision = Precision(run.precision)
     if precision is not Precision.FP32 and device.name != "gpu":
         raise InputError(f"{run.precision} needs a GPU", field="precision", remedy="use fp32")
+    if run.fp8:
+        fp8.check(run.fp8, device.name == "gpu", schedule.seq_len)
+    if run.attention == "flash":
+        check_flash(device.name == "gpu")
 
     heartbeat.at("reading the datasets' indices")
     rows = steps.most_rows
@@ -116,13 +122,17 @@ def build_trainer(run: RunConfig, schedule: Schedule, device: Device) -> tuple[T
         config_changes.record(run.out, begin[1] if begin else None, run)
         if begin:
             print(config_changes.described(*begin, run, schedule, ranks), file=sys.stderr, flush=True)
+        if run.fp8:
+            share = fp8_share(model.decoder.config, schedule.tokenizer.embedding_rows, schedule.seq_len)
+            how = " (emulated)" if run.fp8 == "emulated" else ""
+            print(f"fp8{how}: {share:.0%} of the decoder's operations; no MFU is given", file=sys.stderr, flush=True)
     past = (begin[1].samples, begin[1].drawn) if begin else (None, "")
     record = StepRecord(schedule, *past, mask_documents=model.mask_documents, end_opens=model.end_opens)
     rate = ScheduledRate(schedule)
     gradients = Gradients(model, schedule, record, run.optimizer.clip)
     own = begin is not None and begin[0].parent == run.out / FOLDER
     metrics = Metrics(schedule, run.out, record, rate, gradients, goes_on=own)
-    work = partial(work_done, model.decoder.config, model.decoder.embed_tokens.num_embeddings)
+    work = None if run.fp8 else partial(work_done, model.decoder.config, model.decoder.embed_tokens.num_embeddings)
     heartbeat.at("building Composer's trainer")
     store = CheckpointStore(run.out, model, run, schedule)
     trainer = Trainer(
@@ -172,10 +182,14 @@ def _placed_model(run: RunConfig, schedule: Schedule, towers: Shapes | None, dev
 
 
 def _placed(model: VisionLanguageModel, run: RunConfig, device: Device) -> None:
-    """Compile, recompute and shard the blocks of `model`, and cut its loss, as the run asks."""
+    """Round, compile, recompute and shard the blocks of `model`, and cut its loss, as the run asks."""
     model.loss_chunk = run.loss_chunk
     for block in model.decoder.layers:
         block.recompute = run.recompute
+        block.self_attn.flash = run.attention == "flash"
+        block.mlp.fused = run.fused_gate
+    if run.fp8:
+        fp8.convert(model.decoder, emulate=run.fp8 == "emulated")
     if run.compile:
         for block in model.blocks():  # in place: a wrapper around a block would hide FSDP's hooks
             # Few numbers of rows occur, and attention is compiled for each; numbers of images are many.

@@ -56,3 +56,17 @@ def test_the_mix_is_that_since_the_last_line(tmp_path: Path, capsys: pytest.Capt
     assert [f"pairs {share:.1%}" in mix for share, mix in zip(pairs, mixes, strict=True)] == [True, True]
     assert "conversations" not in mixes[0]
     assert f"conversations {32 / 40:.1%}" in mixes[1]
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_share_of_the_peak_is_given_where_work_is_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], counted: bool
+) -> None:
+    schedule = synthetic.schedule(tmp_path)
+    metrics: Any = SimpleNamespace(schedule=schedule, record=StepRecord(schedule, {"text": 16}), last=step(3, schedule))
+    progress = Progress(metrics, every=1, stop=120, work=(lambda tokens, pairs: 1e12 * tokens) if counted else None)
+    progress.peak = 1e12
+    state = SimpleNamespace(timestamp=SimpleNamespace(sample=16))
+    progress.fit_start(state, SimpleNamespace())  # type: ignore[arg-type]
+    progress.batch_end(state, SimpleNamespace())  # type: ignore[arg-type]
+    assert ("| MFU " in capsys.readouterr().err) == counted

@@ -5,13 +5,14 @@ import pytest
 from tests.helpers.commands import assert_refused
 from train.__main__ import main
 from train.config.decoder_config import SIZES
+from train.models.cost import fp8_share
 
 
 def lines(capsys: pytest.CaptureFixture[str], *options: str) -> list[list[float]]:
     """parameters, GFLOP/token, tokens/s/GPU, days, weights, gradients, AdamW, activations, logits, sum of each size."""
     assert main(["cost", *options]) == 0
     _, *rows = capsys.readouterr().out.splitlines()
-    return [[float(cell.replace(",", "")) for cell in row.split()[1:]] for row in rows]
+    return [[float(cell.replace(",", "")) for cell in row.split()[1:] if not cell.endswith("%")] for row in rows]
 
 
 def test_every_size_but_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,6 +36,12 @@ def test_options_change_what_they_are_about(capsys: pytest.CaptureFixture[str]) 
     (short,) = lines(capsys, "--size", "1.4B", "--length", "512", "--vocabulary", "100864")
     assert short[0] == SIZES["1.4B"].parameters(100_864)
     assert short[7] < plain[7]
+
+
+def test_the_share_that_fp8_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--size", "1.4B"]) == 0
+    (share,) = (cell for cell in capsys.readouterr().out.split() if cell.endswith("%"))
+    assert share == f"{fp8_share(SIZES['1.4B'], 50_432, 2048):.0%}"
 
 
 @pytest.mark.parametrize("option", ["length", "vocabulary", "microbatch", "shards", "gpus", "tokens", "mfu"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,19 @@ def test_a_run_that_goes_on_is_drawn_without_its_torn_line(tmp_path: Path) -> No
     assert "26.7%" in html
     (tmp_path / "run/metrics.jsonl").write_text("")
     assert "No step was taken yet" in page.render(read(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(("fp8", "said"), [(False, "MFU "), ("emulated", "no MFU, since")])
+def test_a_run_in_fp8_is_given_no_mfu(tmp_path: Path, fp8: object, said: str) -> None:
+    """Its peak is neither that of bf16 nor that of fp8."""
+    write_run(tmp_path)
+    saved = tmp_path / "run/checkpoints" / f"{40:015d}"
+    saved.mkdir(parents=True)
+    (saved / "schedule.json").write_bytes((tmp_path / "run/schedule.json").read_bytes())
+    (saved / "state.json").write_text(json.dumps({"run": {"model": {"size": "79M"}, "fp8": fp8}}))
+    html = page.render(read(tmp_path / "run"), peak=1e12)
+    assert said in html
+    assert ("of 1 TFLOP/s" in html) == (fp8 is False)
 
 
 @pytest.mark.slow
