@@ -129,6 +129,7 @@ def test_rates_of_small_models(data: Path, name: str, rates: list[float | None])
         assert wanted is None or found == pytest.approx(wanted, rel=0.01)
 
 
+@pytest.mark.slow
 def test_all_sweeps_are_one_tree_and_fast(data: Path) -> None:
     began, shelf = time.process_time(), Shelf()
     found = {path.stem: runs(path.stem, shelf) for path in SWEEPS}
@@ -212,6 +213,7 @@ def test_encoders_share_the_text_and_their_configs_are_the_trainer_s(data: Path)
     assert {run.model.encoder.kind for run in validated} == {"siglip", "siglip_dino", "patch"}
 
 
+@pytest.mark.slow
 def test_seeds_of_the_fine_tuning_share_all_before_it(data: Path) -> None:
     found = runs("seeds")
     assert {run.settings["seed"] for run in found} == {7, 365}

@@ -12,6 +12,7 @@ __all__ = ["swept"]
 Capture = pytest.CaptureFixture[str]
 
 
+@pytest.mark.slow
 def test_it_says_what_was_found_and_where(swept: Path, capsys: Capture) -> None:
     assert main(["report", str(swept), "-o", str(swept / "elsewhere/page.html"), "--axis", "seed"]) == 0
     said = capsys.readouterr().out.splitlines()
@@ -32,6 +33,7 @@ def test_mistakes(swept: Path, tmp_path: Path, capsys: Capture) -> None:
     assert not (swept / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_runs_alone_that_cannot_be_compared_are_named(swept: Path, capsys: Capture) -> None:
     assert main(["sweep", "sweep.yaml", "--alone", "--runs", "2", "-o", "alone", "--no-tree"]) == 0
     assert main(["report", str(swept), "--alone", "alone"]) == 0

@@ -43,6 +43,7 @@ def test_a_trunk_counts_once_with_sharing_and_for_every_run_without(swept):
     assert found.alone is None
 
 
+@pytest.mark.slow
 def test_runs_trained_alone_stand_beside_their_paths(swept, alone, capsys):
     sweep = read(swept)
     found = sharing(sweep, read(alone)).alone
