@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from curriculum.sweep_report.analysis import Analysis, Measure
 from curriculum.sweep_report.axes import axes
@@ -64,9 +65,11 @@ def test_fixed_totals_are_one_line_beside_the_fixed_phase():
     assert sorted(number for members in by_start.values() for number in members) == list(range(6))
 
 
-def test_points_that_were_warmed_up_anew_are_hollow_where_others_went_on():
-    warmed = {"image_rate": {"peak": "3e-3", "warmup": "5000 steps"}}
-    settings = [{"switch": f"{s}%", **(warmed if s in (0, 100) else {})} for s in (0, 40, 80, 100)]
+@pytest.mark.parametrize("key", ["peak", "rewarm"])
+def test_points_that_were_warmed_up_anew_are_hollow_where_others_went_on(key: str):
+    warmed = {"image_rate": {key: "3e-3", "warmup": "5000 steps"}}
+    going_on = {"image_rate": {"continue": "cosine", "floor": "3e-5"}}
+    settings = [{"switch": f"{s}%", **(warmed if s in (0, 100) else going_on)} for s in (0, 40, 80, 100)]
     found = of(settings)
     estimates = Estimates(np.arange(4.0), np.ones(4, int), 0.0, 0, np.zeros((4, 4)), 3)
     found.measures[:] = [Measure("stable score, vision", estimates)]
