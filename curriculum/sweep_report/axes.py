@@ -106,7 +106,7 @@ def _order(value: str) -> tuple[bool, float, str]:
 
 
 def rewarmed(settings: dict[str, Any]) -> bool:
-    """Whether the image-text phase is warmed up anew (`peak` or `rewarm` in `image_rate`), or goes on from the trunk."""
+    """Whether the image-text phase is warmed up anew (`image_rate` names a peak), or goes on from the trunk."""
     rate = settings.get("image_rate")
     return isinstance(rate, dict) and ("peak" in rate or "rewarm" in rate)
 
