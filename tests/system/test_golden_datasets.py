@@ -12,13 +12,19 @@ from dataprep.engine.output_version import OUTPUT_VERSION, JobKind
 from tests.system.golden_datasets import records, runs
 
 
-@pytest.mark.parametrize("kind", OUTPUT_VERSION)
-def test_a_job_makes_the_bytes_of_its_output_version(spark: SparkSession, tmp_path: Path, kind: JobKind) -> None:
-    made = records.of(kind, runs.digests(spark, kind, tmp_path))
+@pytest.mark.parametrize(("kind", "special"), runs.JOBS)
+def test_a_job_makes_the_bytes_of_its_output_version(
+    spark: SparkSession, tmp_path: Path, kind: JobKind, special: str
+) -> None:
+    made = records.of(kind, runs.digests(spark, kind, tmp_path, special), special)
     if not records.is_recorded(made, records.read()):
         if records.is_pinned(made.packages):
             pytest.fail(f"no golden digests of the {kind} job, output version {made.output_version}: {records.COMMAND}")
         pytest.skip(f"golden digests are kept for the packages in constraints.txt: {records.COMMAND} adds others")
+
+
+def test_every_job_has_golden_bytes() -> None:
+    assert {kind for kind, _ in runs.JOBS} == OUTPUT_VERSION.keys()
 
 
 def made_of(**files: str) -> records.Record:

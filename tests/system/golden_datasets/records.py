@@ -23,20 +23,22 @@ class Record:
     output_version: int
     packages: Mapping[str, str]
     files: Digests
+    special: str = ""
+    """Names the run where a job has several."""
 
     @property
-    def made_by(self) -> tuple[str, int, Mapping[str, str]]:
+    def made_by(self) -> tuple[str, int, Mapping[str, str], str]:
         """What decides the bytes."""
-        return self.job, self.output_version, self.packages
+        return self.job, self.output_version, self.packages, self.special
 
 
 class OtherBytesError(AssertionError):
     """A job makes other bytes than those recorded for its output version."""
 
 
-def of(kind: JobKind, files: Digests) -> Record:
+def of(kind: JobKind, files: Digests, special: str = "") -> Record:
     """The record of what the job `kind` makes now."""
-    return Record(kind, OUTPUT_VERSION[kind], package_versions(kind), files)
+    return Record(kind, OUTPUT_VERSION[kind], package_versions(kind), files, special)
 
 
 def read(path: Path = FILE) -> list[Record]:
@@ -46,8 +48,9 @@ def read(path: Path = FILE) -> list[Record]:
 
 def write(records: list[Record], path: Path = FILE) -> None:
     """Write all records, in order."""
-    ordered = sorted(records, key=lambda one: (one.job, one.output_version, sorted(one.packages.items())))
-    path.write_text(json.dumps([asdict(one) for one in ordered], indent=1) + "\n")
+    ordered = sorted(records, key=lambda one: (one.job, one.output_version, sorted(one.packages.items()), one.special))
+    kept = [{name: value for name, value in asdict(one).items() if value != ""} for one in ordered]
+    path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def is_recorded(made: Record, records: list[Record]) -> bool:

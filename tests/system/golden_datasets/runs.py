@@ -27,6 +27,7 @@ from dataprep.conversations import job as conversations
 from dataprep.conversations.config import ConversationsJob
 from dataprep.download import job as download
 from dataprep.download.config import DownloadJob
+from dataprep.engine.output_version import JobKind
 from dataprep.engine.paths import CHECKSUMS_NAME
 from dataprep.pairs import job as pairs
 from dataprep.pairs.config import PairsJob
@@ -62,9 +63,9 @@ def text_bytes(spark: SparkSession, world: Path, out: Path) -> None:
         text.run(spark, TextJob.model_validate(settings | more))
 
 
-def pairs_bytes(spark: SparkSession, world: Path, out: Path) -> None:
+def pairs_bytes(spark: SparkSession, world: Path, out: Path, **more: Any) -> None:
     """Run the pairs job with a choice of captions, a condition and near-duplicates."""
-    settings = {
+    settings: dict[str, Any] = {
         "inputs": str(world / "pairs/*.tar"),
         "out": str(out),
         "tokenizer": str(world / "tokenizer"),
@@ -76,12 +77,12 @@ def pairs_bytes(spark: SparkSession, world: Path, out: Path) -> None:
         "compression": "zstd",
         "shard_bytes": 4096,
     }
-    pairs.run(spark, PairsJob.model_validate(settings))
+    pairs.run(spark, PairsJob.model_validate(settings | more))
 
 
-def conversations_bytes(spark: SparkSession, world: Path, out: Path) -> None:
+def conversations_bytes(spark: SparkSession, world: Path, out: Path, **more: Any) -> None:
     """Run the conversations job in two tasks."""
-    settings = {
+    settings: dict[str, Any] = {
         "inputs": str(world / "conversations/rows.json"),
         "image_root": str(world / "conversations/images"),
         "out": str(out),
@@ -91,7 +92,7 @@ def conversations_bytes(spark: SparkSession, world: Path, out: Path) -> None:
         "rows_per_task": 12,
         "shard_bytes": 4096,
     }
-    conversations.run(spark, ConversationsJob.model_validate(settings))
+    conversations.run(spark, ConversationsJob.model_validate(settings | more))
 
 
 def download_bytes(spark: SparkSession, world: Path, out: Path) -> None:
@@ -111,19 +112,22 @@ def download_bytes(spark: SparkSession, world: Path, out: Path) -> None:
         download.run(spark, DownloadJob.model_validate(settings))
 
 
-JOBS: Mapping[str, Callable[[SparkSession, Path, Path], None]] = {
-    "text": text_bytes,
-    "pairs": pairs_bytes,
-    "conversations": conversations_bytes,
-    "download": download_bytes,
+JOBS: Mapping[tuple[JobKind, str], Callable[[SparkSession, Path, Path], None]] = {
+    ("text", ""): text_bytes,
+    ("pairs", ""): pairs_bytes,
+    ("pairs", "held_out"): functools.partial(pairs_bytes, held_out=0.3),
+    ("conversations", ""): conversations_bytes,
+    ("conversations", "held_out"): functools.partial(conversations_bytes, held_out=0.3),
+    ("download", ""): download_bytes,
 }
+"""By job, and what is special about the run."""
 
 
-def digests(spark: SparkSession, kind: str, folder: Path) -> Digests:
+def digests(spark: SparkSession, kind: JobKind, folder: Path, special: str = "") -> Digests:
     """Run the job `kind` in the empty `folder`; returns the digest of each file that it made."""
     inputs.write(folder / "world", SITE)
     out = folder / "out"
-    JOBS[kind](spark, folder / "world", out)
+    JOBS[kind, special](spark, folder / "world", out)
     found = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
     kept = [name for name in found if ".switchpoint" not in name.parts and name.suffix != ".html"]
     return {str(name): hashlib.sha256(_bytes(out / name, str(folder))).hexdigest()[:32] for name in kept}
