@@ -18,6 +18,7 @@ from dataprep.tar.write import write_tar
 from tests.helpers.stranger import Stranger, encode
 
 JOBS = ("text", "pairs", "conversations", "download")
+QUESTION = "a question of no fewer than seven words"
 
 
 def settings(job: str, folder: Path, tokenizer: Path, server: Stranger | None, times: int = 1) -> dict[str, Any]:
@@ -28,8 +29,10 @@ def settings(job: str, folder: Path, tokenizer: Path, server: Stranger | None, t
     pictures = {**common, "geometry": {"size": 32, "patch": 16}}
     if job == "text":
         for number in range(4):
-            rows = (json.dumps({"text": f"{number}.{line} the and thing " * 20}) for line in range(80 * times))
-            (folder / f"{number}.jsonl").write_text("\n".join(rows))
+            texts = [f"{number}.{line} the and thing " * 20 for line in range(80 * times)]
+            texts[7::40] = texts[6::40]
+            texts[9::40] = [f"{text}{QUESTION}" for text in texts[9::40]]
+            (folder / f"{number}.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
         return {**common, "inputs": str(folder / "*.jsonl")}
     if job == "pairs":
         for number in range(4):
@@ -53,6 +56,16 @@ def settings(job: str, folder: Path, tokenizer: Path, server: Stranger | None, t
     pq.write_table(pa.Table.from_pylist(rows), folder / "metadata.parquet")
     near = {"allow_addresses": ["127.0.0.1"], "retries": 0, "timeout": 60, "total_timeout": 60}
     return {"metadata": str(folder / "metadata.parquet"), "rows_per_shard": 15 * times, "threads": 4, **near}
+
+
+def selecting(job: str, folder: Path) -> dict[str, Any]:
+    """Further settings, by which a job leaves out rows that others are like, or that an evaluation set holds."""
+    if job == "text":
+        (folder / "evaluation.jsonl").write_text(json.dumps({"q": QUESTION}))
+        sets = [{"name": "seven", "files": str(folder / "evaluation.jsonl"), "fields": "q"}]
+        rules: dict[str, Any] = {"deduplicate": True, "held_out": 0.2, "where": "characters > 10"}
+        return {**rules, "decontaminate": {"sets": sets, "ngram": 7}}
+    return {"pairs": {"deduplicate": True, "held_out": 0.3}, "conversations": {"held_out": 0.3}}.get(job, {})
 
 
 def slow_tokenizer(folder: Path, tokenizer: Path) -> Path:

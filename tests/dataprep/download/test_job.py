@@ -31,7 +31,7 @@ from tests.helpers.stranger import HOSTILE
 Picture = Callable[..., bytes]
 GOOD = 60
 REFUSED = {path: reason for path, reason in HOSTILE.items() if reason != "timeout"}
-"""Time-outs are tested where the clock is (`test_fetch`) and where time does not matter (`test_killed`)."""
+"""Time-outs are tested where the clock is (`test_fetch`) and where time does not matter (`test_killed_download`)."""
 
 
 def uid(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Disks that are full or may not be written: one line, exit status 2, and afterwards the same bytes."""
+"""Outputs that are full, read-only or another driver's: one line, exit status 2, and afterwards the same bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from dataprep.engine import job_command
+from dataprep.engine import job_command, lease
 from tests.helpers import fault_worlds
 from tests.helpers.folders import tree
 from tests.helpers.stranger import Stranger, running
@@ -61,7 +61,7 @@ def test_a_disk_that_fills_up(
         assert tree(disk / "out") == calm
 
 
-@pytest.mark.parametrize("job", ["text", *SOAK])
+@pytest.mark.parametrize("job", fault_worlds.JOBS)
 def test_an_output_that_may_not_be_written(
     job: str, tmp_path: Path, tokenizer_dir: Path, server: Stranger, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,3 +72,16 @@ def test_an_output_that_may_not_be_written(
         line = the_line(capfd.readouterr().err)
         said = rf"error: {disk}/out\S*: it cannot be written \(read-only file system: tmpfs at {disk}\); name a place"
         assert re.match(said, line), line
+
+
+@pytest.mark.parametrize("job", fault_worlds.JOBS)
+def test_an_output_that_another_driver_holds(
+    job: str, tmp_path: Path, tokenizer_dir: Path, server: Stranger, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given, out = fault_worlds.settings(job, tmp_path / "in", tokenizer_dir, server), tmp_path / "out"
+    with lease.held(str(out), f"{job} job"):
+        before = tree(out)
+        assert fault_worlds.command(job, given, out, tmp_path) == 2
+        line = the_line(capfd.readouterr().err)
+        assert re.match(rf"error: {out}: a {job} job by process \d+ of \S+ on \S+ works here since 20\d\d-", line), line
+        assert tree(out) == before

@@ -1,25 +1,18 @@
-"""Processes of a data job are killed, or Spark's disk is full: one line, nothing is left running, the same bytes."""
+"""Processes are killed, another driver comes, Spark's disk is full: one line, the same bytes, nothing runs on."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import re
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.helpers import fault_worlds
-from tests.helpers.commands import ROOT, command_environment
 from tests.helpers.folders import tree
+from tests.helpers.job_session import by_role, kill, said, started, the_line, until
 from tests.helpers.killing import LIMIT_S, working
 from tests.helpers.stranger import Stranger, running
 
@@ -45,65 +38,6 @@ def world(
     return job, given, folder
 
 
-@contextlib.contextmanager
-def started(job: str, given: dict[str, Any], out: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The job as a command of its own session; after the block nothing of that session may run."""
-    path = out.with_suffix(".yaml")
-    path.write_text(json.dumps({**given, "out": str(out)}))
-    with open(out.with_suffix(".log"), "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / f"dataprep/jobs/{job}.py"), str(path)],
-            env={**command_environment(), "SPARK_LOCAL_IP": "127.0.0.1", **environment},
-            start_new_session=True,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield process
-        deadline = time.monotonic() + 120
-        while left := family(process.pid):
-            assert time.monotonic() < deadline, [one.cmdline() for one in left]
-            time.sleep(0.1)
-    finally:
-        for one in family(process.pid):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-
-
-def family(session: int) -> list[psutil.Process]:
-    """Every living process of a session: orphans keep it, whoever their parent is now."""
-    found = []
-    for one in psutil.process_iter():
-        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getsid(one.pid) == session and one.status() != psutil.STATUS_ZOMBIE:
-                found.append(one)
-    return found
-
-
-def said(out: Path) -> str:
-    return out.with_suffix(".log").read_text(errors="replace")
-
-
-def the_line(out: Path) -> str:
-    lines = [line for line in said(out).splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, said(out)
-    assert "Traceback" not in said(out)
-    return lines[0]
-
-
-def victims(process: subprocess.Popen[bytes], whom: str) -> list[psutil.Process]:
-    """The driver, its JVM, Spark's daemon of Python workers, or those workers."""
-    members = family(process.pid)
-    daemons = [one for one in members if "pyspark.daemon" in " ".join(one.cmdline())]
-    workers = [one for one in daemons if one.ppid() in {other.pid for other in daemons}]
-    return {
-        "driver": [one for one in members if one.pid == process.pid],
-        "jvm": [one for one in members if "java" in Path(one.exe()).name],
-        "daemon": [one for one in daemons if one not in workers],
-        "worker": workers,
-    }[whom]
-
-
 LINES = {
     "driver": (-signal.SIGKILL, None),
     "jvm": (2, r"error: Spark: the JVM ended: it was killed, or could not start; .*the same command goes on"),
@@ -119,9 +53,9 @@ def test_killed(world: tuple[str, dict[str, Any], Path], whom: str) -> None:
     out = folder / whom
     status, line = LINES[whom]
     with started(job, given, out) as process:
-        until(process, lambda: working(out, STAGES[job]) and bool(victims(process, whom)))
-        for one in victims(process, whom):
-            one.send_signal(signal.SIGKILL)
+        until(process, lambda: working(out, STAGES[job]) and bool(by_role(process.pid)[whom]))
+        killed = [kill(one) for one in by_role(process.pid)[whom]]
+        assert any(children is not None for children in killed)
         assert process.wait(LIMIT_S) == status, said(out)
     if line:
         assert re.match(line, the_line(out)), said(out)
@@ -130,12 +64,17 @@ def test_killed(world: tuple[str, dict[str, Any], Path], whom: str) -> None:
     assert tree(out) == tree(folder / "calm")
 
 
-def until(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not happened():
-        assert process.poll() is None, "the job ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def test_a_second_driver_comes(world: tuple[str, dict[str, Any], Path]) -> None:
+    """The same command, while the first is at work: refused, and the first goes on."""
+    job, given, folder = world
+    out, second = folder / "first", folder / "second"
+    with started(job, given, out) as process:
+        until(process, lambda: working(out, STAGES[job]))
+        with started(job, given | {"out": str(out)}, second) as other:
+            assert other.wait(LIMIT_S) == 2, said(second)
+        assert re.match(rf"error: {out}: a {job} job by process {process.pid} of ", the_line(second))
+        assert process.wait(LIMIT_S) == 0, said(out)
+    assert tree(out) == tree(folder / "calm")
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])
