@@ -10,10 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
 import tempfile
+import time
 import traceback
 
 from py4j.protocol import Py4JError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -51,14 +54,31 @@ def explained(error: BaseException, scratch: str) -> InputError | StorageError |
     """
     if isinstance(error, InputError | StorageError):
         return error
-    if isinstance(error, Py4JError | PySparkException):
-        return _of_spark(str(error), scratch)
+    if isinstance(error, Py4JError | PySparkException) and (known := _of_spark(str(error), scratch)):
+        return known
     if isinstance(error, ConnectionError | EOFError) and _came_through("py4j", error):
         return _gone(scratch)
     if isinstance(error, OSError) and not error.filename and _came_through("pyspark", error):
         lacks = resources.refused(error, scratch)  # what pyspark hands to the JVM goes through Spark's directory
         return lacks and _with_spark(lacks)
-    return resources.refused(error)
+    if known := resources.refused(error):
+        return known
+    through_spark = _came_through("py4j", error) or _came_through("pyspark", error)
+    return _gone(scratch) if through_spark and _jvm_has_ended() else None
+
+
+def _jvm_has_ended() -> bool:
+    """Whether a JVM was started that no longer answers. What fails then may say anything, `x does not exist` too."""
+    gateway = SparkContext._gateway
+    if gateway is None:
+        return False
+    for _ in range(10):  # the kernel closes the connections of what it ends one after another
+        try:
+            socket.create_connection((gateway.gateway_parameters.address, gateway.gateway_parameters.port), 5).close()
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _came_through(package: str, error: BaseException) -> bool:

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JNetworkError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
@@ -70,6 +71,7 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     logging.getLogger("py4j").setLevel(logging.ERROR)
+    logging.getLogger().addFilter(_is_no_hang_up)  # py4j says this one to the root
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # JVM stack traces of users' mistakes
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # plain python: this process starts the JVM
         options = os.environ.get("SPARK_SUBMIT_OPTS", "")
@@ -93,6 +95,12 @@ def session(app: str, settings: Mapping[str, str] | None = None) -> SparkSession
     _ship_packages(spark)
     _be_silent_about_hang_ups(spark)
     return spark
+
+
+def _is_no_hang_up(record: logging.LogRecord) -> bool:
+    """Whether a line of the log says more than that the JVM is gone, which `failure` says."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (f"{os.sep}py4j{os.sep}" in record.pathname and isinstance(error, Py4JNetworkError | OSError | EOFError))
 
 
 def _be_silent_about_hang_ups(spark: SparkSession) -> None:

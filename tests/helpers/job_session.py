@@ -51,9 +51,9 @@ def started(job: str, given: dict[str, Any], out: Path, **environment: str) -> I
 def family(session: int) -> list[psutil.Process]:
     """Every living process of a session: orphans keep it, whoever their parent is now."""
     found = []
-    for one in psutil.process_iter():
+    for pid in psutil.pids():
         with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getsid(one.pid) == session and alive(one):
+            if os.getsid(pid) == session and alive(one := psutil.Process(pid)):
                 found.append(one)
     return found
 

@@ -14,7 +14,8 @@ LEDGER = ROOT / "docs/kills.csv"
 VICTIMS = ("worker", "daemon", "executor", "jvm", "driver", "everything")
 """Everything: the driver and all its children at once."""
 COLUMNS = ("seed", "job", *VICTIMS, "starts", "seconds", "output_version", "result")
-EQUAL = "equal"
+EQUAL, WRONG = "equal", ("differs", "failed")
+"""Results of a seed: a job failed that said more than a line, or another one, or left a process behind."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Entry:
     seconds: int
     output_version: int
     result: str
-    """`EQUAL`, or what was wrong: `differs`, `failed`."""
+    """`EQUAL`, or one of `WRONG`."""
 
     def line(self) -> str:
         """The entry as a line of the ledger."""
@@ -56,6 +57,7 @@ def read(path: Path = LEDGER) -> list[Entry]:
             for row in rows
         ]
         assert tuple(rows.fieldnames or ()) == COLUMNS
+        assert {one.result for one in entries} <= {EQUAL, *WRONG}
     return entries
 
 
@@ -69,10 +71,10 @@ def append(path: Path, entry: Entry) -> None:
 def table(entries: Sequence[Entry]) -> str:
     """The totals of a ledger as the documentation states them: a table of jobs and victims."""
     heads = ["job", *VICTIMS]
-    lines = [f"| {' | '.join([*heads, 'kills', 'seeds', 'differences'])} |", "|---" * (len(heads) + 3) + "|"]
+    lines = [f"| {' | '.join([*heads, 'kills', 'seeds', *WRONG])} |", "|---" * (len(heads) + 4) + "|"]
     for job in [*dict.fromkeys(sorted(one.job for one in entries)), "all"]:
         mine = [one for one in entries if job in (one.job, "all")]
         counts = [sum(one.killed[victim] for one in mine) for victim in VICTIMS]
-        wrong = sum(one.result != EQUAL for one in mine)
-        lines.append(f"| {' | '.join([job, *(f'{n:,}' for n in [*counts, sum(counts), len(mine), wrong])])} |")
+        wrong = [sum(one.result == result for one in mine) for result in WRONG]
+        lines.append(f"| {' | '.join([job, *(f'{n:,}' for n in [*counts, sum(counts), len(mine), *wrong])])} |")
     return "\n".join(lines)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
+import socket
+import struct
+import threading
 from pathlib import Path
 
 import pytest
+from py4j.java_gateway import GatewayParameters, JavaGateway
 from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark import SparkContext
 from pyspark.serializers import CPickleSerializer
 from pyspark.sql import SparkSession
 
 from common.errors import InputError, StorageError
-from dataprep.engine import failure
+from dataprep.engine import failure, spark_session
 
 WORKER = """An error occurred while calling o42.collectToPython.
 : org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 1.0 failed 1 times, most recent
@@ -82,6 +88,40 @@ def test_a_connection_to_the_jvm_that_is_refused_is_told_from_others(tmp_path: P
         raised.append(failure.explained(caught.value, str(tmp_path)))
     assert str(raised[0]).startswith("Spark: the JVM ended: it was killed")
     assert raised[1] is None
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_whatever_fails_when_the_jvm_hangs_up(
+    answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the middle of a command py4j blames the name that was asked for, and logs a traceback to the root."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = GatewayParameters(address="127.0.0.1", port=server.getsockname()[1])
+        monkeypatch.setattr(SparkContext, "_gateway", gateway := JavaGateway(gateway_parameters=place))
+        monkeypatch.setattr(logging.getLogger(), "filters", [])
+        logging.getLogger().addFilter(spark_session._is_no_hang_up)
+        hang_up = threading.Thread(target=reset, args=(server, answers))
+        hang_up.start()
+        with pytest.raises(Py4JError, match="System does not exist in the JVM") as caught:
+            gateway.jvm.System  # noqa: B018
+        found = failure.explained(caught.value, str(tmp_path))
+        hang_up.join()
+    assert (found is None) if answers else str(found).startswith("Spark: the JVM ended: it was killed, or could not")
+    assert not caplog.records
+
+
+def reset(server: socket.socket, answers: bool) -> None:
+    """Reset the first connection, as a process that is killed does; the port goes with it unless it `answers`."""
+    connection, _ = server.accept()
+    connection.recv(1024)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if not answers:
+        server.close()
+    connection.close()
+
+
+def test_a_session_is_silent_about_hang_ups(spark: SparkSession) -> None:
+    assert spark_session._is_no_hang_up in logging.getLogger().filters
 
 
 def test_the_local_directory_is_sparks(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,14 +35,16 @@ from tests.helpers.folders import tree
 from tests.helpers.job_session import by_role, ended, family, kill, said, started, the_line
 from tests.helpers.kill_ledger import EQUAL, Entry
 from tests.helpers.killing import LIMIT_S
-from tests.helpers.stranger import running
+from tests.helpers.stranger import encode, running
 
 pytestmark = pytest.mark.soak
 MINUTES = float(os.environ.get("SWITCHPOINT_KILL_MINUTES", "1.5"))
 LEAST = 10
 """Kills of each job, however few the minutes."""
 LOCAL, CLUSTER = "local[2,1000]", "local-cluster[2,1,1024]"
-WEIGHTS = {"worker": 12.0, "daemon": 3.0, "executor": 2.0, "jvm": 2.0, "driver": 1.0, "everything": 1.0}
+TIMES = {"text": 24, "pairs": 6, "conversations": 6, "download": 4}
+"""How much longer than in a test of one fault a job lasts."""
+WEIGHTS = {"worker": 12.0, "daemon": 3.0, "executor": 2.0, "jvm": 0.6, "driver": 0.3, "everything": 0.3}
 FATAL = {"jvm", "driver", "everything"}
 EXECUTORS = 3
 """At most so many die in a run: Spark tries a stage four times for want of what an executor had."""
@@ -55,13 +57,19 @@ def world(
 ) -> Iterator[World]:
     """A job, its settings, and a folder with `calm`, which a run on one core made that nothing disturbed."""
     job, folder = request.param, tmp_path_factory.mktemp(request.param)
-    with running() as server:
+    with running(slowly) as server:
         tokenizer = fault_worlds.slow_tokenizer(folder, tokenizer_dir)
-        given = fault_worlds.settings(job, folder / "in", tokenizer, server, 8)
+        given = fault_worlds.settings(job, folder / "in", tokenizer, server, TIMES[job])
         given |= fault_worlds.selecting(job, folder)
         with started(job, given, folder / "calm", **on("local[1]")) as process:
             assert process.wait(LIMIT_S) == 0, said(folder / "calm")
         yield job, given, folder
+
+
+def slowly(seed: int) -> bytes:
+    """Make a picture as a distant server does."""
+    time.sleep(0.1)
+    return encode(seed)
 
 
 def on(master: str) -> dict[str, str]:
@@ -72,10 +80,11 @@ def on(master: str) -> dict[str, str]:
 
 def test_kills_change_no_byte(world: World) -> None:
     began, total, kept = time.monotonic(), Counter[str](), os.environ.get("SWITCHPOINT_KILL_LEDGER")
-    known = [one.seed for one in kill_ledger.read() if one.job == world[0]]
+    known = [one.seed for one in kill_ledger.read(Path(kept or kill_ledger.LEDGER)) if one.job == world[0]]
     first = seed = int(os.environ.get("SWITCHPOINT_KILL_SEED") or max(known, default=0) + 1)
-    while time.monotonic() < began + 60 * MINUTES / len(fault_worlds.JOBS) or total.total() < LEAST:
-        entry = entry_of(seed, world)
+    until = began + 60 * MINUTES / len(fault_worlds.JOBS)
+    while time.monotonic() < until or total.total() < LEAST:
+        entry = entry_of(seed, world, until)
         if kept:
             kill_ledger.append(Path(kept), entry)
         print(entry.line(), end="", flush=True)
@@ -86,8 +95,8 @@ def test_kills_change_no_byte(world: World) -> None:
     print(f"{world[0]}: {total.total()} kills: {dict(total)}; seeds {first} to {seed - 1}, {took:.0f} s")
 
 
-def entry_of(seed: int, world: World) -> Entry:
-    """Run the job under the kills of a seed, to its end."""
+def entry_of(seed: int, world: World, until: float) -> Entry:
+    """Run the job under the kills of a seed, to its end; of `LEAST` kills and more, none comes after `until`."""
     job, given, folder = world
     dice, out, began = random.Random(f"{job}-{seed}"), folder / f"{seed}", time.monotonic()
     fatal = dice.choice([0, 1, 1, 2, 3])
@@ -95,8 +104,9 @@ def entry_of(seed: int, world: World) -> Entry:
     try:
         while not done:
             starts += 1
-            with started(job, given, out, **on(dice.choices([LOCAL, CLUSTER], [4, 1])[0])) as process:
-                last = under_fire(process, out, random.Random(f"{job}-{seed}-{starts}"), killed, fatal > 0)
+            with started(job, given, out, **on(dice.choices([LOCAL, CLUSTER], [7, 1])[0])) as process:
+                shots = random.Random(f"{job}-{seed}-{starts}")
+                last = under_fire(process, out, shots, killed, fatal=fatal > 0, until=until)
                 done = outcome(process, out, last)
             fatal -= last in FATAL
         result = EQUAL if tree(out) == tree(folder / "calm") else "differs"
@@ -109,11 +119,19 @@ def entry_of(seed: int, world: World) -> Entry:
 
 
 def under_fire(
-    process: subprocess.Popen[bytes], out: Path, dice: random.Random, killed: Counter[str], fatal: bool
+    process: subprocess.Popen[bytes],
+    out: Path,
+    dice: random.Random,
+    killed: Counter[str],
+    *,
+    fatal: bool,
+    until: float,
 ) -> str | None:
     """Kill processes of a run until it ends or has had enough; the last victim."""
-    most, mine, last = dice.randint(4, 24), Counter[str](), None
+    most, mine, last = dice.randint(20, 80), Counter[str](), None
     while process.poll() is None and mine.total() < most:
+        if time.monotonic() > until and killed.total() >= LEAST:
+            break
         wait_for_moment(process, out, dice, first=not mine, fatal=fatal)
         spared = (set() if fatal else FATAL) | ({"executor"} if mine["executor"] == EXECUTORS else set())
         if victim := strike(process, dice, spared):
@@ -128,9 +146,10 @@ def under_fire(
 def wait_for_moment(
     process: subprocess.Popen[bytes], out: Path, dice: random.Random, *, first: bool, fatal: bool
 ) -> None:
-    """A time after the last kill, the beginning of an attempt, a receipt, or the commit."""
-    kind = dice.choices(["time", "attempt", "receipt", "commit"], [4, 3, 3, 1 if fatal else 0])[0]
-    limit = time.monotonic() + (dice.uniform(0, 10 if first else 1.5) if kind == "time" else 60.0)
+    """At once, a time after the last kill, the beginning of an attempt, a receipt, or the commit."""
+    kind = dice.choices(["at once", "time", "attempt", "receipt", "commit"], [6, 6, 1, 1, 1 if fatal else 0])[0]
+    limits = {"at once": 0.0, "time": dice.uniform(0, 10 if first else 1.5), "commit": 60.0}
+    limit = time.monotonic() + limits.get(kind, 3.0)
     attempts, receipts = set(named(out, "tmp/*")), len(named(out, "*/*.json"))
     last, later = out / dice.choice([INDEX_NAME, MANIFEST_NAME]), dice.choice([0, dice.uniform(0, 0.5)])
     while process.poll() is None and time.monotonic() < limit:
@@ -152,19 +171,16 @@ def named(out: Path, pattern: str) -> list[str]:
 
 
 def strike(process: subprocess.Popen[bytes], dice: random.Random, spared: set[str]) -> str | None:
-    """Kill a process of the job, or all of them, if one is alive that is not spared; which role it had.
+    """Kill a process of a drawn role, or all of the job's, if one is alive and not spared; which role it had.
 
     What a killed process has started ends, too: nothing of a daemon, an executor or a driver may outlive it.
     """
     living = by_role(process.pid)
     living["everything"] = living["driver"]
-    roles = [role for role in WEIGHTS if living[role] and role not in spared]
-    if not roles:
-        time.sleep(0.05)
-        return None
-    victim = dice.choices(roles, [WEIGHTS[role] for role in roles])[0]
-    children = kill(dice.choice(living[victim]))
+    victim = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    children = kill(dice.choice(living[victim])) if living[victim] and victim not in spared else None
     if children is None:
+        time.sleep(0.02)
         return None
     if victim == "everything":
         for one in family(process.pid):
