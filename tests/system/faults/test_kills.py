@@ -129,11 +129,13 @@ def under_fire(
 ) -> str | None:
     """Kill processes of a run until it ends or has had enough; the last victim."""
     most, mine, last = dice.randint(20, 80), Counter[str](), None
+    at_commit = fatal and dice.random() < 0.15
     while process.poll() is None and mine.total() < most:
         if time.monotonic() > until and killed.total() >= LEAST:
             break
-        wait_for_moment(process, out, dice, first=not mine, fatal=fatal)
-        spared = (set() if fatal else FATAL) | ({"executor"} if mine["executor"] == EXECUTORS else set())
+        wait_for_moment(process, out, dice, first=not mine, at_commit=at_commit)
+        spared = (WEIGHTS.keys() - FATAL) if at_commit else set() if fatal else FATAL
+        spared |= {"executor"} if mine["executor"] == EXECUTORS else set()
         if victim := strike(process, dice, spared):
             last = victim
             mine[victim] += 1
@@ -144,11 +146,11 @@ def under_fire(
 
 
 def wait_for_moment(
-    process: subprocess.Popen[bytes], out: Path, dice: random.Random, *, first: bool, fatal: bool
+    process: subprocess.Popen[bytes], out: Path, dice: random.Random, *, first: bool, at_commit: bool
 ) -> None:
     """At once, a time after the last kill, the beginning of an attempt, a receipt, or the commit."""
-    kind = dice.choices(["at once", "time", "attempt", "receipt", "commit"], [6, 6, 1, 1, 1 if fatal else 0])[0]
-    limits = {"at once": 0.0, "time": dice.uniform(0, 10 if first else 1.5), "commit": 60.0}
+    kind = "commit" if at_commit else dice.choices(["at once", "time", "attempt", "receipt"], [6, 6, 1, 1])[0]
+    limits = {"at once": 0.0, "time": dice.uniform(0, 10 if first else 1.5), "commit": LIMIT_S}
     limit = time.monotonic() + limits.get(kind, 3.0)
     attempts, receipts = set(named(out, "tmp/*")), len(named(out, "*/*.json"))
     last, later = out / dice.choice([INDEX_NAME, MANIFEST_NAME]), dice.choice([0, dice.uniform(0, 0.5)])
