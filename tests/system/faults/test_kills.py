@@ -42,7 +42,7 @@ MINUTES = float(os.environ.get("SWITCHPOINT_KILL_MINUTES", "1.5"))
 LEAST = 10
 """Kills of each job, however few the minutes."""
 LOCAL, CLUSTER = "local[2,1000]", "local-cluster[2,1,1024]"
-TIMES = {"text": 24, "pairs": 6, "conversations": 6, "download": 4}
+TIMES = {"text": 32, "pairs": 20, "conversations": 20, "download": 8}
 """How much longer than in a test of one fault a job lasts."""
 WEIGHTS = {"worker": 12.0, "daemon": 3.0, "executor": 2.0, "jvm": 0.6, "driver": 0.3, "everything": 0.3}
 FATAL = {"jvm", "driver", "everything"}
@@ -129,14 +129,16 @@ def under_fire(
 ) -> str | None:
     """Kill processes of a run until it ends or has had enough; the last victim."""
     most, mine, last = dice.randint(20, 80), Counter[str](), None
-    at_commit = fatal and dice.random() < 0.15
+    longest = 10.0
+    at_commit, patience = fatal and dice.random() < 0.15, dice.choice([0, dice.randint(1, 40)])
     while process.poll() is None and mine.total() < most:
         if time.monotonic() > until and killed.total() >= LEAST:
             break
-        wait_for_moment(process, out, dice, first=not mine, at_commit=at_commit)
-        spared = (WEIGHTS.keys() - FATAL) if at_commit else set() if fatal else FATAL
-        spared |= {"executor"} if mine["executor"] == EXECUTORS else set()
-        if victim := strike(process, dice, spared):
+        wait_for_moment(process, out, dice, longest=longest, at_commit=at_commit)
+        longest = 1.5
+        spared = (WEIGHTS.keys() - FATAL) if at_commit else set() if fatal and mine.total() >= patience else FATAL
+        enough = {"executor"} if mine["executor"] == EXECUTORS else set()
+        if victim := strike(process, dice, spared | enough):
             last = victim
             mine[victim] += 1
             killed[victim] += 1
@@ -146,11 +148,11 @@ def under_fire(
 
 
 def wait_for_moment(
-    process: subprocess.Popen[bytes], out: Path, dice: random.Random, *, first: bool, at_commit: bool
+    process: subprocess.Popen[bytes], out: Path, dice: random.Random, *, longest: float, at_commit: bool
 ) -> None:
     """At once, a time after the last kill, the beginning of an attempt, a receipt, or the commit."""
     kind = "commit" if at_commit else dice.choices(["at once", "time", "attempt", "receipt"], [6, 6, 1, 1])[0]
-    limits = {"at once": 0.0, "time": dice.uniform(0, 10 if first else 1.5), "commit": LIMIT_S}
+    limits = {"at once": 0.0, "time": dice.uniform(0, longest), "commit": LIMIT_S}
     limit = time.monotonic() + limits.get(kind, 3.0)
     attempts, receipts = set(named(out, "tmp/*")), len(named(out, "*/*.json"))
     last, later = out / dice.choice([INDEX_NAME, MANIFEST_NAME]), dice.choice([0, dice.uniform(0, 0.5)])
