@@ -23,6 +23,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.resolver import Resolver
 from ruamel.yaml.tag import Tag
 
+from common import seal
 from common.errors import InputError
 from common.settings_help import models_in
 
@@ -247,11 +248,15 @@ def _text(path: str | Path) -> str:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise InputError(f"larger than {MAX_BYTES:,} bytes, so not a configuration", file=path)
-        return raw.decode("utf-8")
+        text = raw.decode("utf-8")
     except OSError as error:
         raise InputError(f"cannot read the file ({error.strerror})", file=path, remedy="check the path") from None
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 text ({error.reason})", file=path) from None
+    if not seal.text_fits(text):
+        remedy = "write it again; if it was edited on purpose, delete this line"
+        raise InputError("not what was written: its seal does not fit", file=path, line=1, remedy=remedy)
+    return text
 
 
 def construct(node: Node | None) -> Any:

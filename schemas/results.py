@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from common import seal
 from common.errors import InputError
 from schemas.manifest import TokenizerIdentity
 from schemas.schema_version import refuse_later
@@ -126,10 +127,9 @@ def _load(kind: type[_Kind], path: Path) -> _Kind:
         problem = f"cannot read the results ({error.strerror})"
         raise InputError(problem, file=path, remedy="run `python -m train evaluate`") from None
     try:
-        return kind.model_validate_json(data)
-    except ValidationError as error:
+        return kind.model_validate(seal.opened(data))
+    except ValueError as error:
         refuse_later("results", data, path)
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or None
+        problem, where = seal.told(error)
         remedy = "remove it and evaluate again"
-        raise InputError(f"damaged results: {first['msg']}", file=path, field=where, remedy=remedy) from None
+        raise InputError(f"damaged results: {problem}", file=path, field=where, remedy=remedy) from None

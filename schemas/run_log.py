@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
+from common import json_lines, seal
 from common.errors import InputError
 from schemas.strict_model import Strict
 
@@ -53,6 +54,15 @@ class Step(Strict):
     """Over all ranks, padding included."""
 
 
+def parsed(line: bytes) -> Step:
+    """The step of a line of `metrics.jsonl`.
+
+    Raises:
+        ValueError: it is no step, or not the one that was written.
+    """
+    return Step.model_validate_json(json_lines.opened(line))
+
+
 def steps(path: str | Path) -> Iterator[Step]:
     """Read a `metrics.jsonl`.
 
@@ -63,9 +73,9 @@ def steps(path: str | Path) -> Iterator[Step]:
         with open(path, "rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    yield Step.model_validate_json(line)
-                except ValidationError as error:
-                    problem = error.errors(include_url=False)[0]["msg"]
-                    raise InputError(f"not a step record: {problem}", file=path, line=number) from None
+                    found = parsed(line)
+                except ValueError as error:
+                    raise InputError(f"not a step record: {seal.told(error)[0]}", file=path, line=number) from None
+                yield found
     except OSError as error:
         raise InputError(f"cannot read the run's log ({error.strerror})", file=path) from None

@@ -16,10 +16,11 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from common import atomic_files
+from common import atomic_files, seal
 from common.errors import InputError
+from schemas import schedule_seal
 from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
 from schemas.order.history import past
@@ -84,7 +85,7 @@ class Schedule(Strict):
         """Read a compiled schedule.
 
         Raises:
-            InputError: the file is missing, damaged, or was edited so that its parts no longer fit.
+            InputError: the file is missing or damaged, or was edited in another place than a source's path.
         """
         try:
             data = Path(path).read_bytes()
@@ -92,16 +93,15 @@ class Schedule(Strict):
             remedy = "compile one: python -m curriculum compile CURRICULUM.yaml -o schedule.json"
             raise InputError(f"cannot read the schedule ({error.strerror})", file=path, remedy=remedy) from None
         try:
-            return cls.model_validate_json(data)
-        except ValidationError as error:
+            said, digest = schedule_seal.parsed(data)
+            found = cls.model_validate(said)
+        except ValueError as error:
             refuse_later("schedule", data, path)
-            first = error.errors(include_url=False)[0]
-            raise InputError(
-                f"not a schedule: {first['msg']}",
-                file=path,
-                field=".".join(map(str, first["loc"])) or None,
-                remedy="compile it (again) with this version: python -m curriculum compile",
-            ) from None
+            problem, key = seal.told(error)
+            remedy = "compile it (again) with this version: python -m curriculum compile"
+            raise InputError(f"not a schedule: {problem}", file=path, field=key, remedy=remedy) from None
+        schedule_seal.check(said, digest, path)
+        return found
 
     @cached_property
     def _timeline(self) -> Timeline:
@@ -253,5 +253,5 @@ class Schedule(Strict):
         return self.model_copy(update={"phases": phases, "learning_rate": pieces})
 
     def save(self, path: str | Path) -> None:
-        """Write the schedule as JSON, atomically."""
-        atomic_files.write_text(Path(path), self.model_dump_json(indent=1) + "\n")
+        """Write the schedule as JSON with its seal, atomically."""
+        atomic_files.write_text(Path(path), schedule_seal.sealed(self.model_dump_json(indent=1)))

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from common import atomic_files
+from common import atomic_files, seal
 from common.errors import InputError
 from schemas.schema_version import refuse_later
 from schemas.strict_model import Strict
@@ -117,8 +117,7 @@ class SweepFile(Strict):
     def save(self, folder: Path) -> None:
         """Write `folder`/sweep.json, whole or not at all."""
         unsaid = {"registered"} if self.registered is None else set()  # as files of before have it
-        text = json.dumps(self.model_dump(exclude=unsaid), indent=1) + "\n"
-        atomic_files.write_text(folder / SWEEP_NAME, text)
+        atomic_files.write_text(folder / SWEEP_NAME, seal.sealed(json.dumps(self.model_dump(exclude=unsaid))))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -134,10 +133,9 @@ class SweepFile(Strict):
             remedy = "write one with `python -m curriculum sweep SWEEP.yaml -o FOLDER`"
             raise InputError(f"no sweep here ({error.strerror})", file=file, remedy=remedy) from None
         try:
-            return cls.model_validate_json(data)
-        except ValidationError as error:
+            return cls.model_validate(seal.opened(data))
+        except ValueError as error:
             refuse_later("sweep", data, file)
-            first = error.errors(include_url=False)[0]
-            key = ".".join(map(str, first["loc"])) or None
-            problem = f"damaged sweep ({first['msg']})"
-            raise InputError(problem, file=file, field=key, remedy="write the sweep again") from None
+            problem, key = seal.told(error)
+            remedy = "write the sweep again"
+            raise InputError(f"damaged sweep ({problem})", file=file, field=key, remedy=remedy) from None

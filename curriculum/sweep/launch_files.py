@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import yaml_file
+from common import seal, yaml_file
 from curriculum.language.sweep_file import Throughput
 from curriculum.sweep.tree import Node
 from schemas.sweep_file import SweepFile
@@ -136,7 +136,7 @@ def _write_node(node: Node, out: Path) -> None:
     config = node.run.train | {"schedule": str(folder / "schedule.json"), "out": str(folder / "out")}
     if node.parent is not None:
         config["branch_from"] = str(out / "nodes" / node.parent / "out")
-    (folder / "run.yaml").write_text(yaml_file.dump(config), encoding="utf-8")
+    (folder / "run.yaml").write_text(seal.sealed_text(yaml_file.dump(config)), encoding="utf-8")
 
 
 def _write_shell(nodes: Sequence[Node], out: Path) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 
 import orjson
 
+from common import json_lines, seal
 from common.errors import InputError
 from curriculum.sweep_report.axes import text
 from schemas.results import RESULTS_NAME, Results, TaskSummary, load_task
-from schemas.run_log import Step
+from schemas.run_log import Step, parsed
 from schemas.schedule import Schedule
 from schemas.sweep_file import Registered, SweepFile, SweepNode, SweepRun
 
@@ -164,14 +165,16 @@ def _node(folder: Path, told: SweepNode) -> Node:
 
 def _last_and_seconds(log: Path) -> tuple[Step | None, float]:
     """The last step of a run's log, and the seconds of all: a long log is not validated line by line."""
-    seconds, line = 0.0, b""
-    with log.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                seconds += orjson.loads(line)["seconds"]
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                raise InputError(f"not a step record ({error})", file=log, line=number) from None
-    return (Step.model_validate_json(line) if line else None), seconds
+    seconds, count, line = 0.0, 0, b""
+    try:
+        with log.open("rb") as lines:
+            for line in lines:
+                count += 1
+                seconds += orjson.loads(json_lines.opened(line))["seconds"]
+        return (parsed(line) if line else None), seconds
+    except (ValueError, KeyError, TypeError) as error:
+        problem = seal.told(error)[0] if isinstance(error, ValueError) else error
+        raise InputError(f"not a step record ({problem})", file=log, line=count) from None
 
 
 def _run(folder: Path, told: SweepRun, nodes: dict[str, Node], path: tuple[str, ...]) -> Run:

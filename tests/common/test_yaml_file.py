@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Discriminator, Field, Tag
 
-from common import yaml_file
+from common import seal, yaml_file
 from common.errors import InputError
 from schemas.strict_model import Strict
 
@@ -70,6 +70,7 @@ def test_reads_exponents_as_numbers(tmp_path: Path) -> None:
         ("rate: 2026-13-45", "not plain data"),
         ("a: &a [*a]", "more than 100,000 values"),
         ("[" * 5000, "nested too deeply"),
+        (seal.sealed_text("rate: 1").replace(": 1", ": 2"), "c.yaml:1: not what was written: its seal does not fit"),
     ],
 )
 def test_mistakes(tmp_path: Path, text: str | bytes, said: str) -> None:

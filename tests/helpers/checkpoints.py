@@ -15,7 +15,7 @@ from composer.core import Timestamp
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from common import file_digests
+from common import file_digests, seal
 from schemas.conversation_format import ConversationFormat
 from schemas.manifest import STRETCH, Fit, TokenizerIdentity
 from schemas.schedule import Schedule
@@ -121,7 +121,7 @@ def end_turns(
     state = weights.with_name("state.json")
     stated = json.loads(state.read_text())
     found = {name: file_digests.of_file(weights.with_name(name)) for name in stated["digests"]}
-    state.write_text(file_digests.sealed(json.dumps({**stated, "digests": found})))
+    state.write_text(seal.sealed(json.dumps({**stated, "digests": found})))
 
 
 def copied_to(path: Path, position: int, schedule: Schedule, **update: Any) -> Path:
@@ -133,5 +133,5 @@ def copied_to(path: Path, position: int, schedule: Schedule, **update: Any) -> P
     before = read(path)
     found = {name: file_digests.of_file(target / name) for name in before.digests}
     saved = before.model_copy(update={**facts, "digests": found, **update})
-    (target / "state.json").write_text(file_digests.sealed(saved.model_dump_json(exclude={"seal"})))
+    (target / "state.json").write_text(seal.sealed(saved.model_dump_json(exclude={"seal"})))
     return target

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common import seal
 from common.errors import InputError
 from schemas.sweep_file import SweepFile
 
@@ -16,11 +17,21 @@ GOLDEN = Path(__file__).parent / "golden"
 """Has a `sweep.json` of 11 runs, as it was written before there was this contract."""
 
 
-def test_files_of_before_are_read_and_written_to_the_byte(tmp_path: Path) -> None:
+def test_files_of_before_are_read_and_written_but_for_the_seal(tmp_path: Path) -> None:
     found = SweepFile.load(GOLDEN)
     assert (len(found.runs), found.with_sharing.tokens, found.without_sharing.tokens) == (11, 5742592, 12398592)
     found.save(tmp_path)
-    assert (tmp_path / "sweep.json").read_bytes() == (GOLDEN / "sweep.json").read_bytes()
+    written = seal.opened((tmp_path / "sweep.json").read_bytes())
+    assert json.dumps(written, indent=1) + "\n" == (GOLDEN / "sweep.json").read_text()
+
+
+def test_what_was_changed_is_refused_and_no_hash_depends_on_the_seal(tmp_path: Path) -> None:
+    SweepFile.load(GOLDEN).save(tmp_path)
+    assert SweepFile.load(tmp_path) == SweepFile.load(GOLDEN)
+    text = (tmp_path / "sweep.json").read_text()
+    (tmp_path / "sweep.json").write_text(text.replace('"tokens": 5742592', '"tokens": 5742593', 1))
+    with pytest.raises(InputError, match=r"sweep\.json: damaged sweep \(it does not say what was written"):
+        SweepFile.load(tmp_path)
 
 
 def test_paths_lead_from_a_root_to_the_run_s_end() -> None:

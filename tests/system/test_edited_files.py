@@ -9,7 +9,7 @@ import torch
 from composer.devices import DeviceCPU
 from safetensors.torch import load_file, save_file
 
-from common import file_digests
+from common import file_digests, seal
 from common.errors import InputError
 from schemas.run_log import steps
 from schemas.schedule import Schedule
@@ -100,7 +100,7 @@ def test_an_optimizer_that_is_not_the_models(made, tmp_path, case):
     state = json.loads((path / digests.STATE).read_text())
     state.pop("seal")
     said = {name: file_digests.of_file(path / name) for name in state["digests"]}
-    (path / digests.STATE).write_text(file_digests.sealed(json.dumps({**state, "digests": said})))
+    (path / digests.STATE).write_text(seal.sealed(json.dumps({**state, "digests": said})))
     with pytest.raises(InputError, match=rf"optimizer.safetensors: .*{problem}.*; use another checkpoint"):
         fit(run, made[1], DeviceCPU())
 

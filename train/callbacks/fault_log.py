@@ -13,9 +13,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from common import atomic_files
+from common import atomic_files, json_lines
 from common.errors import InputError
 from schemas.strict_model import Strict
 
@@ -57,21 +57,21 @@ class FaultLog:
         if not self.path.exists():
             return
         content = self.path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
+        try:
+            whole = json_lines.whole(content)
+            self.faults = [Fault.model_validate_json(json_lines.opened(line)) for line in whole.splitlines()]
+        except ValueError:
+            raise InputError("not a list of faults", file=self.path, remedy="delete it to start without one") from None
         if whole != content:
             with atomic_files.new_file(self.path) as partial:
                 partial.write_bytes(whole)
-        try:
-            self.faults = [Fault.model_validate_json(line) for line in whole.splitlines()]
-        except ValidationError:
-            raise InputError("not a list of faults", file=self.path, remedy="delete it to start without one") from None
 
     def add(self, fault: Fault, *, write: bool) -> None:
         """Remember `fault`; with `write` on disk too, before this returns."""
         self.faults.append(fault)
         if write:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(fault.model_dump_json() + "\n")
+                file.write(json_lines.line(fault.model_dump_json()))
 
     def covers(self, start: int, stop: int) -> bool:
         """Whether the update of a step over samples [start, stop) is withheld."""

@@ -14,7 +14,7 @@ from composer.core import Callback, State, get_precision_context
 from composer.loggers import Logger
 from composer.utils import dist
 
-from common import heartbeat
+from common import heartbeat, json_lines
 from schemas.schedule import Schedule
 from train.callbacks.metrics_log import truncate
 from train.callbacks.step_facts import StepRecord
@@ -61,7 +61,7 @@ class Evaluating(Callback):
                 "tokens": {name: tokens for name, (_, tokens) in scores.items()},
             }
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(json_lines.line(json.dumps(line)))
 
     def _score(self, name: str, source: HeldOut, state: State) -> tuple[float, int]:
         """Mean cross-entropy in nats over all loss-bearing tokens of `source`, and how many there are."""

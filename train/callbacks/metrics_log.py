@@ -18,6 +18,7 @@ from composer.core import Callback, State
 from composer.loggers import Logger
 from composer.utils import dist
 
+from common import json_lines
 from common.errors import InputError
 from schemas.run_log import Step
 from schemas.schedule import Schedule
@@ -95,7 +96,7 @@ class Metrics(Callback):
         facts |= {} if self.last.loss is None else {"loss": self.last.loss}
         logger.log_metrics({f"step/{name}": value for name, value in facts.items()})
         if self._file is not None:
-            self._file.write(self.last.model_dump_json() + "\n")
+            self._file.write(json_lines.line(self.last.model_dump_json()))
             self._file.flush()
 
     def _warn_of_idle_sources(self) -> None:
@@ -140,7 +141,8 @@ def sound_bytes(path: Path, position: int, *, reaches: bool = False) -> int:
     kept, last = 0, None
     for number, line in enumerate(lines, 1):
         found = _place(line)
-        if found is None and number < len(lines) and (last is None or last.position < position):
+        lost = found is None and (number < len(lines) or not (reaches or json_lines.is_torn(line)))
+        if lost and (last is None or last.position < position):
             raise InputError("damaged, and of a step before the checkpoint", file=path, line=number, remedy=REMEDY)
         if found is None or found.position > position:
             break
@@ -165,7 +167,7 @@ def _place(line: bytes) -> _Place | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        said = json.loads(line)
+        said = json.loads(json_lines.opened(line))
         return _Place(int(said["step"]), int(said["position"]))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

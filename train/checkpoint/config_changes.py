@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from common import atomic_files
+from common import atomic_files, json_lines
 from common.errors import InputError
 from common.pictures import RULE
 from schemas.schedule import Schedule
@@ -95,7 +95,7 @@ def record(out: Path, saved: Saved | None, run: RunConfig) -> None:
                 file=sys.stderr,
             )
     if lines:
-        atomic_files.write_text(file, "".join(line.model_dump_json() + "\n" for line in lines))
+        atomic_files.write_text(file, "".join(json_lines.line(line.model_dump_json()) for line in lines))
     else:
         file.unlink(missing_ok=True)
 
@@ -125,8 +125,8 @@ def read(out: Path) -> list[Change]:
     found = []
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         try:
-            found.append(Change.model_validate_json(line))
-        except ValidationError:
+            found.append(Change.model_validate_json(json_lines.opened(line)))
+        except ValueError:
             remedy = "copy it from checkpoint.remote, or remove the line: the run's record then lacks this change"
             raise InputError("not a change of the config", file=file, line=number, remedy=remedy) from None
     return found

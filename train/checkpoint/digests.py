@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from common import file_digests
+from common import file_digests, seal
 from common.errors import InputError
 from schemas.schema_version import refuse_later
 from train.checkpoint.names import KINDS, SCHEDULE, STATE, content, tensor_file
@@ -56,7 +56,7 @@ def check_seal(state: bytes, place: Path | str) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise damaged(f"{STATE} holds no object", place)
     refuse_later("checkpoint", said, place)
-    if (said.get("version") != 1 or "seal" in said) and not file_digests.is_sealed(said):
+    if (said.get("version") != 1 or "seal" in said) and not seal.is_sealed(said):
         raise damaged(f"{STATE} does not say what was saved", place)
     return said
 

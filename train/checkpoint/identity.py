@@ -9,9 +9,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from common import atomic_files
+from common import atomic_files, seal
 from common.errors import InputError
 from schemas.strict_model import Strict
 
@@ -47,7 +45,7 @@ def taken(out: Path) -> Identity:
 
 def adopt(out: Path, identity: Identity) -> None:
     """Make the run in `out` the one called `identity`."""
-    atomic_files.write_text(out / NAME, identity.model_dump_json(indent=1) + "\n")
+    atomic_files.write_text(out / NAME, seal.sealed(identity.model_dump_json()))
 
 
 def parse(content: bytes, place: Path | str) -> Identity:
@@ -57,8 +55,8 @@ def parse(content: bytes, place: Path | str) -> Identity:
         InputError: it spells none.
     """
     try:
-        return Identity.model_validate_json(content)
-    except ValidationError:
+        return Identity.model_validate(seal.opened(content))
+    except ValueError:
         raise InputError("says of no run which it is", file=place, remedy="copy the file again, or delete it") from None
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from composer.core import State
 from composer.utils import dist
 
-from common import atomic_files, file_digests
+from common import atomic_files, file_digests, seal
 from common.pictures import RULE
 from schemas.schedule import Schedule
 from train.checkpoint import config_changes, identity
@@ -135,7 +135,7 @@ class CheckpointStore:
         self._schedule.save(partial / SCHEDULE)
         named = {**found, SCHEDULE: file_digests.of_file(partial / SCHEDULE)}
         whole = saved.model_copy(update={"digests": named, "identity": whose})
-        text = file_digests.sealed(whole.model_dump_json(exclude={"seal"}))
+        text = seal.sealed(whole.model_dump_json(exclude={"seal"}))
         (partial / STATE).write_text(text, encoding="utf-8")
         # It replaces one of the same position after a resume from before it.
         atomic_files.take_place(partial, target)

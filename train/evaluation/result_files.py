@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common import atomic_files
+from common import atomic_files, seal
 from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, load_task, task_file
@@ -42,7 +42,7 @@ def write_results(subject: Subject, summaries: Sequence[TaskSummary], out: Path,
             blind={name: blind[name] for name in sorted(blind)},
             presets={name: found for name, preset in PRESETS.items() if (found := preset.complete(tasks))},
         )
-        atomic_files.write_text(out / RESULTS_NAME, results.model_dump_json(indent=1) + "\n")
+        atomic_files.write_text(out / RESULTS_NAME, seal.sealed(results.model_dump_json()))
     return results
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from common import atomic_files, heartbeat
+from common import atomic_files, heartbeat, seal
 from common.errors import InputError
 from common.file_lock import exclusive
 from schemas.results import RESULTS_NAME, Prediction, Results, TaskResult, TaskSummary, task_file
@@ -117,7 +117,7 @@ def _one(subject: Subject, task: Task, items: list[Item], official: list[Path], 
         files=digests,
         predictions=rows,
     )
-    atomic_files.write_text(out / task_file(task.name, blind=settings.blind), result.model_dump_json(indent=1) + "\n")
+    atomic_files.write_text(out / task_file(task.name, blind=settings.blind), seal.sealed(result.model_dump_json()))
     for file in work_files(out / WORK, task.name, identity):
         file.unlink()
     return summary_of(result)

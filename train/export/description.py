@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from common import file_digests
+from common import file_digests, seal
 from common.errors import InputError
 from schemas.conversation_format import VERSION_1, ConversationFormat
 from schemas.manifest import ImageGeometry, TokenizerIdentity
@@ -54,7 +54,7 @@ def write(folder: Path, told: Exported) -> Exported:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     found = {path.relative_to(folder).as_posix(): file_digests.of_file(path) for path in files}
     whole = told.model_copy(update={"digests": found})
-    text = file_digests.sealed(whole.model_dump_json(exclude={"seal"}))
+    text = seal.sealed(whole.model_dump_json(exclude={"seal"}))
     (folder / PROVENANCE).write_text(text, encoding="utf-8")
     return Exported.model_validate_json(text)
 
@@ -76,7 +76,7 @@ def described(path: Path) -> Exported:
             f"not an export of this trainer (no sound {PROVENANCE})", file=path, remedy="run `python -m train export`"
         ) from None
     is_older = found.digests is None and found.seal is None
-    if not is_older and (found.digests is None or not file_digests.is_sealed(said)):
+    if not is_older and (found.digests is None or not seal.is_sealed(said)):
         raise _damaged(f"{PROVENANCE} does not say what was saved", path)
     return found
 

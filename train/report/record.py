@@ -6,20 +6,25 @@ A run that goes on writes while we read, so the last line of each log may be tor
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from common import json_lines, seal
 from common.errors import InputError
+from schemas import run_log
 from schemas.results import RESULTS_NAME, Results
 from schemas.run_log import Step
 from schemas.schedule import Schedule
+from train.checkpoint.digests import check_seal
 from train.checkpoint.names import is_checkpoint
 from train.config.model_config import ModelConfig
 
 LOG = "metrics.jsonl"
+Line = TypeVar("Line")
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,9 @@ def read(folder: Path, schedule: Path | None = None) -> Record:
     return Record(
         folder,
         Schedule.load(schedule or _schedule(folder, saved)),
-        [_step(line, folder / LOG, number) for number, line in _lines(folder / LOG)],
-        [_held_out(json.loads(line)) for _, line in _lines(folder / "held_out.jsonl")],
-        [json.loads(line) for _, line in _lines(folder / "faults.jsonl")],
+        _lines(folder / LOG, run_log.parsed),
+        _lines(folder / "held_out.jsonl", _held_out),
+        _lines(folder / "faults.jsonl", _fault),
         [int(path.name) for path in saved],
         *_config(saved[-1] if saved else None),
         Results.load(scores.parent) if scores.is_file() else None,
@@ -101,25 +106,31 @@ def _schedule(folder: Path, saved: list[Path]) -> Path:
     raise InputError("no schedule with this run", file=folder, remedy="name it: --schedule schedule.json")
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """(number, line) of every whole line; none where there is no file."""
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1]
-    return list(enumerate(whole.splitlines(), 1))
+def _lines(path: Path, parsed: Callable[[bytes], Line]) -> list[Line]:
+    """Every whole line of a log; none where there is no file.
 
-
-def _step(line: str, path: Path, number: int) -> Step:
+    Raises:
+        InputError: one is damaged.
+    """
+    found: list[Line] = []
     try:
-        return Step.model_validate_json(line)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]["msg"]
-        raise InputError(f"not a step record: {problem}", file=path, line=number) from None
+        for line in json_lines.whole(path.read_bytes() if path.is_file() else b"").splitlines():
+            found.append(parsed(line))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        what = "step record" if path.name == LOG else "line of this log"
+        problem = seal.told(error)[0] if isinstance(error, ValueError) else repr(error)
+        raise InputError(f"not a {what}: {problem}", file=path, line=len(found) + 1) from None
+    return found
 
 
-def _held_out(said: dict[str, Any]) -> HeldOutLoss:
+def _held_out(line: bytes) -> HeldOutLoss:
+    said = json.loads(json_lines.opened(line))
     return HeldOutLoss(int(said["position"]), {name: float(loss) for name, loss in said["loss"].items()})
+
+
+def _fault(line: bytes) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(json_lines.opened(line))
+    return said
 
 
 def _config(checkpoint: Path | None) -> tuple[ModelConfig | None, Path | None, bool]:
@@ -127,7 +138,7 @@ def _config(checkpoint: Path | None) -> tuple[ModelConfig | None, Path | None, b
     if checkpoint is None:
         return None, None, False
     try:
-        said = json.loads((checkpoint / "state.json").read_bytes())["run"]
+        said = check_seal((checkpoint / "state.json").read_bytes(), checkpoint)["run"]
         tokenizer = Path(said["tokenizer"]) if said.get("tokenizer") else None
         return ModelConfig.model_validate(said["model"]), tokenizer, bool(said.get("fp8"))
     except (ValidationError, KeyError, ValueError):

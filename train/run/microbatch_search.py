@@ -23,7 +23,7 @@ from composer.core import Precision, get_precision_context
 from composer.devices import Device
 from composer.utils import dist
 
-from common import atomic_files
+from common import atomic_files, seal
 from schemas.schedule import Schedule
 from train.config.parallel_config import ParallelConfig
 from train.loader.rows.batch import Batch, make_batch
@@ -107,20 +107,20 @@ def search(
             best, least = size, float(seconds) / size
         size = rows if size < rows < 2 * size else 2 * size
     if least < float("inf") and dist.get_global_rank() == 0:
-        atomic_files.write_text(file, json.dumps({"microbatch": best, "for": key}) + "\n")
+        atomic_files.write_text(file, seal.sealed(json.dumps({"microbatch": best, "for": key})))
     return Answer(best, used=True)
 
 
 def _remembered(file: Path, key: dict[str, object]) -> int | None:
     """The answer in `file` to the question `key`; None if it answers another, or is damaged: then it is made anew."""
     try:
-        known = json.loads(file.read_bytes())
+        known = seal.opened(file.read_bytes())
         if known["for"] != key:
             return None
         found = int(known["microbatch"])
         if 0 < found <= max(1, cast(int, key["rows"])):
             return found
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         pass
     print(f"warning: {file}: damaged; the micro-batch is searched anew", file=sys.stderr)
     return None

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from common import json_lines
 from common.errors import InputError
 from train.callbacks.fault_log import FAULTS_NAME, Fault
 from train.callbacks.metrics_log import METRICS_NAME, sound_bytes
@@ -62,8 +61,8 @@ def _faults(out: Path) -> Iterator[str]:
     file = out / FAULTS_NAME
     for number, line in enumerate(file.read_bytes().splitlines() if file.exists() else [], 1):
         try:
-            Fault.model_validate_json(line)
-        except ValidationError:
+            Fault.model_validate_json(json_lines.opened(line))
+        except ValueError:
             yield f"{file}:{number}: not a fault"
 
 

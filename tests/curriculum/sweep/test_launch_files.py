@@ -46,6 +46,7 @@ def test_the_launch_script_trains_parents_first_and_skips_what_is_finished(
         schedule = Schedule.load(run["schedule"])
         assert schedule.total_samples == node["stop"]
         assert schedule.hash == node["past"]
+        assert Path(f"out/nodes/{node['id']}/run.yaml").read_text().startswith("# seal: ")
         assert run.get("branch_from") == (f"out/nodes/{node['parent']}/out" if node["parent"] else None)
     Path("train.log").unlink()
     Path(f"out/nodes/{trained[-1]}/done").unlink()

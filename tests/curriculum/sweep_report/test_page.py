@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from common import seal
 from curriculum.__main__ import main
 from curriculum.sweep_report.read_runs import read
 from schemas.run_log import Step
@@ -90,7 +91,7 @@ def test_a_task_that_some_runs_lack_is_named(swept, capsys, place):
 
 
 def test_a_parameter_without_an_axis_is_named(swept, capsys):
-    told = json.loads((swept / "sweep.json").read_text())
+    told = seal.opened((swept / "sweep.json").read_text())
     for number, run in enumerate(told["runs"]):
         run["settings"]["peak"] = number // 6
     (swept / "sweep.json").write_text(json.dumps(told))
@@ -135,7 +136,7 @@ def test_verdicts_and_what_they_rest_on(swept):
 def test_seeds_that_share_a_trunk_are_named(swept, capsys):
     assert main(["report", str(swept)]) == 0
     assert "Seeds of one configuration share" not in capsys.readouterr().out
-    told = json.loads((swept / "sweep.json").read_text())
+    told = seal.opened((swept / "sweep.json").read_text())
     first, second = told["runs"][:2]
     assert first["settings"] == {**second["settings"], "seed": first["settings"]["seed"]}
     nodes = {node["id"]: node for node in told["nodes"]}

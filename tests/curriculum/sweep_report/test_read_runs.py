@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from common import seal
 from common.errors import InputError
 from curriculum.sweep_report.read_runs import read
 
@@ -48,7 +49,7 @@ def test_a_damaged_sweep(swept, content):
 
 
 def test_a_run_at_a_node_that_is_not_there(swept):
-    told = json.loads((swept / "sweep.json").read_text())
+    told = seal.opened((swept / "sweep.json").read_text())
     told["runs"][0]["node"] = "nowhere"
     (swept / "sweep.json").write_text(json.dumps(told))
     with pytest.raises(InputError, match="damaged sweep"):

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from common import seal
 from curriculum.__main__ import main
 from curriculum.sweep_report.read_runs import read
 from curriculum.sweep_report.registration import AS_REGISTERED
@@ -21,7 +22,7 @@ def register(swept, **changes):
     said = {"findings": list(CLAIMS), "tasks": ["vqav2", "pope", "loss-text"], "seeds": 2, **changes}
     file = swept.parent / "sweep.yaml"
     file.write_text(file.read_text().partition("registered:")[0] + f"registered: {json.dumps(said)}\n")
-    told = json.loads((swept / "sweep.json").read_text())
+    told = seal.opened((swept / "sweep.json").read_text())
     assert main(["sweep", str(file), "-o", str(swept.parent / "again"), "--no-tree"]) == 0
     written = json.loads((swept.parent / "again/sweep.json").read_text())
     assert written["registered"] == said

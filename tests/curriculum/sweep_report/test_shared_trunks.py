@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from common import seal
 from common.errors import InputError
 from curriculum.__main__ import main
 from curriculum.sweep_report.read_runs import read
@@ -72,7 +73,7 @@ def test_what_is_not_trained_to_its_end_is_not_compared(swept, alone):
 
 def test_another_sweep_is_refused(swept, alone):
     file = alone / "sweep.json"
-    told = json.loads(file.read_text())
+    told = seal.opened(file.read_text())
     told["runs"][0]["schedule"] = "0" * 64
     file.write_text(json.dumps(told))
     with pytest.raises(InputError, match=r"is not a run of .*swept; expand both from the same sweep file"):

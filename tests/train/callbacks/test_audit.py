@@ -6,6 +6,7 @@ import pytest
 from composer.devices import DeviceCPU
 from composer.loggers import InMemoryLogger
 
+from common import json_lines
 from schemas.schedule import Schedule
 from tests.helpers import synthetic
 from train.__main__ import main
@@ -48,9 +49,9 @@ def test_a_run_is_logged_and_proven(tmp_path, monkeypatch, capsys):
     assert "8 steps, 64 samples" in said
 
     log = run.out / "metrics.jsonl"
-    lines = log.read_text().splitlines()
-    fourth = {**json.loads(lines[3]), "digest": f"{1:016x}"}
-    log.write_text("\n".join([*lines[:3], json.dumps(fourth), *lines[4:]]) + "\n")
+    lines = log.read_bytes().splitlines(keepends=True)
+    fourth = {**json.loads(json_lines.opened(lines[3])), "digest": f"{1:016x}"}
+    log.write_bytes(b"".join([*lines[:3], json_lines.line(json.dumps(fourth)).encode(), *lines[4:]]))
     assert main(["audit", str(log), "--schedule", str(run.schedule)]) == 1
     assert "NOT what the schedule says: step 4: it read other samples than the schedule's 24" in capsys.readouterr().out
 

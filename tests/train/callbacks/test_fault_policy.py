@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from common import json_lines
 from common.errors import InputError
 from schemas.run_log import Step
 from tests.helpers import small_runs, synthetic
@@ -74,7 +75,7 @@ def test_skip_withholds_the_update_and_says_so(schedule, tmp_path):
     assert not moved(run.out, 16, 24)
     assert moved(run.out, 24, 32)
     (line,) = (run.out / "faults.jsonl").read_text().splitlines()
-    fault = Fault.model_validate_json(line)
+    fault = Fault.model_validate_json(json_lines.opened(line.encode()))
     assert (fault.start, fault.stop, fault.step, fault.action) == (16, 24, 3, "skip")
 
     again = config(tmp_path / "again", non_finite="skip")

@@ -6,6 +6,7 @@ import os
 import pytest
 from composer.devices import DeviceCPU
 
+from common import json_lines
 from common.errors import InputError
 from tests.helpers import ranks, synthetic
 from train.callbacks.metrics_log import truncate
@@ -49,6 +50,26 @@ def test_what_is_missing_before_it_is_named(tmp_path, content, message):
     with pytest.raises(InputError, match=message):
         truncate(log, 24, reaches=True)
     assert content is None or log.read_bytes() == content
+
+
+def test_a_changed_digit_before_the_checkpoint_is_named(tmp_path):
+    """Of a log that every step up to the checkpoint is in, and of one that has a line now and then."""
+    log = tmp_path / "metrics.jsonl"
+    sealed = [json_lines.line(json.dumps({"step": n, "position": 8 * n, "loss": 2.5})) for n in (1, 2, 3)]
+    for number in (0, 1, 2):
+        changed = [line.replace("2.5", "2.6") if n == number else line for n, line in enumerate(sealed)]
+        log.write_text("".join(changed))
+        with pytest.raises(InputError, match=r"metrics.jsonl:\d: damaged|the log ends at sample 16"):
+            truncate(log, 24, reaches=True)
+        with pytest.raises(InputError, match=rf"metrics.jsonl:{number + 1}: damaged, and of a step before"):
+            truncate(log, 24)
+        assert log.read_text() == "".join(changed)
+    log.write_text("".join(sealed)[:-1] + "\x0b")
+    with pytest.raises(InputError, match=r"metrics.jsonl:3: damaged"):
+        truncate(log, 24)
+    log.write_text("".join(sealed)[:-20])
+    truncate(log, 24)
+    assert log.read_text() == "".join(sealed[:2]), "a torn line"
 
 
 def test_a_run_asks_for_its_own_log_and_has_it_on_disk_before_each_checkpoint(tmp_path, monkeypatch):

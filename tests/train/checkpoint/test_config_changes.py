@@ -6,7 +6,7 @@ import shutil
 import pytest
 from composer.devices import DeviceCPU
 
-from common import file_digests
+from common import seal
 from common.errors import InputError
 from common.pictures import RULE
 from tests.helpers import ranks, synthetic
@@ -70,7 +70,7 @@ def test_a_run_from_before_keeps_its_ends_of_text(whole, tmp_path):
     for path in folder.complete(tmp_path / "out/checkpoints"):
         said = json.loads((path / "state.json").read_text())
         del said["seal"], said["run"]["model"]["end_of_text"]
-        (path / "state.json").write_text(file_digests.sealed(json.dumps(said)))
+        (path / "state.json").write_text(seal.sealed(json.dumps(said)))
     with pytest.raises(InputError, match=r"model.end_of_text: 'opens' now, but these weights were .* 'closes'"):
         fit(config(tmp_path / "out", model={**ranks.MODEL, "end_of_text": "opens"}), whole[1], DeviceCPU())
     fit(config(tmp_path / "out"), whole[1], DeviceCPU())
@@ -139,7 +139,7 @@ def test_another_rule_for_pictures_is_told_once_and_on_record(whole, tmp_path, c
     state = folder.complete(tmp_path / "out" / "checkpoints")[-1] / "state.json"
     before = json.loads(state.read_text())
     assert (before.pop("pictures"), before.pop("seal") != "") == (RULE, True)
-    state.write_text(file_digests.sealed(json.dumps(before)))
+    state.write_text(seal.sealed(json.dumps(before)))
     fit(config(tmp_path / "out"), whole[1], DeviceCPU())
     assert read(tmp_path / "out") == [Change(position=16, key="pictures", before=1, after=RULE)]
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]

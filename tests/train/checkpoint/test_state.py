@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common import file_digests
+from common import seal
 from common.errors import InputError
 from schemas.conversation_format import VERSION_1
 from schemas.schedule import Schedule
@@ -61,7 +61,7 @@ def test_the_schedule_is_the_one_it_carries(path: Path, saved_schedule: Schedule
 
 def test_what_is_missing_or_no_state_is_refused(path: Path) -> None:
     said = json.loads((path / "state.json").read_text())
-    (path / "state.json").write_text(file_digests.sealed(json.dumps({**said, "position": "far"})))
+    (path / "state.json").write_text(seal.sealed(json.dumps({**said, "position": "far"})))
     with pytest.raises(InputError, match=r"not a checkpoint of this trainer \(1 validation error for Saved position"):
         state.read(path)
     (path / "state.json").unlink()

@@ -1,5 +1,6 @@
 """Sources on a remote: the same rows as from a local disk, retries, and one clear error for what cannot be had."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -81,6 +82,19 @@ def test_s3_gives_the_rows_of_the_local_disk(local, expected, tmp_path, s3_clien
     for workers in (0, 2):
         dataset = ScheduleDataset(schedule, 8, cache=str(tmp_path / f"cache{workers}"))
         assert rows(dataset, workers) == expected
+
+
+def test_a_path_that_leads_to_another_dataset_is_refused(server, local, tmp_path):
+    """On disk and on a remote: so a schedule's paths need no seal."""
+    other = synthetic.write(tmp_path / "served/bucket/other", "text", 60, seed=1)
+    file = tmp_path / "schedule.json"
+    synthetic.schedule(local).save(file)
+    for place in (str(other), "s3://bucket/other/text"):
+        edited = json.loads(file.read_text())
+        edited["sources"][0]["path"] = place
+        file.write_text(json.dumps(edited))
+        said = error_of(Schedule.load(file), tmp_path / "cache", patience=SHORT)
+        assert f"{place}: source 'text' is not the dataset that the schedule was compiled for; compile" in said
 
 
 def test_ten_failures_are_only_a_delay(server, local, expected, tmp_path, caplog):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common import json_lines
 from common.errors import InputError
 from tests.helpers import synthetic
 from tests.helpers.run_folder import write_run
@@ -28,6 +29,16 @@ def test_a_branch_begins_where_it_left_the_trunk(tmp_path: Path) -> None:
         (lambda out: (out / "metrics.jsonl").unlink(), "no metrics.jsonl here"),
         (lambda out: (out / "schedule.json").unlink(), "no schedule with this run"),
         (lambda out: (out / "metrics.jsonl").write_text("{}\n"), "metrics.jsonl:1: not a step record"),
+        (lambda out: (out / "held_out.jsonl").write_text("[]\n"), "held_out.jsonl:1: not a line of this log"),
+        (lambda out: (out / "faults.jsonl").write_text("{\n"), "faults.jsonl:1: not a line of this log"),
+        (
+            lambda out: (out / "faults.jsonl").write_text(json_lines.line('{"a": 1}').replace("1", "2", 1)),
+            "seal does not fit",
+        ),
+        (
+            lambda out: (out / "faults.jsonl").write_text(json_lines.line('{"a": 1}')[:-1] + "\r"),
+            "the line break of the",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path, break_it: object, said: str) -> None:

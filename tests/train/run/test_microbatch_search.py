@@ -8,6 +8,7 @@ import torch.distributed
 from composer.core import Precision
 from composer.devices import DeviceCPU
 
+from common import seal
 from schemas.run_log import steps
 from tests.helpers import ranks, small_runs, synthetic
 from train.config.parallel_config import ParallelConfig
@@ -24,7 +25,7 @@ def test_a_run_searches_once(tmp_path):
     run = RunConfig.model_validate(ranks.settings("", tmp_path / "out", microbatch="auto"))
     small_runs.train(run, schedule)
     assert len(list(steps(run.out / "metrics.jsonl"))) == 4
-    known = json.loads((run.out / "microbatch.json").read_text())
+    known = seal.opened((run.out / "microbatch.json").read_text())
     assert known["microbatch"] in (1, 2, 4, 8)
     model = VisionLanguageModel.of(run.model, schedule.tokenizer, schedule.geometry)
     known["microbatch"] = 3
