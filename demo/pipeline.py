@@ -25,6 +25,7 @@ from common.errors import InputError
 from common.file_lock import exclusive
 from demo import processes
 from demo.stages import ROOT, Stage, stamp
+from demo.world.server import WorldServer
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -92,6 +93,7 @@ def images(work: Path, env: dict[str, str], *, wanted: bool) -> Iterator[Callabl
     if not wanted:
         yield lambda: True
         return
+    WorldServer(work / "world").server_close()  # a port that is taken is said here, in one line
     argv = [sys.executable, "-m", "demo.world.server", "world"]
     with processes.running(argv, cwd=work, env=env, stdout=-1) as server:
         assert server.stdout is not None

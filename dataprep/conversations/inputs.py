@@ -38,10 +38,8 @@ class Source:
     @classmethod
     def of(cls, path: str) -> Source:
         """Tells what the file `path` is. Raises InputError where it is nothing that is read."""
-        found = beginning.of(path, READ)
-        if found.refusal:
-            raise InputError(found.refusal[0], file=path, remedy=found.refusal[1])
-        if found.parquet or (found.codec is None and found.stem.endswith(".parquet")):
+        found = beginning.accepted(path, READ)
+        if found.parquet:
             return cls(path, "parquet")
         if _SPREAD.match(found.text):
             problem = "JSON over several lines that is no array"

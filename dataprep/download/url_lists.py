@@ -45,10 +45,8 @@ class UrlList:
     @classmethod
     def of(cls, uri: str) -> UrlList:
         """Tells what the list `uri` is. Raises InputError where it is none that is read."""
-        found = beginning.of(uri, READ)
-        if found.refusal:
-            raise InputError(found.refusal[0], file=uri, remedy=found.refusal[1])
-        if found.parquet or (found.codec is None and found.stem.endswith(".parquet")):
+        found = beginning.accepted(uri, READ)
+        if found.parquet:
             return cls(uri, "parquet")
         if found.text.startswith(b"["):
             raise InputError("a JSON array, not an object a line", file=uri, remedy="rewrite it with `jq -c '.[]'`")

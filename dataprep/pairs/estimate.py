@@ -1,4 +1,4 @@
-"""Estimates the output and cost of a pairs job from the first rows of a few of its tars, without Spark."""
+"""Estimates the output and cost of a pairs job from the first rows of a few of its inputs, without Spark."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.manifest import InputFile
 
 TARS = 8
 ROWS = 4000
-"""Rows that are looked at, over all sampled tars."""
+"""Rows that are looked at, over all sampled inputs."""
 
 
 def describe(job: PairsJob) -> str:
@@ -35,7 +35,7 @@ def describe(job: PairsJob) -> str:
     sample, looked_at = Sample(), 0
     for path in chosen:
         looked_at += _look(path, ROWS // len(chosen), spec, sample)
-    text = [f"pairs: {len(paths):,} tars, {sum(sizes):,} bytes; captions: {job.captions.use}"]
+    text = [f"pairs: {len(paths):,} inputs, {sum(sizes):,} bytes; captions: {job.captions.use}"]
     text += lines(sample, sum(sizes) / looked_at if looked_at else 0.0, job, spec)
     if job.selects:
         text.append("not in it: what `where`, `deduplicate` and `near_duplicates` leave out, and their first pass")

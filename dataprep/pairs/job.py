@@ -71,7 +71,7 @@ def describe(job: PairsJob) -> str:
     spec = task_spec(job)
     warning = padding_advice.advice(spec.image_tokens, job.seq_len)
     return (
-        f"pairs: {len(paths):,} tars -> {job.out}\n"
+        f"pairs: {len(paths):,} inputs -> {job.out}\n"
         f"windows of {job.seq_len:,} ids; an image takes {spec.image_tokens}; captions: {job.captions.use}\n"
         f"tokenizer {spec.tokenizer.identity.digest[:12]}, image id {spec.tokenizer.identity.image_id}"
         + settings.held_out_line(job)

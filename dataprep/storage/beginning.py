@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import zstandard
 
+from common.errors import InputError
 from dataprep.storage import files, magic
 from dataprep.storage.lines import BROKEN, opened
 
@@ -35,8 +36,8 @@ class Beginning:
 
     @property
     def parquet(self) -> bool:
-        """Whether it is a Parquet file."""
-        return self.head.startswith(magic.PARQUET)
+        """Whether it is a Parquet file, or is called one and cannot be anything else."""
+        return self.head.startswith(magic.PARQUET) or (self.codec is None and self.stem.endswith(".parquet"))
 
     @property
     def text(self) -> bytes:
@@ -69,6 +70,18 @@ def of(uri: str, read: str) -> Beginning:
     if named and not head.lstrip().startswith(b"{"):
         return Beginning(b"", stem, named)
     return Beginning(head, name)
+
+
+def accepted(uri: str, read: str) -> Beginning:
+    """The beginning of the file `uri`, which some job reads; see `of`.
+
+    Raises:
+        InputError: it does not exist, or no job reads what it is.
+    """
+    found = of(uri, read)
+    if found.refusal:
+        raise InputError(found.refusal[0], file=uri, remedy=found.refusal[1])
+    return found
 
 
 def _compressed(uri: str, head: bytes, codec: str, stem: str, read: str) -> Beginning:

@@ -52,7 +52,7 @@ def of(uri: str) -> FileKind:
     found = beginning.of(uri, _READ)
     if found.refusal:
         return FileKind(refusal=found.refusal)
-    if found.parquet or (found.codec is None and found.stem.endswith(".parquet")):
+    if found.parquet:
         return FileKind(parquet=True)
     return _plain(found)
 

@@ -49,7 +49,7 @@ class WorldServer(ThreadingHTTPServer):
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            remedy = "stop the program that listens there, or make a world with another --port"
+            remedy = "wait until another demo has ended, stop what listens there, or make a world with another --port"
             raise InputError(f"port {port} on {HOST} is taken", remedy=remedy) from None
 
     @property

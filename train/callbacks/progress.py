@@ -21,7 +21,9 @@ from train.models.cost import H100_BF16
 
 
 class Progress(Callback):
-    """Prints one line every `every` steps or ten seconds on rank 0; rates are over the steps since the last line.
+    """Prints one line every `every` steps on rank 0, and before ten seconds are over if another step would end later.
+
+    Rates are over the steps since the last line. The heartbeat has something to say of steps that take longer alone.
 
     `work` is the decoder's operations for so many tokens and attended pairs: with it, on GPUs, the line has the share
     of their peak that they make (MFU).
@@ -35,13 +37,14 @@ class Progress(Callback):
         known = torch.cuda.is_available() and any(card in torch.cuda.get_device_name() for card in ("H100", "H200"))
         self.peak = H100_BF16 * dist.get_world_size() if known else float("inf")
         self._work, self._done, self._position = work, 0.0, 0
-        self._since = (0.0, 0)
+        self._since, self._ended = (0.0, 0), 0.0
         self._drawn: dict[str, int] = {}
         self._first = True
 
     def fit_start(self, state: State, logger: Logger) -> None:
         position = int(state.timestamp.sample)
         self._since, self._done, self._position = (time.perf_counter(), position), 0.0, position
+        self._ended = time.perf_counter()
         self._drawn = dict(zip((s.name for s in self.metrics.schedule.sources), self.metrics.record.seen, strict=True))
 
     def batch_start(self, state: State, logger: Logger) -> None:
@@ -58,9 +61,10 @@ class Progress(Callback):
             self._position = step.position
         heartbeat.at("reading the next batch, or saving a checkpoint")
         now, (then, before) = time.perf_counter(), self._since
+        due, self._ended = now + (now - self._ended), now
         if step is None or dist.get_global_rank():
             return
-        if step.step % self.every and step.position < self.stop and now - then < heartbeat.EVERY_S:
+        if step.step % self.every and step.position < self.stop and due - then < heartbeat.EVERY_S:
             return
         rate = (step.position - before) / (now - then)
         drawn = {name: count - self._drawn[name] for name, count in step.samples.items()}

@@ -36,7 +36,7 @@ def rows_in(said: str) -> int:
 
 def test_all_rows_of_small_tars_are_judged(tmp_path: Path, tokenizer_dir: Path, picture: Picture) -> None:
     said = describe(job(tmp_path, tokenizer_dir, picture))
-    assert said.startswith("pairs: 2 tars, ")
+    assert said.startswith("pairs: 2 inputs, ")
     assert "about 20 rows, 20.0% of them rejected, no_caption 20.0%" in said
     assert "about 16 images" in said
     assert "not in it" not in said
@@ -52,7 +52,7 @@ def test_a_sample_of_rows_is_scaled(
     monkeypatch.setattr(module, "ROWS", 15)
     monkeypatch.setattr(module, "TARS", 3)
     said = describe(job(tmp_path, tokenizer_dir, picture, tars=9))
-    assert said.startswith("pairs: 9 tars, ")
+    assert said.startswith("pairs: 9 inputs, ")
     assert rows_in(said) == pytest.approx(90, rel=0.25)
 
 

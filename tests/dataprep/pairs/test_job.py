@@ -216,7 +216,7 @@ def test_a_damaged_tar_stops_the_job_with_its_name(spark: SparkSession, tokenize
 
 
 def test_a_dry_run_checks_inputs_and_tokenizer(tars: Path, tokenizer_dir: Path, tmp_path: Path) -> None:
-    assert "2 tars" in describe(settings(tars, tmp_path / "out", tokenizer_dir))
+    assert "2 inputs" in describe(settings(tars, tmp_path / "out", tokenizer_dir))
     assert not files.exists(str(tmp_path / "out"))
     with pytest.raises(InputError, match="no file matches"):
         describe(settings(tmp_path, tmp_path / "out", tokenizer_dir))

@@ -42,6 +42,27 @@ def test_a_file_is_told_by_its_first_bytes_then_by_its_name(
     assert beginning.of(str(tmp_path / name), "").text == expected.head.removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "parquet"),
+    [
+        ("a", b"PAR1", True),
+        ("a.parquet", b"", True),
+        ("a.parquet.gz", b"cut", False),
+        ("a.parquet", gzip.compress(b"x"), False),
+        ("a.csv", ROWS, False),
+    ],
+)
+def test_parquet_is_known_by_its_bytes_or_its_name(tmp_path: Path, name: str, data: bytes, parquet: bool) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert beginning.accepted(str(tmp_path / name), "").parquet is parquet
+
+
+def test_what_no_job_reads_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"%PDF-1.7")
+    with pytest.raises(InputError, match=r"a\.parquet: a PDF; give rows"):
+        beginning.accepted(str(tmp_path / "a.parquet"), "give rows")
+
+
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: cannot read the file"):
         beginning.of(str(tmp_path / "none"), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import signal
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.errors import InputError
+from demo import pipeline
 from demo.world.build import build
 from demo.world.server import SLOW_SECONDS, WorldServer, serving
 from demo.world.world import DefectKind, Options, World
@@ -129,8 +131,20 @@ def test_a_taken_port_is_named_with_the_remedy(world_root: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=rf"port {port} on 127\.0\.0\.1 is taken; stop"):
+        with pytest.raises(InputError, match=rf"port {port} on 127\.0\.0\.1 is taken; wait"):
             WorldServer(world_root, port)
+
+
+def test_of_two_demos_with_one_port_the_second_says_so_in_one_line(
+    world_root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "world").symlink_to(world_root)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(InputError):  # taken by somebody else: all the better
+            held.enter_context(serving(world_root))
+        with pytest.raises(InputError, match=r"is taken; wait until another demo has ended"):
+            held.enter_context(pipeline.images(tmp_path, {}, wanted=True))
+    assert capfd.readouterr().err == ""
 
 
 def test_no_world(tmp_path: Path) -> None:

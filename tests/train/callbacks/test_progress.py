@@ -9,6 +9,7 @@ import pytest
 from schemas.run_log import Step
 from schemas.schedule import Schedule
 from tests.helpers import synthetic
+from train.callbacks import progress as progress_module
 from train.callbacks.progress import Progress, describe
 from train.callbacks.step_facts import StepRecord
 
@@ -40,6 +41,25 @@ def test_a_line_every_so_many_steps_and_at_the_end(tmp_path: Path, capsys: pytes
         progress.batch_end(state, SimpleNamespace())  # type: ignore[arg-type]
         said += [line.split(" |")[0] for line in capsys.readouterr().err.splitlines()]
     assert said == ["step 4", "step 8", "step 12", "step 15"]
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(3, [3, 6, 9, 12, 15]), (6, [*range(1, 16)]), (30, [*range(1, 16)])])
+def test_a_line_before_the_heartbeat_would_speak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: int, lines: list[int]
+) -> None:
+    """It had nothing to say but `step 42: 0 s`."""
+    schedule = synthetic.schedule(tmp_path)
+    metrics: Any = SimpleNamespace(schedule=schedule, record=StepRecord(schedule, {}), last=None)
+    progress, state = Progress(metrics, every=1000, stop=999), SimpleNamespace(timestamp=SimpleNamespace(sample=0))
+    now = 0
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(perf_counter=lambda: now))
+    progress.fit_start(state, SimpleNamespace())  # type: ignore[arg-type]
+    for number in range(1, 16):
+        now = number * seconds
+        metrics.last = step(number, schedule)
+        progress.batch_end(state, SimpleNamespace())  # type: ignore[arg-type]
+    said = [int(line.split()[1]) for line in capsys.readouterr().err.splitlines()]
+    assert said == lines
 
 
 def test_the_mix_is_that_since_the_last_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
