@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common import heartbeat
+from common import heartbeat, json_lines
 from schemas.manifest import STRETCH
 from train.evaluation.generation import Stem, answer, batches
 from train.evaluation.likelihood import score
@@ -78,7 +78,7 @@ def predict(
     with file.open("a", encoding="utf-8") as sink:
 
         def put(index: int, said: str) -> None:
-            sink.write(json.dumps([index, said], ensure_ascii=False) + "\n")
+            sink.write(json_lines.line(json.dumps({"item": index, "said": said}, ensure_ascii=False)))
 
         for batch in batches(stems, settings.batch_size):
             if by_choice:
@@ -112,9 +112,10 @@ def read_predictions(files: Sequence[Path]) -> dict[int, str]:
     for file in files:
         lines = file.read_bytes().split(b"\n")
         for line in lines[:-1]:
-            with contextlib.suppress(ValueError):  # zeros, where a machine died before its disk had the line
-                index, said = json.loads(line)
-                found[index] = said
+            # Zeros, where a machine died before its disk had the line; a damaged one; an older release's.
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                one = json.loads(json_lines.opened(line))
+                found[one["item"]] = one["said"]
         if lines[-1]:  # a torn line: what follows must not be glued to it
             os.truncate(file, file.stat().st_size - len(lines[-1]))
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from common import json_lines
 from tests.helpers.checkpoints import PATCH, checkpoint
 from train.evaluation.predict import Settings, predict, read_predictions, threads_each
 from train.evaluation.scored_model import Subject, open_subject
@@ -41,7 +42,7 @@ def test_every_item_is_answered_by_its_number(subject: Subject, items: dict[int,
     assert found.keys() == items.keys()
     predict(subject, {3: items[3]}, Settings(), "Be brief.", 6, tmp_path / "x.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
-    assert [number for number, _ in lines].count(3) == 2, "a file is gone on with"
+    assert [line["item"] for line in lines].count(3) == 2, "a file is gone on with"
 
 
 def test_settings_change_what_the_model_is_asked(subject: Subject, items: dict[int, Item], tmp_path: Path) -> None:
@@ -65,9 +66,14 @@ def test_choices_are_chosen_from_by_likelihood_alone(subject: Subject, items: di
 
 def test_what_is_no_line_is_asked_again(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
-    file.write_bytes('[0, "rouge é"]\n'.encode() + b"\0" * 20 + b'\n[2, "b"]\n[3, "to' + "é".encode()[:1])
-    assert read_predictions([file]) == {0: "rouge é", 2: "b"}
-    assert file.read_bytes().endswith(b'[2, "b"]\n')
+    first, other, changed, last = (
+        json_lines.line(json.dumps({"item": number, "said": word}, ensure_ascii=False)).encode()
+        for number, word in enumerate(("rouge é", "b", "c", "d"))
+    )
+    older = b'[9, "of an older release"]\n'
+    file.write_bytes(first + b"\0" * 20 + b"\n" + older + other + changed.replace(b'"c"', b'"C"') + last[:-9])
+    assert read_predictions([file]) == {0: "rouge é", 1: "b"}
+    assert file.read_bytes().endswith(b"\n"), "the torn line is cut off"
 
 
 def test_processes_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
