@@ -25,7 +25,7 @@ EXAMPLE = """\
 Compiles every combination, finds where runs share their past, and writes below OUT:
   sweep.json, tree.txt           runs, nodes, tokens and GPU-hours with and without sharing
   nodes/ID/schedule.json         the schedule of one stretch of training
-  nodes/ID/run.yaml              its run config, with `branch_from` its parent
+  nodes/ID/run.yaml              its run config, with `branch_from` its parent; sealed: to edit it, delete line 1
   launch.sh                      all nodes on this machine, in order
   slurm/submit.sh                one Slurm array for the children of each node, with dependencies
 Everything can be started again: finished nodes are skipped.
