@@ -93,7 +93,8 @@ def images(work: Path, env: dict[str, str], *, wanted: bool) -> Iterator[Callabl
     if not wanted:
         yield lambda: True
         return
-    WorldServer(work / "world").server_close()  # a port that is taken is said here, in one line
+    with WorldServer(work / "world"):
+        pass  # a port that is taken is said here, in one line
     argv = [sys.executable, "-m", "demo.world.server", "world"]
     with processes.running(argv, cwd=work, env=env, stdout=-1) as server:
         assert server.stdout is not None

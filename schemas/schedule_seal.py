@@ -22,7 +22,7 @@ def sealed(text: str) -> str:
 
 
 def parsed(data: bytes) -> tuple[dict[str, Any], str | None]:
-    """What a schedule file says, and its seal; None in those of older releases.
+    """Parses a schedule file to what it says and its seal; older releases wrote none.
 
     Raises:
         ValueError: it is no JSON object with a text for a seal.

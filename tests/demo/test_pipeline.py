@@ -118,6 +118,7 @@ def test_a_server_is_seen_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ["sh", "-c", "echo up; exec sleep 60"], cwd=tmp_path, env=dict(os.environ), stdout=-1
     ) as one:
         monkeypatch.setattr(processes, "running", lambda argv, **more: contextlib.nullcontext(one))
+        monkeypatch.setattr(pipeline, "WorldServer", contextlib.nullcontext)
         with pipeline.images(tmp_path, {}, wanted=True) as is_up:
             assert is_up()
             one.kill()

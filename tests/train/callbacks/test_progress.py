@@ -53,6 +53,7 @@ def test_a_line_before_the_heartbeat_would_speak(
     progress, state = Progress(metrics, every=1000, stop=999), SimpleNamespace(timestamp=SimpleNamespace(sample=0))
     now = 0
     monkeypatch.setattr(progress_module, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(progress_module.heartbeat, "EVERY_S", 10.0)
     progress.fit_start(state, SimpleNamespace())  # type: ignore[arg-type]
     for number in range(1, 16):
         now = number * seconds
