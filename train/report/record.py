@@ -134,11 +134,16 @@ def _fault(line: bytes) -> dict[str, Any]:
 
 
 def _config(checkpoint: Path | None) -> tuple[ModelConfig | None, Path | None, bool]:
-    """Model, tokenizer and `fp8` as a checkpoint's state names them; nothing where an older one says it otherwise."""
+    """Model, tokenizer and `fp8` as a checkpoint's state names them; nothing where an older one says it otherwise.
+
+    Raises:
+        DamagedError: it does not say what was saved.
+    """
     if checkpoint is None:
         return None, None, False
+    state = check_seal((checkpoint / "state.json").read_bytes(), checkpoint)
     try:
-        said = check_seal((checkpoint / "state.json").read_bytes(), checkpoint)["run"]
+        said = state["run"]
         tokenizer = Path(said["tokenizer"]) if said.get("tokenizer") else None
         return ModelConfig.model_validate(said["model"]), tokenizer, bool(said.get("fp8"))
     except (ValidationError, KeyError, ValueError):

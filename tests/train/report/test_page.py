@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common import seal
 from tests.helpers.browser import CHROMIUM, faults_of
 from tests.helpers.run_folder import step, write_run
 from train.report import page
@@ -33,7 +34,7 @@ def test_a_run_in_fp8_is_given_no_mfu(tmp_path: Path, fp8: object, said: str) ->
     saved = tmp_path / "run/checkpoints" / f"{40:015d}"
     saved.mkdir(parents=True)
     (saved / "schedule.json").write_bytes((tmp_path / "run/schedule.json").read_bytes())
-    (saved / "state.json").write_text(json.dumps({"run": {"model": {"size": "79M"}, "fp8": fp8}}))
+    (saved / "state.json").write_text(seal.sealed(json.dumps({"run": {"model": {"size": "79M"}, "fp8": fp8}})))
     html = page.render(read(tmp_path / "run"), peak=1e12)
     assert said in html
     assert ("of 1 TFLOP/s" in html) == (fp8 is False)
