@@ -5,8 +5,9 @@
 
 Each side is a process of its own that imports the model and `benchmarks/train.py` of its checkout and makes the steps
 of that file on its cached batch. They take turns: one step here, one there (which side begins changes from turn to
-turn), and the other one waits meanwhile, so what else runs on the machine slows both alike. A row is a case: medians of
-both, their ratio, and the middle half of the ratios of the turns.
+turn), and the other one waits meanwhile, so what else runs on the machine slows both alike. A row is a case: medians
+of both, their ratio, that of the processors' seconds (which hardly know what else runs; on a GPU they say nothing), and
+the middle half of the latter's turns.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Side:
             text=True,
         )
 
-    def seconds(self, case: str) -> float:
-        """Makes one step of `case`; how long it took."""
+    def seconds(self, case: str) -> tuple[float, float]:
+        """Makes one step of `case`; returns how long it took, and how much of a processor."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(case + "\n")
@@ -50,7 +51,8 @@ class Side:
         said = self._process.stdout.readline()
         if not said:
             raise SystemExit(f"error: a side ended with status {self._process.wait()}")
-        return float(said)
+        wall, processor = said.split()
+        return float(wall), float(processor)
 
     def close(self) -> None:
         """Ends the process of this side."""
@@ -68,22 +70,22 @@ def serve(checkout: Path, settings: dict[str, object]) -> None:
     setting = train.Setting(argparse.Namespace(**settings))
     steps = {case: train.prepared(setting, case) for case in CASES}
     for line in sys.stdin:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         steps[line.strip()]()
         if setting.device == "cuda":
             train.torch.cuda.synchronize()
-        print(time.perf_counter() - began, flush=True)
+        print(time.perf_counter() - began, time.process_time() - worked, flush=True)
 
 
-def measure(sides: list[Side], turns: int) -> dict[str, list[tuple[float, float]]]:
-    """Seconds of here and there in each turn of each case."""
-    found: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
+def measure(sides: list[Side], turns: int) -> dict[str, list[dict[int, tuple[float, float]]]]:
+    """Seconds of here (0) and there (1) in each turn of each case."""
+    found: dict[str, list[dict[int, tuple[float, float]]]] = {case: [] for case in CASES}
     for turn in range(turns + WARM):
         for case in CASES:
             order = (0, 1) if turn % 2 else (1, 0)
             took = {number: sides[number].seconds(case) for number in order}
             if turn >= WARM:
-                found[case].append((took[0], took[1]))
+                found[case].append(took)
     return found
 
 
@@ -111,11 +113,13 @@ def main() -> int:
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "mosaicml"))
     print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}, {os.cpu_count()} cores,")
     print(f"load average {os.getloadavg()[0]:.0f}; {args.rows} x {args.length} tokens, {args.turns} turns\n")
-    print("| case | s a step here | there | here / there | middle half of the turns |\n|---|---|---|---|---|")
+    print("| case | s a step here | there | here / there | by processor | middle half |\n|---|---|---|---|---|---|")
     for case, turns in found.items():
-        ours, theirs = (statistics.median(side) for side in zip(*turns, strict=True))
-        low, _, high = statistics.quantiles([one / other for one, other in turns], n=4)
-        print(f"| {case} | {ours:.4f} | {theirs:.4f} | {ours / theirs:.3f} | {low:.3f} to {high:.3f} |")
+        wall = [statistics.median(turn[side][0] for turn in turns) for side in (0, 1)]
+        worked = [statistics.median(turn[side][1] for turn in turns) for side in (0, 1)]
+        low, _, high = statistics.quantiles([turn[0][1] / turn[1][1] for turn in turns], n=4)
+        ratios = f"{wall[0] / wall[1]:.3f} | {worked[0] / worked[1]:.3f} | {low:.3f} to {high:.3f}"
+        print(f"| {case} | {wall[0]:.4f} | {wall[1]:.4f} | {ratios} |")
     return 0
 
 
