@@ -28,7 +28,7 @@ import psutil
 import pytest
 
 from dataprep.engine.output_version import OUTPUT_VERSION
-from dataprep.engine.paths import INDEX_NAME, STAGING
+from dataprep.engine.paths import INDEX_NAME, PLAN_NAME, STAGING
 from schemas.manifest import MANIFEST_NAME
 from tests.helpers import fault_worlds, kill_ledger
 from tests.helpers.folders import tree
@@ -63,6 +63,10 @@ def world(
         given |= fault_worlds.selecting(job, folder)
         with started(job, given, folder / "calm", **on("local[1]")) as process:
             assert process.wait(LIMIT_S) == 0, said(folder / "calm")
+        staging = {name for name in tree(folder / "calm") if name.startswith(STAGING)}
+        assert staging == {f"{STAGING}/{PLAN_NAME}"}, (
+            "what is left there would be compared, and hide what a kill leaves"
+        )
         yield job, given, folder
 
 
