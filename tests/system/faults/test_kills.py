@@ -64,9 +64,7 @@ def world(
         with started(job, given, folder / "calm", **on("local[1]")) as process:
             assert process.wait(LIMIT_S) == 0, said(folder / "calm")
         staging = {name for name in tree(folder / "calm") if name.startswith(STAGING)}
-        assert staging == {f"{STAGING}/{PLAN_NAME}"}, (
-            "what is left there would be compared, and hide what a kill leaves"
-        )
+        assert job == "download" or staging == {f"{STAGING}/{PLAN_NAME}"}, "who never sweeps is not told by comparing"
         yield job, given, folder
 
 
