@@ -153,7 +153,7 @@ def wait_for_moment(
     process: subprocess.Popen[bytes], out: Path, dice: random.Random, *, longest: float, at_commit: bool
 ) -> None:
     """At once, a time after the last kill, the beginning of an attempt, a receipt, or the commit."""
-    kind = "commit" if at_commit else dice.choices(["at once", "time", "attempt", "receipt"], [6, 6, 1, 1])[0]
+    kind = "commit" if at_commit else dice.choices(["at once", "time", "attempt", "receipt"], [3, 3, 6, 2])[0]
     limits = {"at once": 0.0, "time": dice.uniform(0, longest), "commit": LIMIT_S}
     limit = time.monotonic() + limits.get(kind, 3.0)
     attempts, receipts = set(named(out, "tmp/*")), len(named(out, "*/*.json"))
