@@ -10,7 +10,6 @@ write it. Both write shards of 64 MiB without compression, with xxh64. Medians o
 from __future__ import annotations
 
 import argparse
-import functools
 import itertools
 import json
 import os
@@ -72,15 +71,22 @@ def windows(frame: Any, column: str, tokenizer: str) -> Iterator[dict[str, Any]]
         yield {"tokens": stream[low : low + SEQ_LEN]}
 
 
-@functools.cache
+_LOADED = dict[str, Tokenizer]()
+
+
 def loaded(tokenizer: str) -> Tokenizer:
-    """The tokenizer, once a worker."""
-    return Tokenizer.from_file(f"{tokenizer}/tokenizer.json")
+    """The tokenizer, loaded once a task (this file travels by value, with an empty cache)."""
+    if tokenizer not in _LOADED:
+        _LOADED[tokenizer] = Tokenizer.from_file(f"{tokenizer}/tokenizer.json")
+    return _LOADED[tokenizer]
 
 
 def ours(frame: Any, out: str, tokenizer: str) -> None:
     """Writes the DataFrame with this project's data source."""
-    options = {"key": "id", "tokenizer": tokenizer, "seq_len": SEQ_LEN, "shard_bytes": SHARD_BYTES}
+    options: dict[str, str | int] = {"key": "id", "tokenizer": tokenizer}
+    options |= {"seq_len": SEQ_LEN, "shard_bytes": SHARD_BYTES}
+    if frame.columns[-1] == "ids":
+        options["ids_type"] = "uint16"
     frame.write.format("mds").options(**options).mode("append").save(out)
 
 
@@ -112,7 +118,9 @@ def main() -> None:
 
     options.work.mkdir(parents=True)
     path, total = documents(options.work, loaded(options.tokenizer), options.megabytes)
-    spark = session("dataframe", {"spark.master": f"local[{options.cores}]"})
+    batches = {"spark.sql.execution.arrow.maxRecordsPerBatch": "10000"}  # Spark's own default
+    spark = session("dataframe", {"spark.master": f"local[{options.cores}]", **batches})
+    _LOADED.clear()
     spark.dataSource.register(MdsDataSource)
     writers: dict[str, Callable[[Any, str, str], None]] = {"ours": ours, "theirs": theirs}
     print(
