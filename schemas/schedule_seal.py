@@ -27,7 +27,10 @@ def parsed(data: bytes) -> tuple[dict[str, Any], str | None]:
     Raises:
         ValueError: it is no JSON object with a text for a seal.
     """
-    said = pydantic_core.from_json(data)
+    try:
+        said = pydantic_core.from_json(data)
+    except ValueError as error:
+        raise ValueError(f"Invalid JSON: {error}") from None
     if not isinstance(said, dict):
         raise ValueError("not a JSON object")
     if seal.KEY not in said:

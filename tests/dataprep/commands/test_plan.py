@@ -35,11 +35,11 @@ def inputs(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
     ("settings", "said"),
     [
         ({"inputs": "text.jsonl"}, "reads 1 files"),
-        ({"inputs": "0.tar", "geometry": GEOMETRY}, "pairs: 1 tars"),
+        ({"inputs": "0.tar", "geometry": GEOMETRY}, "pairs: 1 inputs"),
         ({"inputs": "rows.json", "geometry": GEOMETRY, "image_root": "."}, "conversations: 1 files"),
         ({"inputs": "rows.json", "geometry": GEOMETRY}, "conversations: 1 files"),
         ({"inputs": "talks.parquet", "geometry": GEOMETRY}, "conversations: 1 files"),
-        ({"inputs": "pairs.parquet", "geometry": GEOMETRY}, "pairs: 1 tars"),
+        ({"inputs": "pairs.parquet", "geometry": GEOMETRY}, "pairs: 1 inputs"),
     ],
 )
 def test_each_job_is_told_by_its_keys(

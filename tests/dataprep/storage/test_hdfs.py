@@ -156,7 +156,7 @@ def test_a_task_is_tried_again_when_storage_has_failed(monkeypatch: pytest.Monke
         done = list(_partition(iter([Task("t", None)]), run=Attempts(), tally=tally))  # type: ignore[arg-type]
         assert tuple(pauses) == PAUSES_S[:failures]
         if failures <= len(PAUSES_S):
-            assert done == [("t", {"rows": 1})]
+            assert done == [("t", b'{"rows":1}')]
             assert tally == [Tally(1, 1, 0)]
         else:
             assert done == []

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
 from common.errors import InputError
-from common.file_digests import sealed
+from common.seal import sealed
 from tests.helpers.checkpoints import FUSED, PATCH, SIGLIP, checkpoint
 from train.__main__ import main
 from train.export.description import described

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor
 
-from common.file_digests import sealed
+from common.seal import sealed
 from schemas.results import load_task
 from tests.helpers.checkpoints import SIGLIP, checkpoint
 from tests.helpers.official import textvqa
