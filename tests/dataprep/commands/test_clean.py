@@ -14,7 +14,7 @@ from tests.helpers import synthetic
 from tests.helpers.commands import assert_refused
 from tests.helpers.folders import put, tree
 
-LEFT = {".switchpoint/tokenize/000000.json": b"{}", ".switchpoint/tmp/x/shard.mds": b"half"}
+LEFT = {".switchpoint/tokenize/000000.json": b"{}", ".switchpoint/shards/half.mds": b"half"}
 
 
 def test_the_dataset_and_its_plan_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
